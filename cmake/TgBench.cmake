@@ -1,0 +1,13 @@
+# Each bench/<name>.cpp becomes the binary bin/bench_<name>, linked with Google Benchmark where that is installed.
+find_package(benchmark QUIET)
+file(GLOB tg_bench_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*.cpp")
+foreach(source IN LISTS tg_bench_sources)
+  get_filename_component(name "${source}" NAME_WE)
+  add_executable(bench_${name} "${source}")
+  set_target_properties(bench_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  target_include_directories(bench_${name} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+  target_link_libraries(bench_${name} PRIVATE tg tg_options fmt::fmt Threads::Threads ${CMAKE_DL_LIBS})
+  if(benchmark_FOUND)
+    target_link_libraries(bench_${name} PRIVATE benchmark::benchmark)
+  endif()
+endforeach()

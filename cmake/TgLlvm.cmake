@@ -1,0 +1,10 @@
+# Finds LLVM 19's C headers. Only the headers: the library itself is opened at run time, when a kernel is first compiled.
+#   out: TG_LLVM_INCLUDE_DIR, TG_LLVM_LIBRARY (where this machine's libLLVM is, tried after the loader's own search)
+find_program(TG_LLVM_CONFIG NAMES llvm-config-19)
+if(TG_LLVM_CONFIG)
+  execute_process(COMMAND "${TG_LLVM_CONFIG}" --includedir OUTPUT_VARIABLE tg_llvm_hint OUTPUT_STRIP_TRAILING_WHITESPACE)
+endif()
+find_path(TG_LLVM_INCLUDE_DIR llvm-c/LLJIT.h HINTS "${tg_llvm_hint}" /usr/lib/llvm-19/include /usr/include/llvm-c-19)
+if(NOT TG_LLVM_INCLUDE_DIR)
+  message(FATAL_ERROR "LLVM 19's C headers (llvm-c/LLJIT.h) were not found; install llvm-19-dev, or set TG_LLVM_INCLUDE_DIR")
+endif()

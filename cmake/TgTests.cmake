@@ -1,0 +1,23 @@
+# Each folder tests/<layer>/ with *_test.cpp files becomes one binary test_<layer>, and one ctest test of the same name.
+find_package(GTest REQUIRED)
+find_package(nlohmann_json QUIET)
+
+file(GLOB tg_test_dirs LIST_DIRECTORIES true CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*")
+foreach(dir IN LISTS tg_test_dirs)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${dir}/*_test.cpp")
+  if(NOT IS_DIRECTORY "${dir}" OR NOT sources)
+    continue()
+  endif()
+  get_filename_component(layer "${dir}" NAME)
+  add_executable(test_${layer} ${sources})
+  set_target_properties(test_${layer} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  target_include_directories(test_${layer} PRIVATE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
+  target_compile_definitions(test_${layer} PRIVATE TG_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TG_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  target_link_libraries(test_${layer} PRIVATE
+    tg tg_options fmt::fmt GTest::gmock GTest::gtest_main SQLite::SQLite3 ZLIB::ZLIB PNG::PNG Threads::Threads ${CMAKE_DL_LIBS})
+  if(nlohmann_json_FOUND)
+    target_link_libraries(test_${layer} PRIVATE nlohmann_json::nlohmann_json)
+  endif()
+  target_include_directories(test_${layer} SYSTEM PRIVATE "${TG_LLVM_INCLUDE_DIR}")
+  add_test(NAME ${layer} COMMAND test_${layer} --gtest_brief=1 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+endforeach()

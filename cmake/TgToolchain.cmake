@@ -1,0 +1,29 @@
+# How everything here is compiled: warnings, floating point as written, sanitizers; ccache and a fast linker where present.
+#   in: TG_WERROR, TG_SANITIZE      out: the interface target tg_options
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_library(tg_options INTERFACE)
+target_compile_features(tg_options INTERFACE cxx_std_20)
+target_compile_options(tg_options INTERFACE
+  -Wall -Wextra -Wshadow $<$<BOOL:${TG_WERROR}>:-Werror>
+  -ffp-contract=off          # a*b+c is two roundings, as written, on every compiler
+  -fno-semantic-interposition)
+if(TG_SANITIZE)
+  target_compile_options(tg_options INTERFACE -fsanitize=${TG_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(tg_options INTERFACE -fsanitize=${TG_SANITIZE})
+endif()
+
+if(PROJECT_IS_TOP_LEVEL)
+  find_program(TG_CCACHE ccache)
+  if(TG_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${TG_CCACHE}")
+  endif()
+  find_program(TG_MOLD mold)
+  find_program(TG_LLD ld.lld)
+  if(TG_MOLD)
+    add_link_options(-fuse-ld=mold)
+  elseif(TG_LLD)
+    add_link_options(-fuse-ld=lld)
+  endif()
+endif()
