@@ -1,23 +1,29 @@
-# Each folder tests/<layer>/ with *_test.cpp files becomes one binary test_<layer>, and one ctest test of the same name.
+# Tests, by where they lie; all of them run with ctest, `./do test` also counts the single cases.
+#   tests/<layer>/*_test.cpp   one GoogleTest binary test_<layer>, one ctest test <layer>
+#   tests/<name>/run.py        a script, one ctest test <name>; ends with a line `N passed, N failed`
 find_package(GTest REQUIRED)
-find_package(nlohmann_json QUIET)
+find_package(nlohmann_json REQUIRED)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+find_program(TG_CLANG NAMES clang++-19)
 
-file(GLOB tg_test_dirs LIST_DIRECTORIES true CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*")
+file(GLOB tg_test_dirs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*")
 foreach(dir IN LISTS tg_test_dirs)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${dir}/*_test.cpp")
-  if(NOT IS_DIRECTORY "${dir}" OR NOT sources)
-    continue()
+  get_filename_component(name "${dir}" NAME)
+  file(GLOB sources CONFIGURE_DEPENDS "${dir}/*_test.cpp")
+  if(sources)
+    add_executable(test_${name} ${sources})
+    set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+    target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
+    target_include_directories(test_${name} SYSTEM PRIVATE "${TG_LLVM_INCLUDE_DIR}")
+    target_compile_definitions(test_${name} PRIVATE TG_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TG_BINARY_DIR="${PROJECT_BINARY_DIR}")
+    target_link_libraries(test_${name} PRIVATE tg tg_options fmt::fmt GTest::gmock GTest::gtest_main nlohmann_json::nlohmann_json
+      SQLite::SQLite3 ZLIB::ZLIB PNG::PNG Threads::Threads ${CMAKE_DL_LIBS})
+    add_test(NAME ${name} COMMAND test_${name} --gtest_brief=1 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 1200)
   endif()
-  get_filename_component(layer "${dir}" NAME)
-  add_executable(test_${layer} ${sources})
-  set_target_properties(test_${layer} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
-  target_include_directories(test_${layer} PRIVATE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
-  target_compile_definitions(test_${layer} PRIVATE TG_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TG_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  target_link_libraries(test_${layer} PRIVATE
-    tg tg_options fmt::fmt GTest::gmock GTest::gtest_main SQLite::SQLite3 ZLIB::ZLIB PNG::PNG Threads::Threads ${CMAKE_DL_LIBS})
-  if(nlohmann_json_FOUND)
-    target_link_libraries(test_${layer} PRIVATE nlohmann_json::nlohmann_json)
+  if(EXISTS "${dir}/run.py")
+    add_test(NAME ${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMAND Python3::Interpreter "${dir}/run.py"
+      --source "${PROJECT_SOURCE_DIR}" --build "${PROJECT_BINARY_DIR}" --cxx "${CMAKE_CXX_COMPILER}" --clang "${TG_CLANG}")
+    set_tests_properties(${name} PROPERTIES LABELS script TIMEOUT 600)
   endif()
-  target_include_directories(test_${layer} SYSTEM PRIVATE "${TG_LLVM_INCLUDE_DIR}")
-  add_test(NAME ${layer} COMMAND test_${layer} --gtest_brief=1 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 endforeach()
