@@ -1,0 +1,103 @@
+#pragma once
+// The whole contract between the engine and a machine. Adding a device is one subclass and one line of registration;
+// tests/out_of_tree_device builds one from public headers alone.
+//
+//   struct MyDevice : tg::Device { ... };
+//   const bool registered = tg::register_device("mine", [] { return std::make_unique<MyDevice>(); });
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tg/inst.hpp"
+#include "tg/target.hpp"
+
+namespace tg {
+
+/// A piece of device memory: what allocate returned, and bytes from its start. Offsets are multiples of kAlignment.
+struct MemoryRef {
+  void* handle = nullptr;
+  size_t offset = 0;
+};
+inline constexpr size_t kAlignment = 512;  // what every OpenCL driver grants a sub-buffer
+
+/// What a device must know of a phase to run it; travels with the binary through the compile cache.
+struct PhaseInfo {
+  std::string entry;
+  std::vector<bool> written;
+  int64_t scratch_bytes = 0;
+  int64_t block[3] = {1, 1, 1};
+};
+
+/// Sizes of one phase's launch. CPU: grid[0] blocks, claimed in pieces by the pool's threads. GPU: the grid.
+struct Grid { int64_t n[3] = {1, 1, 1}; };
+
+struct LaunchArgs {
+  std::span<const MemoryRef> buffers;
+  std::span<const int64_t> scalars;   // floats as the bits of a double
+  std::span<const Grid> grids;        // one a phase
+};
+
+/// A data-dependent index was outside its bound; the access did not happen.
+struct Fault { int64_t site = 0, index = 0, bound = 0; };
+
+/// What a CPU kernel is given beside its arguments. The ABI of one phase's entry point, blocks [first, last):
+///   void entry(void* const* buffers, const int64_t* scalars, int64_t first, int64_t last, const CpuWorker* worker)
+/// A report (InstOp::report) must set status[0] from 0 to 1 with one atomic compare-exchange (monotonic ordering is enough); who
+/// succeeds, and nobody else, then stores the site, the index and the bound to status[1], status[2], status[3].
+struct CpuWorker {
+  std::byte* scratch;  // PhaseInfo::scratch_bytes of this thread's own, aligned to 64; contents undefined
+  int64_t* status;     // four words shared by all threads of the launch
+};
+
+/// Loaded code of one kernel.
+class Program {
+ public:
+  virtual ~Program() = default;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual const Target& target() const = 0;
+
+  /// Memory aligned to kAlignment. Throws DeviceError naming the size when there is none.
+  virtual void* allocate(size_t bytes) = 0;
+  virtual void free(void* handle, size_t bytes) noexcept = 0;
+  virtual void copy_in(MemoryRef to, const void* from, size_t bytes) = 0;
+  virtual void copy_out(void* to, MemoryRef from, size_t bytes) = 0;
+  /// The address of memory the host can use directly, or null.
+  virtual std::byte* host_pointer(MemoryRef) { return nullptr; }
+
+  /// Text to binary. Pure: the result may be cached on disk. Throws DeviceError with the compiler's message.
+  virtual std::string compile(const std::string& text) = 0;
+  virtual std::shared_ptr<Program> load(const std::string& binary, std::span<const PhaseInfo> phases) = 0;
+  /// Enqueues; runs after everything enqueued before.
+  virtual void launch(Program&, const LaunchArgs&) = 0;
+  /// Waits for all that was enqueued; the first fault since the last call, if any. A device that runs launches at once on the
+  /// calling thread (cpu) tells each thread of its own launches' faults only.
+  virtual std::optional<Fault> synchronize() = 0;
+
+  /// True for devices that evaluate graphs themselves (the interpreter): compile, load and launch are never called.
+  virtual bool interprets() const { return false; }
+};
+
+/// Text from phases, for Target::renderer. Must be deterministic.
+using Renderer = std::function<std::string(std::span<const Phase>, const Target&)>;
+
+/// False, and nothing changes, where the name is taken.
+using DeviceFactory = std::function<std::unique_ptr<Device>()>;
+bool register_device(std::string name, DeviceFactory);
+bool register_renderer(std::string name, Renderer);
+/// The device of that name, opened at first use. Throws DeviceError listing the known names, or why it cannot be opened.
+Device& device(std::string_view name);
+/// All registered names, and for each whether it can be opened here (an empty string) or why not.
+struct DeviceStatus { std::string name, problem, description; };
+std::vector<DeviceStatus> devices();
+
+}  // namespace tg

@@ -1,0 +1,79 @@
+#pragma once
+// The instruction list: what codegen hands to a renderer. Straight-line SSA with structured loops and explicit vector lanes.
+//
+//   in:  one phase of a kernel, as codegen left it         out: text in the renderer's language
+//   %0 = buffer 0 float32        %3 = loop %1 %2 step 1      %5 = load %0 [%4]   x16
+//   %1 = first_chunk             %4 = alu Mul %3, 16         store %0 [%4] %6    x16
+//
+// An instruction is its position in the list; sources name earlier positions.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tg/dtype.hpp"
+#include "tg/op.hpp"
+
+namespace tg {
+
+enum class InstOp : uint8_t {
+  constant,     // value (integers, bool) or real (floats); one lane
+  buffer,       // pointer to the kernel's buffer number `value`, elements of `dtype`
+  scratch,      // pointer into the worker's private scratch (CPU) or the block's shared memory (GPU): `value` bytes from its start
+  scalar,       // scalar argument number `value`: dtype index (64-bit integer) or float64
+  first_chunk,  // CPU: first and one past the last block this call shall do (dtype index)
+  last_chunk,
+  block,        // GPU: block number along grid axis `value`
+  thread,       // GPU: thread number in the block along axis `value`
+  ramp,         // 0, 1, 2, ... as `lanes` values of `dtype`
+  alu,          // elementwise `alu` (an Elementwise row of ops.def other than Cast and Bitcast) over sources of equal lanes.
+                // Exp2, Log2 and Sin never come here (codegen decomposes them); Sqrt, Recip, Trunc, Fma do. dtype: the result's
+  cast,         // value conversion to `dtype`; bool is 0/1; float -> int truncates and saturates (nan -> 0); int -> int wraps
+  bitcast,      // same bits
+  broadcast,    // one lane to `lanes`
+  extract,      // lane number `value`
+  shuffle,      // (a, b): lanes picked by `list` from the concatenation of a and b
+  load,         // (pointer, offset[, mask]): `lanes` consecutive elements from `offset` (dtype index, in elements); 0 where mask is false.
+                // with one lane the mask is a bool and the access must not happen where it is false
+  gather,       // (pointer, offsets[, mask]): one element a lane
+  store,        // (pointer, offset, value[, mask]): consecutive
+  scatter,      // (pointer, offsets, value[, mask])
+  prefetch,     // (pointer, offset): read soon
+  loop,         // (begin, end): counter of dtype index, stepping by `value` (> 0); body up to the matching end_loop
+  phi,          // (initial value): carried round the loop just opened; all phis of a loop follow it directly
+  end_loop,     // (loop, next value of each of its phis, in order). After it a phi's position means its final value
+  if_,          // (bool): body up to end_if; values made inside are not used outside
+  end_if,
+  barrier,      // GPU: all threads of the block
+  report,       // (index, bound): notes that index number `value` (a site) was out of range; first report wins
+};
+
+/// Where a scratch pointer or access lives and whether a store should bypass the cache.
+enum class Hint : uint8_t { none, non_temporal };
+
+struct Inst {
+  InstOp op;
+  Op alu = Op::Add;           // for InstOp::alu
+  DType dtype = DType::void_; // of the result; of the element for pointers; void for stores and control
+  uint16_t lanes = 1;
+  Hint hint = Hint::none;
+  int64_t value = 0;
+  double real = 0;            // for floating constants
+  std::vector<int32_t> src;
+  std::vector<int32_t> list;  // for shuffle
+};
+
+/// One entry point. A kernel is a list of phases, run one after another with everything finished in between.
+struct Phase {
+  std::string entry;                // symbol; unique by content
+  std::vector<Inst> insts;
+  std::vector<DType> buffers;       // element type of each buffer argument, by slot
+  std::vector<bool> written;        // per slot: does this phase store to it
+  int scalars = 0;                  // number of scalar arguments
+  int64_t scratch_bytes = 0;        // private (CPU) or shared (GPU) memory
+  int grid_axes = 1;                // GPU: 1 to 3
+  int64_t block[3] = {1, 1, 1};     // GPU: threads per block
+};
+
+std::string to_string(const std::vector<Inst>&);  // one instruction a line, indented by loop depth
+
+}  // namespace tg

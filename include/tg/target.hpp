@@ -1,0 +1,25 @@
+#pragma once
+// What codegen must know of a machine: plain facts, no behaviour.
+#include <cstdint>
+#include <string>
+
+#include "tg/dtype.hpp"
+
+namespace tg {
+
+struct Target {
+  std::string name;               // part of every cache key: "cpu x86-64 znver5 avx512", "opencl pocl 3.1"
+  std::string renderer = "llvm";  // "llvm", "c", "opencl"; or a name registered with register_renderer
+  int vector_bytes = 0;           // widest vector register; 0: emit scalar code only
+  int vector_registers = 16;
+  int64_t l1_bytes = 32 << 10, l2_bytes = 512 << 10, l3_bytes = 4 << 20;
+  int cores = 1;
+  bool fma = true;
+  bool grid = false;              // GPU-like: blocks of threads with shared memory and barriers
+  int max_threads = 1;            // per block
+  int64_t shared_bytes = 0;
+  uint32_t dtypes = (1u << kDTypeCount) - 1;  // bit per DType
+  bool supports(DType t) const { return dtypes >> static_cast<int>(t) & 1; }
+};
+
+}  // namespace tg

@@ -1,0 +1,19 @@
+#pragma once
+// realize: the whole story from graph to memory.
+//
+//   in:  nodes whose values are wanted      out: each has its memory attached (UOp::storage), on the device that its leaves live on
+//
+//   schedule -> lower -> render -> compile -> launch, with a cache between graph and plan
+#include <span>
+#include <string_view>
+
+#include "ir/uop.hpp"
+
+namespace tg {
+
+/// Values of several graphs at once, so that they share kernels. `device`: where nodes without any buffer below them are computed.
+/// Throws what the device throws; then no node has been given memory by this call. Assignments are made in place when no unscheduled
+/// reader of the old version lives, and into fresh memory otherwise.
+void realize(std::span<const UOp> roots, std::string_view device);
+
+}  // namespace tg

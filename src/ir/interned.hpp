@@ -1,0 +1,75 @@
+#pragma once
+// Interned<T>: a counted handle to the one copy of an immutable value. A copy is a pointer, equality is a compare.
+//
+//   Interned<std::string> a("x"), b("x");   a == b, and *a is the string
+//
+// T needs operator== and hash_of(T) found by argument lookup or declared before use.
+#include <atomic>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/hash.hpp"
+
+namespace tg {
+
+Hash128 hash_of(const std::vector<int64_t>&);
+
+template <class T>
+class Interned {
+ public:
+  Interned() = default;
+  explicit Interned(T value) : box_(find(std::move(value))) {}
+  Interned(const Interned& o) noexcept : box_(o.box_) { if (box_) box_->refs.fetch_add(1, std::memory_order_relaxed); }
+  Interned(Interned&& o) noexcept : box_(std::exchange(o.box_, nullptr)) {}
+  Interned& operator=(Interned o) noexcept { std::swap(box_, o.box_); return *this; }
+  ~Interned() { if (box_ && box_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) drop(box_); }
+
+  const T& operator*() const { return box_->value; }
+  const T* operator->() const { return &box_->value; }
+  explicit operator bool() const { return box_ != nullptr; }
+  Hash128 hash() const { return box_ ? box_->hash : Hash128{}; }
+  friend bool operator==(const Interned& a, const Interned& b) { return a.box_ == b.box_; }
+
+ private:
+  struct Box {
+    T value;
+    Hash128 hash;
+    std::atomic<uint32_t> refs{1};
+  };
+  struct Table {
+    std::mutex mutex;
+    std::unordered_multimap<uint64_t, Box*> boxes;
+  };
+  static Table& table() { static auto& leaked = *new Table; return leaked; }  // outlives every static
+
+  static Box* find(T value) {
+    const Hash128 hash = hash_of(value);
+    Table& t = table();
+    std::lock_guard lock(t.mutex);
+    auto [it, end] = t.boxes.equal_range(hash.low);
+    for (; it != end; ++it) {
+      Box* b = it->second;
+      if (!(b->hash == hash) || !(b->value == value)) continue;
+      uint32_t r = b->refs.load(std::memory_order_relaxed);
+      while (r != 0) if (b->refs.compare_exchange_weak(r, r + 1, std::memory_order_acq_rel)) return b;
+    }
+    auto* b = new Box{std::move(value), hash};
+    t.boxes.emplace(hash.low, b);
+    return b;
+  }
+  static void drop(Box* b) noexcept {
+    {
+      Table& t = table();
+      std::lock_guard lock(t.mutex);
+      auto [it, end] = t.boxes.equal_range(b->hash.low);
+      for (; it != end; ++it) if (it->second == b) { t.boxes.erase(it); break; }
+    }
+    delete b;  // outside the lock: a value may hold nodes that hold other values
+  }
+
+  Box* box_ = nullptr;
+};
+
+}  // namespace tg

@@ -1,0 +1,126 @@
+#pragma once
+// Patterns and rewrite rules, as data: {left, right}, {left, right, when} or {left, function}.
+//
+//   constexpr Var x{0}; constexpr Var c{1, true};              // c matches constants only
+//   const Rules rules = {{x + 0, x}, {x * c * c, [](const Match& m) { return ...; }}};
+//   rewrite(a + 0, rules) == a
+//
+// Commuting is a trait of the op and never written twice. A number in a pattern stands for a constant of whatever dtype is beside it.
+#include <array>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ir/op_info.hpp"
+#include "ir/uop.hpp"
+
+namespace tg {
+
+/// A named hole. Constant-initialised, so rule files have no static-order trouble.
+struct Var {
+  uint8_t slot;
+  bool only_const = false;
+};
+inline constexpr size_t kVars = 10;
+
+class Pat {
+ public:
+  Pat(Var v) : var(v) {}
+  Pat(double v) : value(v) {}
+  Pat(int v) : value(v) {}
+  Pat(Op o, std::vector<Pat> s) : op(o), src(std::move(s)) {}
+
+  std::optional<Var> var;
+  std::optional<double> value;
+  Op op = Op::Const;
+  std::vector<Pat> src;
+  bool any_src = false;  // matches the op whatever its sources are
+};
+/// The op with any sources and argument: for rules whose right side is a function of Match::root.
+inline Pat any(Op op) { Pat p(op, {}); p.any_src = true; return p; }
+
+inline Pat operator+(Pat a, Pat b) { return {Op::Add, {std::move(a), std::move(b)}}; }
+inline Pat operator*(Pat a, Pat b) { return {Op::Mul, {std::move(a), std::move(b)}}; }
+inline Pat operator-(Pat a) { return {Op::Mul, {std::move(a), -1}}; }
+inline Pat operator-(Pat a, Pat b) { return std::move(a) + -std::move(b); }
+inline Pat operator/(Pat a, Pat b) { return {Op::Div, {std::move(a), std::move(b)}}; }
+inline Pat operator&(Pat a, Pat b) { return {Op::And, {std::move(a), std::move(b)}}; }
+inline Pat operator|(Pat a, Pat b) { return {Op::Or, {std::move(a), std::move(b)}}; }
+inline Pat floor_div(Pat a, Pat b) { return {Op::IDiv, {std::move(a), std::move(b)}}; }
+inline Pat floor_mod(Pat a, Pat b) { return {Op::Mod, {std::move(a), std::move(b)}}; }
+inline Pat shl(Pat a, Pat b) { return {Op::Shl, {std::move(a), std::move(b)}}; }
+inline Pat shr(Pat a, Pat b) { return {Op::Shr, {std::move(a), std::move(b)}}; }
+inline Pat bit_xor(Pat a, Pat b) { return {Op::Xor, {std::move(a), std::move(b)}}; }
+inline Pat max(Pat a, Pat b) { return {Op::Max, {std::move(a), std::move(b)}}; }
+inline Pat less(Pat a, Pat b) { return {Op::Less, {std::move(a), std::move(b)}}; }
+inline Pat not_equal(Pat a, Pat b) { return {Op::NotEqual, {std::move(a), std::move(b)}}; }
+inline Pat where(Pat c, Pat a, Pat b) { return {Op::Where, {std::move(c), std::move(a), std::move(b)}}; }
+inline Pat fma(Pat a, Pat b, Pat c) { return {Op::Fma, {std::move(a), std::move(b), std::move(c)}}; }
+inline Pat recip(Pat a) { return {Op::Recip, {std::move(a)}}; }
+inline Pat exp2(Pat a) { return {Op::Exp2, {std::move(a)}}; }
+inline Pat log2(Pat a) { return {Op::Log2, {std::move(a)}}; }
+inline Pat sin(Pat a) { return {Op::Sin, {std::move(a)}}; }
+inline Pat sqrt(Pat a) { return {Op::Sqrt, {std::move(a)}}; }
+inline Pat trunc(Pat a) { return {Op::Trunc, {std::move(a)}}; }
+
+/// What each hole stands for. Non-owning: valid while the matched expression lives.
+class Match {
+ public:
+  const UOp& operator[](Var v) const { return *bound_[v.slot]; }
+  bool bind(Var v, const UOp& u) {  // false: already bound to something else
+    if (!bound_[v.slot]) bound_[v.slot] = &u;
+    return *bound_[v.slot] == u;
+  }
+  const UOp* root = nullptr;  // the whole matched node
+
+ private:
+  std::array<const UOp*, kVars> bound_{};
+};
+bool match(const Pat&, const UOp&, Match&);
+/// The pattern with its holes filled; constants are folded on the way. `hint`: dtype of numbers that stand alone.
+UOp build(const Pat&, const Match&, DType hint = DType::void_);
+
+struct Rule {
+  using Build = std::function<UOp(const Match&)>;  // an empty UOp declines
+  using When = std::function<bool(const Match&)>;
+  Rule(Pat l, Pat r, When w = {}, const char* f = __builtin_FILE(), int n = __builtin_LINE());
+  Rule(Pat l, Build r, const char* f = __builtin_FILE(), int n = __builtin_LINE());
+
+  Pat left;
+  Build right;
+  When when;
+  const char* file;
+  int line;
+};
+
+/// Rules indexed by the op at their root.
+class Rules {
+ public:
+  Rules(std::initializer_list<Rule> rules);
+  /// The first rule that fires on this node, or empty. The result has the node's shape and dtype.
+  UOp apply(const UOp&, const Rule** fired = nullptr) const;
+  const std::vector<Rule>& of(Op op) const { return by_op_[static_cast<size_t>(op)]; }
+  friend Rules operator+(Rules a, const Rules& b);
+
+ private:
+  std::array<std::vector<Rule>, kOpCount> by_op_;
+};
+
+/// Rewrites sources before users, to a fixed point, without recursion. A rule set that does not settle throws InternalError naming the rule.
+UOp rewrite(const UOp& root, const Rules&);
+std::vector<UOp> rewrite(std::span<const UOp> roots, const Rules&);
+
+/// The expression with nodes replaced, wherever they are reached from root.
+using Substitution = std::unordered_map<UOp, UOp>;
+UOp substitute(const UOp& root, const Substitution&);
+std::vector<UOp> substitute(std::span<const UOp> roots, const Substitution&);
+
+/// The value repeated to `shape` (from shape () or one of equal rank).
+UOp broadcast_to(const UOp&, const Shape& shape);
+
+/// Elementwise op over constants, folded; empty if it cannot be.
+UOp fold(Op op, std::span<const UOp> src, DType dtype);
+
+}  // namespace tg

@@ -1,0 +1,95 @@
+// Nodes as text: one expression inline, or a whole graph a line a node.
+//
+//   to_string(a + b * 2)  "(p0+(p1*2))"           dump(y)  "%2 = Mul float32 (3) %0 %1"
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "ir/op_info.hpp"
+#include "ir/uop.hpp"
+
+namespace tg {
+namespace {
+
+constexpr std::string_view kMonoids[] = {
+#define MONOID(name, ...) #name,
+#include "ir/monoids.def"
+#undef MONOID
+};
+std::string join(const std::vector<int64_t>& v) { return fmt::format("[{}]", fmt::join(v, ", ")); }
+std::string number_text(double v) { return fmt::format("{}", v); }
+
+std::string arg_text(const UOp& u) {
+  const Arg& arg = u.arg();
+  if (const auto* v = std::get_if<int64_t>(&arg)) return fmt::format("{}", *v);
+  if (const auto* v = std::get_if<double>(&arg)) return number_text(*v);
+  if (const auto* v = std::get_if<Shape>(&arg)) return to_string(*v);
+  if (const auto* v = std::get_if<Ints>(&arg)) return join(**v);
+  if (const auto* v = std::get_if<Name>(&arg)) return **v;
+  if (const auto* v = std::get_if<RangeArg>(&arg)) return fmt::format("{}{}", v->kind == RangeKind::Output ? "i" : v->kind == RangeKind::Reduce ? "r" : "t", v->id);
+  if (const auto* v = std::get_if<ReduceArg>(&arg)) {
+    std::vector<int64_t> axes;
+    for (int i = 0; i < 32; ++i) if (v->axes >> i & 1) axes.push_back(i);
+    return fmt::format("{} {}", kMonoids[static_cast<size_t>(v->monoid)], join(axes));
+  }
+  if (const auto* v = std::get_if<ScanArg>(&arg)) return fmt::format("{} axis {}", kMonoids[static_cast<size_t>(v->monoid)], v->axis);
+  if (const auto* v = std::get_if<SortArg>(&arg)) return fmt::format("axis {}{}", v->axis, v->descending ? " descending" : "");
+  if (const auto* v = std::get_if<ScatterArg>(&arg)) return fmt::format("axis {} {}", v->axis, v->mode == ScatterMode::Add ? "add" : "set");
+  if (const auto* v = std::get_if<WindowArg>(&arg)) return fmt::format("axis {} size {} stride {} dilation {}", v->axis, v->size, v->stride, v->dilation);
+  if (const auto* v = std::get_if<ParamArg>(&arg)) return fmt::format("slot {}", v->slot);
+  if (const auto* v = std::get_if<VariableArg>(&arg)) return *v->name;
+  if (const auto* v = std::get_if<BufferArg>(&arg)) return fmt::format("serial {}", v->storage->serial);
+  return "";
+}
+
+}  // namespace
+
+std::string to_string(const Dim& d) { return d.known() ? fmt::format("{}", d.value()) : to_string(d.expr()); }
+std::string to_string(const Shape& s) {
+  std::string out = "(";
+  for (size_t i = 0; i < s.rank(); ++i) out += (i ? ", " : "") + to_string(s[i]);
+  return out + (s.rank() == 1 ? ",)" : ")");
+}
+
+std::string to_string(const UOp& u) {
+  switch (u.op()) {
+    case Op::Const: case Op::Range: case Op::Variable: return arg_text(u);
+    case Op::Param: return fmt::format("p{}", u.as<ParamArg>().slot);
+    case Op::Load: {
+      std::string out = fmt::format("{}[{}]", to_string(u.src(0)), to_string(u.src(1)));
+      return u.src().size() > 2 ? fmt::format("({} if {})", out, to_string(u.src(2))) : out;
+    }
+    default: break;
+  }
+  std::string out;
+  std::string_view f = info(u.op()).c;
+  if (!f.empty()) {
+    for (; !f.empty();) {
+      if (f[0] == '{') { out += to_string(u.src(static_cast<size_t>(f[1] - '0'))); f.remove_prefix(3); }
+      else { out += f[0]; f.remove_prefix(1); }
+    }
+    return out;
+  }
+  out = fmt::format("{}", name_of(u.op()));
+  if (u.op() == Op::Cast || u.op() == Op::Bitcast) out += fmt::format("<{}>", name_of(u.dtype()));
+  else if (const std::string a = arg_text(u); !a.empty()) out += fmt::format("<{}>", a);
+  out += "(";
+  for (size_t i = 0; i < u.src().size(); ++i) out += (i ? ", " : "") + to_string(u.src(i));
+  return out + ")";
+}
+
+std::string dump(const UOp& root) {
+  std::string out;
+  std::unordered_map<UOp, size_t> names;
+  for (const UOp& u : toposort(root)) {
+    const size_t name = names.size();
+    names.emplace(u, name);
+    out += fmt::format("%{} = {} {} {}", name, name_of(u.op()), name_of(u.dtype()), to_string(u.shape()));
+    if (const std::string a = arg_text(u); !a.empty()) out += fmt::format(" {{{}}}", a);
+    for (const UOp& s : u.src()) out += fmt::format(" %{}", names.at(s));
+    out += "\n";
+  }
+  return out;
+}
+
+}  // namespace tg

@@ -1,0 +1,38 @@
+#pragma once
+// Buffer: the memory of a realized value, as the graph holds it.
+//
+//   auto b = make_buffer(device("cpu"), 4 * sizeof(float));   copy_in(*b, data);   graph node: buffer(b, float32, {4})
+//
+// Several buffers may share one allocation: an assignment made in place gives the same memory a new identity.
+#include <memory>
+
+#include "ir/uop.hpp"
+#include "tg/device.hpp"
+
+namespace tg {
+
+/// One allocation on a device; freed with its last owner.
+class Memory {
+ public:
+  Memory(Device& d, size_t n) : device(d), bytes(n), handle(n ? d.allocate(n) : nullptr) {}
+  ~Memory() { if (handle) device.free(handle, bytes); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  Device& device;
+  const size_t bytes;
+  void* const handle;
+};
+
+struct Buffer : Storage {
+  Buffer(std::shared_ptr<Memory> m, size_t n, size_t at = 0) : memory(std::move(m)), bytes(n), offset(at) {}
+  const std::shared_ptr<Memory> memory;
+  const size_t bytes, offset;
+  Device& device() const { return memory->device; }
+  MemoryRef ref() const { return {memory->handle, offset}; }
+};
+
+inline std::shared_ptr<Buffer> make_buffer(Device& d, size_t bytes) { return std::make_shared<Buffer>(std::make_shared<Memory>(d, bytes), bytes); }
+/// The buffer behind a Buffer node or a realized one; null if it has none.
+inline std::shared_ptr<Buffer> buffer_of(const UOp& u) { return std::static_pointer_cast<Buffer>(u.storage()); }
+
+}  // namespace tg
