@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Builds and runs a user's project against tg, in each way that users take a library.
+
+in:  tests/consumer/<way>/CMakeLists.txt: find_package after cmake --install (shared and static), add_subdirectory, FetchContent
+out: what went wrong, then `N passed, N failed`
+"""
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--source", type=Path, required=True)
+parser.add_argument("--build", type=Path, required=True)
+parser.add_argument("--cxx", required=True)
+args = parser.parse_known_args()[0]
+work = args.build / "consumer"
+
+# The flags of the release preset, and warnings as there: with ccache the library's objects are found again.
+FLAGS = ["-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG", f"-DCMAKE_CXX_COMPILER={args.cxx}",
+         "-DTG_WERROR=ON"]
+if ccache := shutil.which("ccache"):
+    FLAGS.append(f"-DCMAKE_CXX_COMPILER_LAUNCHER={ccache}")
+
+
+def run(*command):
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if result.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))}\n{result.stdout}")
+
+
+def project(source, name, *options):
+    """Configures, builds and runs the consumer; raises with the output of the step that failed."""
+    run("cmake", "-S", source, "-B", work / name, *FLAGS, *options)
+    run("cmake", "--build", work / name)
+    run(work / name / "consumer")
+
+
+def find_package(build, name):
+    prefix = work / f"{name}_prefix"
+    shutil.rmtree(prefix, ignore_errors=True)
+    run("cmake", "--install", build, "--prefix", prefix)
+    project(args.source / "tests/consumer/find_package", name, f"-DCMAKE_PREFIX_PATH={prefix}")
+
+
+def static_library():
+    run("cmake", "-S", args.source, "-B", work / "static_tg", *FLAGS, "-DBUILD_SHARED_LIBS=OFF", "-DTG_TESTS=OFF", "-DTG_BENCH=OFF")
+    run("cmake", "--build", work / "static_tg")
+    find_package(work / "static_tg", "static_find_package")
+
+
+def inside(way):
+    project(args.source / "tests/consumer" / way, way, f"-DTG_SOURCE={args.source}")
+
+
+ways = {
+    "find_package, shared": lambda: find_package(args.build, "find_package"),
+    "find_package, static": static_library,
+    "add_subdirectory": lambda: inside("add_subdirectory"),
+    "FetchContent": lambda: inside("fetch_content"),
+}
+shutil.rmtree(work, ignore_errors=True)
+work.mkdir()
+failed = 0
+for way, attempt in ways.items():
+    try:
+        attempt()
+    except RuntimeError as error:
+        failed += 1
+        print(f"{way}: {error}")
+print(f"{len(ways) - failed} passed, {failed} failed")
+sys.exit(failed > 0)

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Every ```cpp block of README.md and docs/*.md is compiled and run.
+
+in:  blocks, by what stands after the three backticks:
+       cpp            compiled and run; must end well
+       cpp continue   goes on where the block before it ended, in the same scope
+       cpp no-run     compiled only
+       cpp skip       left alone
+       output         what the cpp block before it must have printed, to the letter
+out: what went wrong, with the document's line, then `N passed, N failed`
+
+A block with `int main` is a program of its own. Every other is the body of a function; all of them share one translation unit,
+their #include lines at its top, and each runs in a process of its own.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--source", type=Path, required=True)
+parser.add_argument("--build", type=Path, required=True)
+parser.add_argument("--cxx", required=True)
+args = parser.parse_known_args()[0]
+work = args.build / "docs"
+
+KINDS = {"cpp": "run", "cpp continue": "continue", "cpp no-run": "compile", "cpp skip": "skip", "output": "output"}
+
+
+class Snippet:
+    def __init__(self, document, line, runs):
+        self.where, self.runs, self.parts, self.output = f"{document}:{line}", runs, [], None
+
+    def add(self, document, line, code):
+        self.parts.append((document, line, code))
+
+    def code(self, keep=lambda line: True):
+        """The text, with #line directives, so that the compiler speaks of the document."""
+        out = []
+        for document, first, code in self.parts:
+            out.append(f'#line {first} "{document}"')
+            out += [line if keep(line) else "" for line in code.splitlines()]
+        return "\n".join(out) + "\n"
+
+    def is_program(self):
+        return any(re.search(r"\bint main\s*\(", code) for _, _, code in self.parts)
+
+
+def snippets(document):
+    """The document's snippets, and complaints about its fences."""
+    name, found, complaints, kind, body, start = str(document.relative_to(args.source)), [], [], None, [], 0
+    for number, line in enumerate(document.read_text().splitlines(), 1):
+        if kind is None and (fence := re.match(r"```(.*)$", line)):
+            kind, body, start = fence[1].strip(), [], number
+        elif kind is not None and line.strip() == "```":
+            role, code = KINDS.get(kind), "\n".join(body)
+            if role is None and kind.startswith("cpp"):
+                complaints.append(f"{name}:{start}: unknown kind of block '{kind}'; there are: {', '.join(KINDS)}")
+            elif role in ("continue", "output") and not found:
+                complaints.append(f"{name}:{start}: a block '{kind}' needs a cpp block before it")
+            elif role == "output":
+                found[-1].output = code + "\n"
+            elif role == "continue":
+                found[-1].add(name, start + 1, code)
+            elif role in ("run", "compile"):
+                found.append(Snippet(name, start, role == "run"))
+                found[-1].add(name, start + 1, code)
+            kind = None
+        elif kind is not None:
+            body.append(line)
+    if kind is not None:
+        complaints.append(f"{name}:{start}: a block that is not closed")
+    return found, complaints
+
+
+def is_include(line):
+    return re.match(r"\s*#\s*include\b", line)
+
+
+def bodies(group):
+    """One translation unit: a function a snippet, chosen by number on the command line."""
+    include_lines = {line.strip() for s in group for _, _, code in s.parts for line in code.splitlines() if is_include(line)}
+    out = ["#include <tg/tg.hpp>", "#include <cstdlib>", "#include <iostream>", *sorted(include_lines)]
+    for number, snippet in enumerate(group):
+        out.append(f"static void snippet_{number}() {{\n{snippet.code(lambda line: not is_include(line))}}}")
+    out.append("int main(int, char** argv) {\n  static void (*const all[])() = {")
+    out += [f"    snippet_{number}," for number in range(len(group))]
+    out.append("  };\n  all[std::atoi(argv[1])]();\n}")
+    return "\n".join(out) + "\n"
+
+
+def compile_(name, code):
+    """An empty text, or what the compiler said."""
+    (work / f"{name}.cpp").write_text(code)
+    command = [args.cxx, "-std=c++20", "-O1", "-Wall", "-Wno-unused", f"-I{args.source}/include", f"{work}/{name}.cpp", "-o", f"{work}/{name}",
+               f"-L{args.build}", "-ltg", f"-Wl,-rpath,{args.build}"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    return result.stderr or "the compiler failed" if result.returncode else ""
+
+
+def run(snippet, *command):
+    """An empty text, or what is wrong with how the snippet ran."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TG_")}
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, cwd=work, env=environment, timeout=300)
+    except subprocess.TimeoutExpired:
+        return "ran for more than 300 s"
+    if result.returncode:
+        return f"ended with status {result.returncode}\n{result.stdout}{result.stderr}"
+    if snippet.output is not None and result.stdout != snippet.output:
+        return f"printed\n{result.stdout}instead of\n{snippet.output}"
+    return ""
+
+
+work.mkdir(exist_ok=True)
+failures, found = [], []
+for document in sorted([*args.source.glob("*.md"), *args.source.glob("docs/*.md")]):
+    more, complaints = snippets(document)
+    found += more
+    failures += complaints
+plain = [s for s in found if not s.is_program()]
+commands = {}
+if plain and (errors := compile_("snippets", bodies(plain))):
+    failures.append(errors)
+else:
+    commands.update((s, (work / "snippets", str(number))) for number, s in enumerate(plain))
+for number, snippet in enumerate(s for s in found if s.is_program()):
+    if errors := compile_(f"program_{number}", snippet.code()):
+        failures.append(errors)
+    else:
+        commands[snippet] = (work / f"program_{number}",)
+for snippet, command in commands.items():
+    if snippet.runs and (what := run(snippet, *command)):
+        failures.append(f"{snippet.where}: {what}")
+for failure in failures:
+    print(failure)
+print(f"{len(found) - min(len(failures), len(found))} passed, {len(failures)} failed")
+sys.exit(bool(failures))
