@@ -1,0 +1,60 @@
+#pragma once
+// The thread pool of the cpu device: one job at a time over a range of blocks, claimed in pieces.
+//
+//   pool.run(n, [](void* context, int64_t first, int64_t last) { ... }, &context);    returns when all of [0, n) is done
+//
+// The caller works too and takes every piece nobody else has claimed, so a worker that the system has put aside costs nothing. Jobs
+// that are nested in another, or come while one runs, are done whole on their caller. Workers spin for half a millisecond after
+// their last piece (waking a sleeping thread costs 70-100 us), then sleep. They start with the first job and, in a child process,
+// with the child's first job.
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/fork.hpp"
+
+namespace tg {
+
+class Pool {
+ public:
+  /// Must not throw. Called with disjoint, non-empty [first, last), by several threads at once.
+  using Job = void (*)(void* context, int64_t first, int64_t last);
+
+  /// `threads` >= 1, the caller of run() included.
+  explicit Pool(int threads);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  int size() const { return size_; }
+  /// `tiny`: too little work to be worth another thread.
+  void run(int64_t n, Job job, void* context, bool tiny = false);
+
+  /// The process's pool, of settings().threads. Its workers are joined at exit; jobs after that run on their caller.
+  static Pool& shared();
+
+ private:
+  void start();
+  void stop();
+  void forget_workers();
+  void work(uint32_t seen);
+  bool do_one_piece();
+
+  const int size_;
+  std::mutex mutex_;                      // held by the caller whose job is running, and while workers start or stop
+  std::vector<std::thread> workers_;
+  // the job; written by its caller before `unclaimed_` is published, read only by who has claimed a piece of it
+  Job job_ = nullptr;
+  void* context_ = nullptr;
+  int64_t n_ = 0, pieces_ = 0;
+  alignas(64) std::atomic<int64_t> unclaimed_ = 0;  // pieces nobody has taken
+  alignas(64) std::atomic<int64_t> unfinished_ = 0;
+  alignas(64) std::atomic<uint32_t> epoch_ = 0;     // counts jobs: what idle workers watch
+  std::atomic<int> sleepers_ = 0;
+  std::atomic<bool> quit_ = false, stopped_ = false;
+  ForkGuard fork_;  // last: unregistered before anything it guards is gone
+};
+
+}  // namespace tg

@@ -1,0 +1,19 @@
+#pragma once
+// The lookups behind tg/device.hpp, and the built-in devices.
+//
+//   renderer(target.renderer)(phases, target)   text of a kernel
+#include "tg/device.hpp"
+
+namespace tg {
+
+/// The renderer registered under that name. Throws DeviceError listing the known names.
+const Renderer& renderer(std::string_view name);
+
+/// The built-in devices, one folder each. Throw DeviceError where this machine cannot serve them.
+std::unique_ptr<Device> open_cpu();
+std::unique_ptr<Device> open_opencl();
+std::unique_ptr<Device> open_null();
+std::unique_ptr<Device> open_null_gpu();
+std::unique_ptr<Device> open_interpreter();
+
+}  // namespace tg
