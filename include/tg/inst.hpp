@@ -26,12 +26,15 @@ enum class InstOp : uint8_t {
   thread,       // GPU: thread number in the block along axis `value`
   ramp,         // 0, 1, 2, ... as `lanes` values of `dtype`
   alu,          // elementwise `alu` (an Elementwise row of ops.def other than Cast and Bitcast) over sources of equal lanes.
-                // Exp2, Log2 and Sin never come here (codegen decomposes them); Sqrt, Recip, Trunc, Fma do. dtype: the result's
+                // Exp2, Log2 and Sin never come here (codegen decomposes them); Sqrt, Recip, Trunc, Fma do. dtype: the result's.
+                // IDiv and Mod with `value` 1: both operands proven non-negative and the divisor positive (plain unsigned division).
+                // Shl and Shr by a negative amount or by the type's width or more give 0, or the sign for Shr of signed types.
+                // float16 and bfloat16 have no arithmetic but Where: codegen computes in float32. bool has no IDiv, Mod, Shl, Shr
   cast,         // value conversion to `dtype`; bool is 0/1; float -> int truncates and saturates (nan -> 0); int -> int wraps
   bitcast,      // same bits
   broadcast,    // one lane to `lanes`
   extract,      // lane number `value`
-  shuffle,      // (a, b): lanes picked by `list` from the concatenation of a and b
+  shuffle,      // (a, b): lanes picked by `list` from the concatenation of a and b, which have equal lanes (1 too)
   load,         // (pointer, offset[, mask]): `lanes` consecutive elements from `offset` (dtype index, in elements); 0 where mask is false.
                 // with one lane the mask is a bool and the access must not happen where it is false
   gather,       // (pointer, offsets[, mask]): one element a lane
@@ -47,7 +50,8 @@ enum class InstOp : uint8_t {
   report,       // (index, bound): notes that index number `value` (a site) was out of range; first report wins
 };
 
-/// Where a scratch pointer or access lives and whether a store should bypass the cache.
+/// Whether a store should bypass the cache. non_temporal promises that a whole vector's address is a multiple of its bytes; it has
+/// no effect on masked and scattered stores and on vectors whose bytes are not a power of two.
 enum class Hint : uint8_t { none, non_temporal };
 
 struct Inst {
