@@ -1,10 +1,21 @@
 # Tests, by where they lie; all of them run with ctest, `./do test` also counts the single cases.
 #   tests/<layer>/*_test.cpp   one GoogleTest binary test_<layer>, one ctest test <layer>
+#                              the layers of tg_variant_layers again as <layer>_eager (every op at once) and <layer>_opencl (on PoCL)
 #   tests/<name>/run.py        a script, one ctest test <name>; ends with a line `N passed, N failed`
 find_package(GTest REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 find_program(TG_CLANG NAMES clang++-19)
+
+set(tg_variant_layers autodiff tensor jit nn)
+set(tg_variant_eager "TG_EAGER=1;TG_FUZZ=0.3")
+set(tg_variant_opencl "TG_DEVICE=opencl;TG_FUZZ=0.1")  # TG_FUZZ: the part of their budget that fuzz tests spend
+
+# Adds the binary test_<layer> to ctest under a name, with variables set; kernels are cached below the build directory.
+function(tg_add_unit_test name layer)
+  add_test(NAME ${name} COMMAND test_${layer} --gtest_brief=1 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 1200 ENVIRONMENT "TG_CACHE_DIR=${PROJECT_BINARY_DIR}/test_cache;${ARGN}")
+endfunction()
 
 file(GLOB tg_test_dirs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*")
 foreach(dir IN LISTS tg_test_dirs)
@@ -18,8 +29,12 @@ foreach(dir IN LISTS tg_test_dirs)
     target_compile_definitions(test_${name} PRIVATE TG_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TG_BINARY_DIR="${PROJECT_BINARY_DIR}")
     target_link_libraries(test_${name} PRIVATE tg tg_options fmt::fmt GTest::gmock GTest::gtest_main nlohmann_json::nlohmann_json
       SQLite::SQLite3 ZLIB::ZLIB PNG::PNG Threads::Threads ${CMAKE_DL_LIBS})
-    add_test(NAME ${name} COMMAND test_${name} --gtest_brief=1 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
-    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 1200)
+    tg_add_unit_test(${name} ${name})
+    if(name IN_LIST tg_variant_layers)
+      foreach(variant eager opencl)
+        tg_add_unit_test(${name}_${variant} ${name} ${tg_variant_${variant}})
+      endforeach()
+    endif()
   endif()
   if(EXISTS "${dir}/run.py")
     add_test(NAME ${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMAND Python3::Interpreter "${dir}/run.py"

@@ -7,6 +7,7 @@ add_library(tg_options INTERFACE)
 target_compile_features(tg_options INTERFACE cxx_std_20)
 target_compile_options(tg_options INTERFACE
   -Wall -Wextra -Wshadow $<$<BOOL:${TG_WERROR}>:-Werror>
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>  # g++ 12 warns of std::string + char*
   -ffp-contract=off          # a*b+c is two roundings, as written, on every compiler
   -fno-semantic-interposition)
 if(TG_SANITIZE)
