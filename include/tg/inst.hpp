@@ -62,8 +62,8 @@ struct Inst {
   Hint hint = Hint::none;
   int64_t value = 0;
   double real = 0;            // for floating constants
-  std::vector<int32_t> src;
-  std::vector<int32_t> list;  // for shuffle
+  std::vector<int32_t> src = {};
+  std::vector<int32_t> list = {};  // for shuffle
 };
 
 /// One entry point. A kernel is a list of phases, run one after another with everything finished in between.
