@@ -13,7 +13,7 @@ set(tg_variant_opencl "TG_DEVICE=opencl;TG_FUZZ=0.1")  # TG_FUZZ: the part of th
 
 # Adds the binary test_<layer> to ctest under a name, with variables set; kernels are cached below the build directory.
 function(tg_add_unit_test name layer)
-  add_test(NAME ${name} COMMAND test_${layer} --gtest_brief=1 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND test_${layer} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 1200 ENVIRONMENT "TG_CACHE_DIR=${PROJECT_BINARY_DIR}/test_cache;${ARGN}")
 endfunction()
 

@@ -94,8 +94,8 @@ def bodies(group):
 def compile_(name, code):
     """An empty text, or what the compiler said."""
     (work / f"{name}.cpp").write_text(code)
-    command = [args.cxx, "-std=c++20", "-O1", "-Wall", "-Wno-unused", f"-I{args.source}/include", f"{work}/{name}.cpp", "-o", f"{work}/{name}",
-               f"-L{args.build}", "-ltg", f"-Wl,-rpath,{args.build}"]
+    command = [args.cxx, "-std=c++20", "-O1", "-Wall", "-Wno-unused", f"-I{args.source}/include", f"{work}/{name}.cpp",
+               "-o", f"{work}/{name}", f"-L{args.build}", "-ltg", f"-Wl,-rpath,{args.build}"]
     result = subprocess.run(command, capture_output=True, text=True)
     return result.stderr or "the compiler failed" if result.returncode else ""
 
