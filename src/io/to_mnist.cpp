@@ -96,7 +96,7 @@ Field fit_box(const Field& in) {
 
 std::array<uint8_t, kMnistSide * kMnistSide> to_mnist(const Image& image) {
   if (image.pixels.empty() || image.pixels.size() != image.width * image.height) {
-    throw ValueError(fmt::format("to_mnist: an image of {} x {} pixels does not have {}", image.width, image.height, image.pixels.size()));
+    throw ValueError(fmt::format("to_mnist: an image of {} x {} pixels cannot hold {}", image.width, image.height, image.pixels.size()));
   }
   const Field digit = fit_box(crop(find_ink(image)));
   float mass = 0, mean_x = 0, mean_y = 0;
@@ -105,9 +105,10 @@ std::array<uint8_t, kMnistSide * kMnistSide> to_mnist(const Image& image) {
     mean_x += digit.ink[i] * (static_cast<float>(i % digit.width) + 0.5f);
     mean_y += digit.ink[i] * (static_cast<float>(i / digit.width) + 0.5f);
   }
-  // The shift that brings the centre of mass to the middle, as far as the box stays inside.
+  // The shift that brings the centre of mass nearest to the centre of pixel 14 (where the authors' own files have it), as far as the
+  // box stays inside.
   const auto shift = [](float mean, size_t size) {
-    return static_cast<size_t>(std::clamp(std::lround(kMnistSide / 2.0f - mean), 0l, static_cast<long>(kMnistSide - size)));
+    return static_cast<size_t>(std::clamp(std::lround(kMnistSide / 2 + 0.5f - mean), 0l, static_cast<long>(kMnistSide - size)));
   };
   const size_t left = shift(mean_x / mass, digit.width), top = shift(mean_y / mass, digit.height);
   std::array<uint8_t, kMnistSide * kMnistSide> out{};
