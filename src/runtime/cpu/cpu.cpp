@@ -1,0 +1,188 @@
+// The device "cpu": LLVM IR compiled in this process, phases run in pieces by the thread pool, launches done when launch returns.
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "base/env.hpp"
+#include "base/hash.hpp"
+#include "runtime/cpu/jit.hpp"
+#include "runtime/cpu/loader.hpp"
+#include "runtime/cpu/pool.hpp"
+#include "runtime/host_device.hpp"
+#include "runtime/registry.hpp"
+#include "tg/error.hpp"
+
+namespace tg {
+namespace {
+
+using Entry = void(void* const* buffers, const int64_t* scalars, int64_t first, int64_t last, const CpuWorker*);
+
+int64_t cache_bytes(int what, int64_t otherwise) {
+  const long bytes = sysconf(what);  // zero on some virtual machines
+  return bytes > 0 ? bytes : otherwise;
+}
+
+#if defined(__x86_64__)
+struct Registers { unsigned a = 0, b = 0, c = 0, d = 0; };
+Registers cpuid(unsigned leaf, unsigned sub = 0) {
+  Registers r;
+  __get_cpuid_count(leaf, sub, &r.a, &r.b, &r.c, &r.d);
+  return r;
+}
+
+std::string model_name() {
+  std::string name;
+  for (unsigned leaf = 0x80000002; leaf <= 0x80000004; ++leaf) {
+    const Registers r = cpuid(leaf);
+    for (unsigned word : {r.a, r.b, r.c, r.d})
+      for (int i = 0; i < 4; ++i) name += static_cast<char>(word >> 8 * i & 0xff);
+  }
+  name = name.c_str();
+  while (!name.empty() && name.back() == ' ') name.pop_back();
+  return name.empty() ? "unnamed" : name;
+}
+
+/// Everything that decides which code is right for this machine: family, model and stepping; the instruction sets.
+uint64_t feature_hash() {
+  const Registers basic = cpuid(1), more = cpuid(7), yet_more = cpuid(7, 1), extended = cpuid(0x80000001);
+  Hash128 h = kHashSeed;
+  for (unsigned word : {basic.a, basic.c, basic.d, more.b, more.c, more.d, yet_more.a, yet_more.d, extended.c, extended.d}) h = mix(h, word);
+  return h.low;
+}
+
+int widest_vector() {
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  return avx512 ? 64 : __builtin_cpu_supports("avx2") ? 32 : 16;
+}
+bool has_fma() { return __builtin_cpu_supports("fma"); }
+constexpr const char* kMachine = "x86-64";
+#else
+std::string model_name() { return "unnamed"; }
+uint64_t feature_hash() { return 0; }
+int widest_vector() { return 16; }
+bool has_fma() { return true; }
+constexpr const char* kMachine = "generic";
+#endif
+
+Target describe_machine() {
+  Target t;
+  const int widest = widest_vector();
+  t.vector_bytes = std::min(widest, settings().cpu_vector.value_or(widest));
+  t.vector_registers = t.vector_bytes == 64 ? 32 : 16;
+  t.fma = has_fma() && t.vector_bytes >= 32;
+  t.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, t.l1_bytes);
+  t.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, t.l2_bytes);
+  t.l3_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE, t.l3_bytes);
+  t.cores = Pool::shared().size();
+  t.name = fmt::format("cpu {} {} {}-bit {:016x}", kMachine, model_name(), 8 * t.vector_bytes, feature_hash());
+  return t;
+}
+
+/// Scratch memory of one thread: grows to the most that any kernel has asked for. On huge pages where they pay.
+struct Scratch {
+  std::byte* memory = nullptr;
+  int64_t size = 0;
+
+  std::byte* get(int64_t bytes) {
+    if (bytes <= size) return memory;
+    std::free(memory);
+    const int64_t unit = bytes < (256 << 10) ? 4096 : 2 << 20;
+    size = (bytes + unit - 1) / unit * unit;
+    memory = static_cast<std::byte*>(std::aligned_alloc(static_cast<size_t>(unit), static_cast<size_t>(size)));
+    if (!memory) size = 0;
+    if (memory && unit > 4096) madvise(memory, static_cast<size_t>(size), MADV_HUGEPAGE);
+    return memory;
+  }
+  ~Scratch() {
+    std::free(std::exchange(memory, nullptr));
+    size = 0;  // a kernel run by a static object's destructor starts anew
+  }
+};
+thread_local Scratch scratch;
+
+struct CpuProgram : Program {
+  struct Phase {
+    Entry* entry;
+    int64_t scratch_bytes;
+  };
+  explicit CpuProgram(const std::string& object) : code(object) {}
+  LoadedObject code;
+  std::vector<Phase> phases;
+};
+
+/// One phase in flight, as the pool's threads see it.
+struct Job {
+  const CpuProgram::Phase& phase;
+  void* const* buffers;
+  const int64_t* scalars;
+  int64_t* status;
+  std::atomic<bool>* out_of_memory;
+
+  static void run(void* context, int64_t first, int64_t last) {
+    const Job& job = *static_cast<Job*>(context);
+    const CpuWorker worker{scratch.get(job.phase.scratch_bytes), job.status};
+    if (job.phase.scratch_bytes && !worker.scratch)
+      job.out_of_memory->store(true, std::memory_order_relaxed);
+    else
+      job.phase.entry(job.buffers, job.scalars, first, last, &worker);
+  }
+};
+
+/// This thread's first fault since it last synchronized.
+thread_local std::optional<Fault> pending_fault;
+
+class CpuDevice : public HostDevice {
+ public:
+  CpuDevice() : target_(describe_machine()) {}
+  const Target& target() const override { return target_; }
+
+  std::string compile(const std::string& text) override { return compile_llvm_ir(text, {.vector_bytes = target_.vector_bytes}); }
+
+  std::shared_ptr<Program> load(const std::string& binary, std::span<const PhaseInfo> phases) override {
+    auto program = std::make_shared<CpuProgram>(binary);
+    for (const PhaseInfo& p : phases)
+      program->phases.push_back({reinterpret_cast<Entry*>(program->code.address(p.entry)), p.scratch_bytes});
+    return program;
+  }
+
+  void launch(Program& p, const LaunchArgs& args) override {
+    const auto& program = static_cast<CpuProgram&>(p);
+    if (args.grids.size() != program.phases.size())
+      throw InternalError(fmt::format("cpu: {} grids for a kernel of {} phases", args.grids.size(), program.phases.size()));
+    std::array<void*, 32> few;
+    std::vector<void*> many(args.buffers.size() > few.size() ? args.buffers.size() : 0);
+    void** const buffers = many.empty() ? few.data() : many.data();
+    for (size_t i = 0; i < args.buffers.size(); ++i) buffers[i] = address(args.buffers[i]);
+
+    int64_t status[4] = {};
+    std::atomic<bool> out_of_memory = false;
+    for (size_t i = 0; i < program.phases.size(); ++i) {
+      Job job{program.phases[i], buffers, args.scalars.data(), status, &out_of_memory};
+      Pool::shared().run(args.grids[i].n[0], Job::run, &job);
+    }
+    if (status[0] && !pending_fault) pending_fault = Fault{status[1], status[2], status[3]};
+    if (out_of_memory) throw DeviceError("cpu: no memory for a kernel's scratch space");
+  }
+
+  std::optional<Fault> synchronize() override { return std::exchange(pending_fault, std::nullopt); }
+
+ private:
+  const Target target_;
+};
+
+}  // namespace
+
+std::unique_ptr<Device> open_cpu() { return std::make_unique<CpuDevice>(); }
+
+}  // namespace tg

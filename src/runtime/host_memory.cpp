@@ -1,0 +1,124 @@
+// Free lists by size class over mappings on huge pages.
+#include "runtime/host_memory.hpp"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
+#include "tg/device.hpp"
+#include "tg/error.hpp"
+
+namespace tg {
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kPiece = size_t{8} << 20;
+
+size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+size_t machine_bytes() {
+  static const size_t bytes = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+/// `bytes` (a multiple of the huge page) at a huge page's border, or null.
+void* map(size_t bytes) {
+  void* const got = mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (got == MAP_FAILED) return nullptr;
+  auto* const begin = static_cast<std::byte*>(got);
+  auto* const aligned = reinterpret_cast<std::byte*>(round_up(reinterpret_cast<size_t>(begin), kHugePage));
+  if (aligned != begin) munmap(begin, static_cast<size_t>(aligned - begin));
+  if (const size_t tail = static_cast<size_t>(begin + kHugePage - aligned)) munmap(aligned + bytes, tail);
+  madvise(aligned, bytes, MADV_HUGEPAGE);  // refused where there are no huge pages: slower, not wrong
+  return aligned;
+}
+
+}  // namespace
+
+size_t size_class(size_t bytes) {
+  const size_t significant = std::bit_floor(std::max<size_t>(bytes, 1)) / 8;  // steps of an eighth
+  return round_up(std::max<size_t>(bytes, 1), std::max(significant, bytes >= kHugePage ? kHugePage : kAlignment));
+}
+
+void* HostMemory::allocate(size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const size_t size = bytes <= machine_bytes() ? size_class(bytes) : 0;
+  void* block = nullptr;
+  if (size) {
+    auto& kept = free_[size];
+    if (!kept.empty()) {
+      block = kept.back();
+      kept.pop_back();
+      counts_.cached_bytes -= size;
+    } else if (counts_.live_bytes + size <= machine_bytes()) {
+      if (counts_.live_bytes + counts_.cached_bytes + size > machine_bytes()) release_cached();
+      block = size < kHugePage ? cut(size) : map(size);
+      if (!block && counts_.cached_bytes) {
+        release_cached();
+        block = size < kHugePage ? cut(size) : map(size);
+      }
+    }
+  }
+  if (!block)
+    throw DeviceError(fmt::format("no memory for {} bytes: {} are in use and the machine has {}", bytes, counts_.live_bytes, machine_bytes()));
+  counts_.live_bytes += size;
+  ++counts_.live_blocks;
+  return block;
+}
+
+void HostMemory::free(void* block, size_t bytes) noexcept {
+  const std::lock_guard lock(mutex_);
+  const size_t size = size_class(bytes);
+  counts_.live_bytes -= size;
+  --counts_.live_blocks;
+  if (size >= kHugePage && counts_.cached_bytes + size > machine_bytes() / 2) {
+    munmap(block, size);
+    return;
+  }
+  try {
+    free_[size].push_back(block);
+    counts_.cached_bytes += size;
+  } catch (const std::bad_alloc&) {
+    if (size >= kHugePage) munmap(block, size);  // a small block stays unused until its piece goes
+  }
+}
+
+HostMemory::Counts HostMemory::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+/// A small block from the current piece. What is left of the piece before is given up: less than one block of this size.
+void* HostMemory::cut(size_t bytes) {
+  if (left_ < bytes) {
+    void* const piece = map(kPiece);
+    if (!piece) return nullptr;
+    pieces_.emplace_back(piece, kPiece);
+    next_ = static_cast<std::byte*>(piece);
+    left_ = kPiece;
+  }
+  std::byte* const block = next_;
+  next_ += bytes;
+  left_ -= bytes;
+  return block;
+}
+
+void HostMemory::release_cached() {
+  for (auto& [size, blocks] : free_) {
+    if (size < kHugePage) continue;
+    for (void* block : blocks) munmap(block, size);
+    counts_.cached_bytes -= size * blocks.size();
+    blocks.clear();
+  }
+}
+
+HostMemory::~HostMemory() {
+  release_cached();
+  for (const auto& [piece, size] : pieces_) munmap(piece, size);
+}
+
+}  // namespace tg

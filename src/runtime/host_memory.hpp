@@ -1,0 +1,48 @@
+#pragma once
+// Host memory for devices that use it, kept for reuse: the first touch of a fresh page costs more than most kernels.
+//
+//   HostMemory memory;  void* p = memory.allocate(1000);  memory.free(p, 1000);  memory.allocate(1001) == p
+//
+// Sizes are rounded up to classes, at most an eighth larger. Small blocks are cut from 8 MiB pieces, larger ones are mappings of
+// their own; both lie on huge pages. Freed blocks are kept, up to half of the machine's memory.
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "base/fork.hpp"
+
+namespace tg {
+
+class HostMemory {
+ public:
+  HostMemory() = default;
+  ~HostMemory();
+  HostMemory(const HostMemory&) = delete;
+  HostMemory& operator=(const HostMemory&) = delete;
+
+  /// Aligned to kAlignment; contents undefined. Throws DeviceError naming the size, what is in use and what the machine has.
+  void* allocate(size_t bytes);
+  void free(void* block, size_t bytes) noexcept;
+
+  struct Counts { size_t live_bytes = 0, live_blocks = 0, cached_bytes = 0; };  // after rounding up
+  Counts counts() const;
+
+ private:
+  void* cut(size_t bytes);
+  void release_cached();
+
+  mutable std::mutex mutex_;
+  ForkGuard fork_{mutex_};
+  std::map<size_t, std::vector<void*>> free_;  // by class size
+  std::vector<std::pair<void*, size_t>> pieces_;
+  std::byte* next_ = nullptr;  // the rest of the piece being cut
+  size_t left_ = 0;
+  Counts counts_;
+};
+
+/// The class of a size: a multiple of kAlignment (of 2 MiB from there on) with at most four significant bits.
+size_t size_class(size_t bytes);
+
+}  // namespace tg
