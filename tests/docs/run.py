@@ -102,7 +102,7 @@ def compile_(name, code):
 
 def run(snippet, *command):
     """An empty text, or what is wrong with how the snippet ran."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("TG_")}
+    environment = {k: v for k, v in os.environ.items() if k == "TG_CACHE_DIR" or not k.startswith("TG_")}
     try:
         result = subprocess.run(command, capture_output=True, text=True, cwd=work, env=environment, timeout=300)
     except subprocess.TimeoutExpired:
