@@ -1,0 +1,25 @@
+#pragma once
+// Kernel: what the scheduler hands to codegen. Stores of scalar expressions over loops that are not yet loops.
+//
+//   out[i] = sum over r of a[i, r]      stores  {Store(p0, i0, Reduce<Sum>(Load(p1, i0*8 + r1), r1))}
+//                                       ranges  {i0}
+//
+// A Reduce closes its ranges; where in the loop nest it is computed follows from the ranges that stay open in it.
+#include <string>
+#include <vector>
+
+#include "ir/uop.hpp"
+
+namespace tg {
+
+struct Kernel {
+  std::vector<UOp> stores;     // Store(Param, index, value[, gate]), all over `ranges`
+  std::vector<UOp> ranges;     // output ranges, outermost first
+  uint64_t sequential = 0;     // bit per range id: must run in order, on one worker (scatter)
+  std::vector<UOp> params;     // Param by slot
+  std::vector<UOp> variables;  // scalar arguments by number
+  Hash128 hash() const;        // of the structure
+  std::string name() const;    // "r_64_128_3", from what it does and its sizes
+};
+
+}  // namespace tg

@@ -1,0 +1,25 @@
+#pragma once
+// What it costs to compute a value again, in units of one vectorised arithmetic operation, against keeping it in memory.
+//
+// A streamed element costs as much as some eight operations at this machine balance (about 110 Gop/s a core against 40 GB/s), a launch
+// as much as some 300 thousand. The scheduler only compares, so the scale does not matter and the ratios need be right to a factor of two.
+#include <unordered_map>
+
+#include "ir/uop.hpp"
+
+namespace tg {
+
+inline constexpr double kStreamCost = 8;      // one element read from or written to memory
+inline constexpr double kLaunchCost = 300e3;  // one more kernel
+
+/// Operations to compute one element of `u` from memory, with everything below it inlined; `stop` says where memory is.
+class Cost {
+ public:
+  double operator()(const UOp& u);  // needs its sources' costs: call in topological order
+
+ private:
+  std::unordered_map<UOp, double> per_element_;
+};
+double elements(const Shape& shape);  // by its upper bounds
+
+}  // namespace tg

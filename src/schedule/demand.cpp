@@ -1,0 +1,232 @@
+#include "schedule/demand.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include <fmt/format.h>
+
+#include "ir/op_info.hpp"
+#include "ir/symbolic.hpp"
+#include "tg/error.hpp"
+
+namespace tg {
+namespace {
+
+constexpr int kMostInlined = 400;  // nodes of one kernel, before it is cut for compile time's sake
+
+uint64_t open_ranges(const Index& idx) {
+  uint64_t open = 0;
+  for (const UOp& i : idx) open |= i.ranges();
+  return open;
+}
+double extent(const UOp& range) { return static_cast<double>(std::max<int64_t>(1, range.bounds().max + 1)); }
+
+// The part of a loop nest that a value read at idx really depends on: everything down to its innermost open loop.
+std::vector<UOp> needed(const std::vector<UOp>& nest, uint64_t open) {
+  size_t n = nest.size();
+  while (n > 0 && !(nest[n - 1].ranges() & open)) --n;
+  return {nest.begin(), nest.begin() + static_cast<ptrdiff_t>(n)};
+}
+double evaluations(const std::vector<UOp>& nest, uint64_t open) {
+  double n = 1;
+  for (const UOp& r : needed(nest, open)) n *= extent(r);
+  return n;
+}
+bool depends_on_reduction(const std::vector<UOp>& nest, uint64_t open) {
+  return std::any_of(nest.begin(), nest.end(), [&](const UOp& r) { return r.as<RangeArg>().kind == RangeKind::Reduce && (r.ranges() & open); });
+}
+// Nothing is computed, so nothing is worth storing.
+bool is_free(const UOp& u) {
+  return u.op() == Op::Const || u.op() == Op::Iota || u.op() == Op::Variable || u.op() == Op::Detach || (is_movement(u.op()) && u.op() != Op::Pad);
+}
+
+}  // namespace
+
+std::vector<UOp> fresh_ranges(const Index& idx, std::span<const Dim> extents) {
+  int id = 64 - std::countl_zero(open_ranges(idx));
+  std::vector<UOp> out;
+  for (const Dim& e : extents) out.push_back(e == Dim(1) ? index(0) : range(e, id++, RangeKind::Reduce));
+  return out;
+}
+std::vector<Dim> reduced_extents(const UOp& u) {
+  std::vector<Dim> out;
+  for (size_t a = 0; a < u.shape().rank(); ++a) if (u.as<ReduceArg>().axes >> a & 1) out.push_back(u.src(0).shape()[a]);
+  return out;
+}
+
+Demands::Demands(std::span<const UOp> roots) {
+  const std::vector<UOp> order = toposort(roots);
+  Cost cost;
+  for (const UOp& u : order) {
+    cost_[u] = cost(u);
+    switch (u.op()) {
+      case Op::Assign: case Op::Contiguous: case Op::Scatter: forced_.insert(u.node()); break;
+      case Op::Scan: case Op::Sort: case Op::AllReduce: case Op::Call: case Op::Copy:
+        throw DeviceError(fmt::format("{} is not yet compiled for this device; the interpreter device evaluates it", name_of(u.op())));
+      default: break;
+    }
+  }
+  for (const UOp& r : roots) if (r.op() != Op::Param) forced_.insert(r.node());
+  for (auto u = order.rbegin(); u != order.rend(); ++u) decide(*u);
+}
+
+void Demands::demand(const UOp& u, Demand d) { demands_[u].push_back(std::move(d)); }
+
+void Demands::decide(const UOp& u) {
+  if (u.op() == Op::Param) return;  // in memory already
+  std::string reason;
+  if (forced_.contains(u.node())) store(u, u.op() == Op::Assign ? "assigned" : u.op() == Op::Contiguous ? "contiguous" : "asked for");
+  else if (!is_free(u) && !worth_inlining(u, reason)) store(u, std::move(reason));
+  else for (const Demand& d : std::vector<Demand>(std::move(demands_[u]))) inline_into(u, d);
+}
+
+bool Demands::worth_inlining(const UOp& u, std::string& reason) {
+  std::vector<Demand>& all = demands_[u];
+  std::vector<const Demand*> distinct;
+  for (const Demand& d : all)
+    if (std::none_of(distinct.begin(), distinct.end(), [&](const Demand* o) { return o->group == d.group && o->idx == d.idx; })) distinct.push_back(&d);
+  const bool tuple = u.op() == Op::Reduce && u.as<ReduceArg>().monoid == Monoid::ArgMax;
+  if (distinct.empty() || tuple) return true;
+  const double size = std::max(1.0, elements(u.shape()));
+  double times = 0;
+  for (const Demand* d : distinct) times += evaluations(d->nest, open_ranges(d->idx));
+  const bool reduces = u.op() == Op::Reduce || u.op() == Op::OverlapAdd || (u.op() == Op::Get && u.src(0).op() == Op::Reduce);
+  if (reduces)
+    for (const Demand* d : distinct)
+      if (depends_on_reduction(d->nest, open_ranges(d->idx)) && !(d->summed && times <= 1.5 * size)) {
+        reason = "reduced inside another reduction";
+        return false;
+      }
+  for (const Demand* d : distinct)
+    if (groups[static_cast<size_t>(d->group)].inlined > kMostInlined && times * 0.25 <= size) {
+      reason = "its kernel is large enough";
+      return false;
+    }
+  if (times <= size) return true;
+  const double again = (times - size) * cost_.at(u);
+  const double stored = kLaunchCost + size * kStreamCost * (1.0 + static_cast<double>(distinct.size())) + times;
+  if (again <= stored) return true;
+  reason = fmt::format("computed {:.3g} times otherwise, at {:.3g} operations each", times / size, cost_.at(u));
+  return false;
+}
+
+bool Demands::reaches(int from, int to) const {
+  std::vector<int> stack{from};
+  std::set<int> seen;
+  while (!stack.empty()) {
+    const int g = stack.back();
+    stack.pop_back();
+    if (g == to) return true;
+    for (int next : groups[static_cast<size_t>(g)].after) if (seen.insert(next).second) stack.push_back(next);
+  }
+  return false;
+}
+
+// The group that reads u element for element, over the same loops, and can store it on the way; -1 if there is none.
+int Demands::joinable(const UOp& u) const {
+  const auto it = demands_.find(u);
+  if (it == demands_.end()) return -1;
+  for (const Demand& d : it->second) {
+    const Group& g = groups[static_cast<size_t>(d.group)];
+    if (g.sequential || !(g.shape == u.shape())) continue;
+    const bool fits = std::all_of(it->second.begin(), it->second.end(), [&](const Demand& o) {
+      return o.group == d.group ? o.idx == g.index : !reaches(d.group, o.group);
+    });
+    if (fits) return d.group;
+  }
+  return -1;
+}
+
+int Demands::open_group(const Shape& shape) {
+  Group g;
+  g.shape = shape;
+  for (const Dim& d : shape) {
+    if (d == Dim(1)) { g.index.push_back(index(0)); continue; }
+    g.index.push_back(range(d, static_cast<int>(g.ranges.size()), RangeKind::Output));
+    g.ranges.push_back(g.index.back());
+  }
+  groups.push_back(std::move(g));
+  return static_cast<int>(groups.size()) - 1;
+}
+
+void Demands::store(const UOp& u, std::string reason) {
+  why[u] = std::move(reason);
+  if (u.op() == Op::Scatter) return store_scatter(u);
+  int g = joinable(u);
+  if (g < 0) g = open_group(u.shape());
+  home[u] = g;
+  for (const Demand& d : demands_[u]) if (d.group != g) groups[static_cast<size_t>(d.group)].after.insert(g);
+  Group& group = groups[static_cast<size_t>(g)];
+  group.outputs.push_back(u);
+  inline_into(u, {g, group.index, group.ranges, false});
+}
+
+// base stored first; then, in the order of the indices, each value is put or added in its place. Parallel over the other axes.
+void Demands::store_scatter(const UOp& u) {
+  const UOp &base = u.src(0), &at = u.src(1), &values = u.src(2);
+  const auto axis = static_cast<size_t>(u.as<ScatterArg>().axis);
+  const int init = open_group(u.shape());
+  scatter_init[u] = init;
+  groups[static_cast<size_t>(init)].outputs.push_back(u);
+  demand(base, {init, groups[static_cast<size_t>(init)].index, groups[static_cast<size_t>(init)].ranges, false});
+
+  const int g = open_group(values.shape());
+  home[u] = g;
+  Group& group = groups[static_cast<size_t>(g)];
+  group.after.insert(init);
+  for (const Demand& d : demands_[u]) groups[static_cast<size_t>(d.group)].after.insert(g);
+  group.outputs.push_back(u);
+  const Index along(group.index.begin() + static_cast<ptrdiff_t>(axis), group.index.begin() + static_cast<ptrdiff_t>(axis + at.shape().rank()));
+  group.sequential = open_ranges(along);
+  std::stable_partition(group.ranges.begin(), group.ranges.end(), [&](const UOp& r) { return !(r.ranges() & group.sequential); });
+  demand(at, {g, along, group.ranges, false});
+  demand(values, {g, group.index, group.ranges, false});
+}
+
+void Demands::inline_into(const UOp& u, const Demand& d) {
+  ++groups[static_cast<size_t>(d.group)].inlined;
+  switch (u.op()) {
+    case Op::Const: case Op::Iota: case Op::Variable: case Op::Param: return;
+    case Op::Reduce: case Op::OverlapAdd: {
+      const bool overlap = u.op() == Op::OverlapAdd;
+      std::vector<UOp> nest = needed(d.nest, open_ranges(d.idx));
+      const std::vector<Dim> extents = overlap ? std::vector<Dim>{u.as<WindowArg>().size} : reduced_extents(u);
+      const std::vector<UOp> opened = fresh_ranges(d.idx, extents);
+      for (const UOp& r : opened) if (r.op() == Op::Range) nest.push_back(r);
+      Index idx = d.idx;
+      if (overlap) {
+        const auto& w = u.as<WindowArg>();
+        UOp& at = idx[static_cast<size_t>(w.axis)];
+        at = simplify(floor_div(at - opened[0] * w.dilation, w.stride));
+        idx.push_back(opened[0]);
+      } else {
+        size_t next = 0;
+        for (size_t a = 0; a < idx.size(); ++a) if (u.as<ReduceArg>().axes >> a & 1) idx[a] = opened[next++];
+      }
+      demand(u.src(0), {d.group, idx, nest, overlap || u.as<ReduceArg>().monoid == Monoid::Sum});
+      return;
+    }
+    case Op::Gather: {
+      const auto axis = static_cast<size_t>(std::get<int64_t>(u.arg()));
+      const size_t rank = u.src(1).shape().rank();
+      const Index at(d.idx.begin() + static_cast<ptrdiff_t>(axis), d.idx.begin() + static_cast<ptrdiff_t>(axis + rank));
+      Index idx(d.idx.begin(), d.idx.begin() + static_cast<ptrdiff_t>(axis));
+      const UOp bound = u.src(0).shape()[axis].expr();
+      idx.push_back(UOp::make(Op::Check, {linear(at, u.src(1).shape()), bound}, int64_t{0}));  // stands for the index, depends on the same loops
+      idx.insert(idx.end(), d.idx.begin() + static_cast<ptrdiff_t>(axis + rank), d.idx.end());
+      demand(u.src(1), {d.group, at, d.nest, false});
+      demand(u.src(0), {d.group, idx, d.nest, false});
+      return;
+    }
+    case Op::Stack:
+      for (const UOp& s : u.src()) demand(s, {d.group, Index(d.idx.begin() + 1, d.idx.end()), d.nest, false});
+      return;
+    case Op::Assign: demand(u.src(1), {d.group, d.idx, d.nest, false}); return;
+    case Op::Get: demand(u.src(0), {d.group, d.idx, d.nest, false}); return;
+    default:
+      for (size_t i = 0; i < u.src().size(); ++i)
+        demand(u.src(i), {d.group, source_index(u, i, d.idx), d.nest, d.summed && (is_movement(u.op()))});
+  }
+}
+
+}  // namespace tg

@@ -1,0 +1,58 @@
+#pragma once
+// Where values are kept in memory: one walk from the roots back, deciding for each node whether its users compute it where they need it.
+//
+//   in:  a graph of tensor ops over Params      out: groups, each a kernel to be; a node is either stored by one group or inlined in all
+//
+// Each node hears from its users at which indices, inside which loops, they want it (a demand). One user that wants each element once is
+// always fused. Otherwise the price of computing again (evaluations x operations) is set against storing and loading. A stored node whose
+// user reads it element for element joins that user's kernel as a further output, unless that would make kernels wait for each other.
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "schedule/cost.hpp"
+#include "schedule/index_map.hpp"
+
+namespace tg {
+
+struct Group {
+  Shape shape;                 // of every output
+  Index index;                 // the output ranges, 0 where an axis has one element
+  std::vector<UOp> ranges;     // the same without the zeros
+  std::vector<UOp> outputs;    // nodes stored
+  std::set<int> after;         // groups that must have run before
+  uint64_t sequential = 0;
+  int inlined = 0;             // nodes computed in it: bounds a kernel's size
+};
+
+class Demands {
+ public:
+  explicit Demands(std::span<const UOp> roots);
+
+  std::vector<Group> groups;
+  std::unordered_map<UOp, int> home;            // stored node -> the group that stores it
+  std::unordered_map<UOp, int> scatter_init;    // Scatter -> the group that stores its base
+  std::unordered_map<UOp, std::string> why;     // stored node -> reason, for people
+
+ private:
+  struct Demand { int group; Index idx; std::vector<UOp> nest; bool summed; };  // summed: only added up on the way to an enclosing sum
+  void decide(const UOp& u);
+  void store(const UOp& u, std::string reason);
+  void store_scatter(const UOp& u);
+  void inline_into(const UOp& u, const Demand& d);
+  bool worth_inlining(const UOp& u, std::string& reason);
+  int joinable(const UOp& u) const;
+  bool reaches(int from, int to) const;         // must `to` run before `from`
+  int open_group(const Shape& shape);
+  void demand(const UOp& u, Demand d);
+
+  std::unordered_map<UOp, std::vector<Demand>> demands_;
+  std::set<const detail::Node*> forced_;
+  std::unordered_map<UOp, double> cost_;
+};
+
+/// Loops that a reduction over `extents` opens when it is read at idx: numbered above every loop open in idx.
+std::vector<UOp> fresh_ranges(const Index& idx, std::span<const Dim> extents);
+std::vector<Dim> reduced_extents(const UOp& reduce);
+
+}  // namespace tg

@@ -1,0 +1,23 @@
+#pragma once
+// Movement ops as functions on indices: where a source is read, when its user is read at given indices.
+//
+//   Permute[1, 0] read at (i, j)  ->  its source at (j, i)         Pad (1, 1) read at (i)  ->  its source at (i - 1) if 0 <= i-1 < n
+#include <vector>
+
+#include "ir/uop.hpp"
+
+namespace tg {
+
+using Index = std::vector<UOp>;  // one index expression an axis
+
+/// Where source `i` of an elementwise, movement or pass-through op is read. Gather, Stack, Reduce and OverlapAdd open or choose
+/// indices themselves and are not for this function.
+Index source_index(const UOp& u, size_t i, const Index& idx);
+/// When the source's element counts at all (Pad); empty: always.
+UOp source_gate(const UOp& u, const Index& idx);
+/// Position of an element in row-major memory.
+UOp linear(const Index& idx, const Shape& shape);
+/// `lo <= x < hi`, simplified; empty when it always holds.
+UOp within(const UOp& x, const UOp& lo, const UOp& hi);
+
+}  // namespace tg

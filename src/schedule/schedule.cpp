@@ -1,0 +1,325 @@
+// Groups to kernels: each stored node becomes a store of one scalar expression, built by walking from it back to memory with indices.
+//
+//   in:  softmax(x) over Params      out: one kernel, out[i, j] = exp(x[i, j] - max_r x[i, r]) / sum_r exp(x[i, r] - max_r' x[i, r'])
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "ir/monoid.hpp"
+#include "ir/op_info.hpp"
+#include "ir/pattern.hpp"
+#include "ir/symbolic.hpp"
+#include "schedule/demand.hpp"
+#include "schedule/plan.hpp"
+#include "tg/error.hpp"
+
+namespace tg {
+namespace {
+
+UOp and_(const UOp& a, const UOp& b) { return !a ? b : !b ? a : a & b; }
+UOp gated(const UOp& gate, const UOp& value) { return gate ? where(gate, value, constant(value.dtype(), 0)) : value; }
+
+class Builder {
+ public:
+  Builder(std::span<const UOp> roots) : roots_(roots), demands_(roots) {}
+
+  Plan build() {
+    for (const UOp& r : roots_) plan_.roots.push_back(root_buffer(r));
+    std::vector<int> order = launch_order();
+    for (int g : order) launch(g);
+    return std::move(plan_);
+  }
+
+ private:
+  // ---- memory ----
+
+  int add_buffer(PlanBuffer b) {
+    plan_.buffers.push_back(std::move(b));
+    return static_cast<int>(plan_.buffers.size()) - 1;
+  }
+  int root_buffer(const UOp& r) {
+    const int b = buffer_of(r);
+    PlanBuffer& p = plan_.buffers[static_cast<size_t>(b)];
+    if (p.kind == PlanBuffer::Kind::Temporary) p.kind = PlanBuffer::Kind::Output;
+    return b;
+  }
+  int buffer_of(const UOp& u) {
+    if (auto it = buffers_.find(u); it != buffers_.end()) return it->second;
+    PlanBuffer b;
+    b.dtype = u.dtype();
+    b.elements = u.shape().numel();
+    if (u.op() == Op::Param) {
+      b.kind = PlanBuffer::Kind::Input;
+      b.input = u.as<ParamArg>().slot;
+      b.why = "given";
+    } else {
+      b.why = demands_.why.at(u);
+      if (in_place(u)) b.input = u.src(0).as<ParamArg>().slot;
+    }
+    return buffers_[u] = add_buffer(std::move(b));
+  }
+  static bool in_place(const UOp& u) { return u.op() == Op::Assign && u.arg().index() != 0 && u.src(0).op() == Op::Param; }
+
+  // ---- order ----
+
+  // What a group loads is known from its expressions; a group that overwrites an input comes after all others that read it.
+  std::vector<int> launch_order() {
+    const int n = static_cast<int>(demands_.groups.size());
+    for (int g = 0; g < n; ++g) make_kernel(g);
+    for (int g = 0; g < n; ++g)
+      for (const UOp& u : demands_.groups[static_cast<size_t>(g)].outputs) {
+        if (!in_place(u)) continue;
+        const int target = buffer_of(u.src(0));
+        for (int other = 0; other < n; ++other) {
+          const auto& bound = kernels_[static_cast<size_t>(other)].buffers;
+          if (other != g && std::find(bound.begin(), bound.end(), target) != bound.end()) demands_.groups[static_cast<size_t>(g)].after.insert(other);
+        }
+      }
+    std::vector<int> order, state(static_cast<size_t>(n), 0);
+    for (int g = 0; g < n; ++g) visit(g, state, order);
+    return order;
+  }
+  void visit(int root, std::vector<int>& state, std::vector<int>& order) {
+    std::vector<int> stack{root};
+    while (!stack.empty()) {
+      const int g = stack.back();
+      int& s = state[static_cast<size_t>(g)];
+      if (s == 2) { stack.pop_back(); continue; }
+      if (s == 1) { s = 2; order.push_back(g); stack.pop_back(); continue; }
+      s = 1;
+      for (int a : demands_.groups[static_cast<size_t>(g)].after) {
+        if (state[static_cast<size_t>(a)] == 1) release_in_place(g);  // a cycle: some assignment cannot be made in place
+        else if (state[static_cast<size_t>(a)] == 0) stack.push_back(a);
+      }
+    }
+  }
+  void release_in_place(int g) {
+    for (const UOp& u : demands_.groups[static_cast<size_t>(g)].outputs) if (in_place(u)) plan_.buffers[static_cast<size_t>(buffer_of(u))].input = -1;
+  }
+
+  // ---- kernels ----
+
+  void launch(int g) { plan_.launches.push_back(std::move(kernels_[static_cast<size_t>(g)])); }
+
+  void make_kernel(int g) {
+    kernels_.resize(std::max(kernels_.size(), static_cast<size_t>(g) + 1));
+    group_ = g;
+    values_.clear();
+    keep_.clear();
+    slots_.clear();
+    PlanLaunch launch;
+    const Group& group = demands_.groups[static_cast<size_t>(g)];
+    std::vector<UOp> stores;
+    for (const UOp& u : group.outputs) {
+      const UOp to = param_of(u, launch);
+      stores.push_back(u.op() == Op::Scatter ? scatter_store(u, to, group, launch) : store(to, linear(group.index, u.shape()), compute(u, group.index, launch)));
+    }
+    Kernel& k = launch.kernel;
+    k.stores = rewrite(stores, exact_rules());
+    k.ranges = group.ranges;
+    k.sequential = group.sequential;
+    for (const UOp& u : toposort(k.stores))
+      if (u.op() == Op::Variable) k.variables.push_back(u);
+    keep_places(launch);
+    kernels_[static_cast<size_t>(g)] = std::move(launch);
+  }
+  // An assignment in place may read its target only at the element it is about to write.
+  void keep_places(const PlanLaunch& launch) {
+    for (size_t i = 0; i < launch.kernel.stores.size(); ++i) {
+      const UOp& s = launch.kernel.stores[i];
+      const int b = launch.buffers[static_cast<size_t>(s.src(0).as<ParamArg>().slot)];
+      PlanBuffer& out = plan_.buffers[static_cast<size_t>(b)];
+      if (out.kind == PlanBuffer::Kind::Input || out.input < 0) continue;
+      for (const UOp& u : toposort(launch.kernel.stores)) {
+        if (u.op() != Op::Load) continue;
+        const PlanBuffer& from = plan_.buffers[static_cast<size_t>(launch.buffers[static_cast<size_t>(u.src(0).as<ParamArg>().slot)])];
+        if (from.kind == PlanBuffer::Kind::Input && from.input == out.input && !(u.src(1) == s.src(1))) { out.input = -1; break; }
+      }
+    }
+  }
+  UOp param_of(const UOp& u, PlanLaunch& launch) {
+    auto [it, fresh] = slots_.try_emplace(u, static_cast<int>(launch.buffers.size()));
+    if (fresh) {
+      launch.buffers.push_back(buffer_of(u));
+      launch.kernel.params.push_back(param(it->second, u.dtype()));
+    }
+    return launch.kernel.params[static_cast<size_t>(it->second)];
+  }
+  UOp scatter_store(const UOp& u, const UOp& to, const Group& group, PlanLaunch& launch) {
+    if (demands_.scatter_init.at(u) == group_) return store(to, linear(group.index, u.shape()), value(u.src(0), group.index, launch));
+    const auto [axis, mode] = u.as<ScatterArg>();
+    const auto begin = group.index.begin() + axis;
+    const Index along(begin, begin + static_cast<ptrdiff_t>(u.src(1).shape().rank()));
+    Index at(group.index.begin(), begin);
+    at.push_back(checked(value(u.src(1), along, launch), u.shape()[static_cast<size_t>(axis)]));
+    at.insert(at.end(), begin + static_cast<ptrdiff_t>(along.size()), group.index.end());
+    const UOp place = linear(at, u.shape());
+    const UOp v = value(u.src(2), group.index, launch);
+    return store(to, place, mode == ScatterMode::Add ? load(to, place) + v : v);
+  }
+  static UOp checked(const UOp& at, const Dim& bound) {
+    const UOp i = cast(at, DType::index);
+    if (i.bounds().min >= 0 && i.bounds().max < bound.min()) return i;
+    return UOp::make(Op::Check, {i, bound.expr()}, int64_t{0});
+  }
+
+  // ---- expressions ----
+
+  // The value of u at idx: from memory if it is stored elsewhere, else computed here. Under a gate every load below carries it, since
+  // the index may lie outside where the gate is false.
+  UOp value(const UOp& u, const Index& idx, PlanLaunch& launch, const UOp& gate = {}) {
+    const UOp outer = gate_;
+    gate_ = and_(gate_, gate);
+    UOp v = value_under_gate(u, idx, launch);
+    gate_ = outer;
+    return gated(gate, v);
+  }
+  UOp value_under_gate(const UOp& u, const Index& idx, PlanLaunch& launch) {
+    if (u.op() == Op::Param) return load(param_of(u, launch), linear(idx, u.shape()), gate_);
+    const auto home = demands_.home.find(u);
+    const bool elsewhere = home != demands_.home.end() && (home->second != group_ || u.op() == Op::Scatter);
+    if (elsewhere) return load(param_of(u, launch), linear(idx, u.shape()), gate_);
+    auto key = std::make_pair(u.node(), ids(idx));
+    key.second.push_back(gate_.node());
+    if (auto it = values_.find(key); it != values_.end()) return it->second;
+    UOp v = compute(u, idx, launch);
+    values_.emplace(std::move(key), v);
+    return v;
+  }
+  static std::vector<const detail::Node*> ids(const Index& idx) {
+    std::vector<const detail::Node*> out;
+    for (const UOp& i : idx) out.push_back(i.node());
+    return out;
+  }
+
+  UOp compute(const UOp& u, const Index& idx, PlanLaunch& launch) {
+    keep_.insert(keep_.end(), idx.begin(), idx.end());  // their addresses are keys
+    keep_.push_back(gate_);
+    switch (u.op()) {
+      case Op::Const: case Op::Variable: return u;
+      case Op::Iota: return cast(idx[0], u.dtype());
+      case Op::Assign: return value(u.src(1), idx, launch);
+      case Op::Reduce: return reduce(u, idx, launch);
+      case Op::OverlapAdd: return overlap_add(u, idx, launch);
+      case Op::Get: return UOp::make(Op::Get, {value(u.src(0), idx, launch)}, u.arg(), u.dtype());
+      case Op::Stack: {
+        UOp v;
+        for (size_t i = u.src().size(); i-- > 0;) {
+          const UOp here = value(u.src(i), Index(idx.begin() + 1, idx.end()), launch);
+          v = v ? where(less(idx[0], static_cast<int64_t>(i) + 1), here, v) : here;
+        }
+        return v;
+      }
+      case Op::Gather: {
+        const auto begin = idx.begin() + static_cast<ptrdiff_t>(std::get<int64_t>(u.arg()));
+        const auto end = begin + static_cast<ptrdiff_t>(u.src(1).shape().rank());
+        Index at(idx.begin(), begin);
+        at.push_back(checked(value(u.src(1), Index(begin, end), launch), u.src(0).shape()[at.size()]));
+        at.insert(at.end(), end, idx.end());
+        return value(u.src(0), at, launch);
+      }
+      default: break;
+    }
+    if (u.op() == Op::Pad) return value(u.src(0), source_index(u, 0, idx), launch, source_gate(u, idx));
+    std::vector<UOp> src;
+    for (size_t i = 0; i < u.src().size(); ++i) src.push_back(value(u.src(i), source_index(u, i, idx), launch));
+    if (!is_elementwise(u.op())) return src[0];  // a movement
+    return UOp::make(u.op(), src, u.arg(), u.dtype());
+  }
+
+  UOp reduce(const UOp& u, const Index& idx, PlanLaunch& launch) {
+    const std::vector<UOp> opened = fresh_ranges(idx, reduced_extents(u));
+    Index at = idx;
+    size_t next = 0;
+    for (size_t a = 0; a < at.size(); ++a) if (u.as<ReduceArg>().axes >> a & 1) at[a] = opened[next++];
+    return close(u.as<ReduceArg>().monoid, value(u.src(0), at, launch), {}, opened);
+  }
+  // dx[i] = sum over k of g[(i - k*dilation) / stride, k], where that is a whole number inside g
+  UOp overlap_add(const UOp& u, const Index& idx, PlanLaunch& launch) {
+    const auto& w = u.as<WindowArg>();
+    const auto axis = static_cast<size_t>(w.axis);
+    const Dim size = w.size;
+    const UOp k = fresh_ranges(idx, std::span(&size, 1))[0];
+    const UOp from = simplify(idx[axis] - k * w.dilation);
+    UOp gate = within(from, index(0), u.src(0).shape()[axis].expr() * w.stride);
+    if (w.stride > 1) {
+      const UOp whole = simplify(logical_not(not_equal(floor_mod(from, w.stride), index(0))));
+      if (!is_const(whole, 1)) gate = and_(gate, whole);
+    }
+    Index at = idx;
+    at[axis] = simplify(floor_div(from, w.stride));
+    at.push_back(k);
+    const UOp outer = gate_;
+    gate_ = and_(gate_, gate);
+    const UOp v = value_under_gate(u.src(0), at, launch);
+    gate_ = outer;
+    return close(Monoid::Sum, v, gate, {k});
+  }
+  // A sum of sums over loops of its own is one sum.
+  static UOp close(Monoid m, const UOp& v, const UOp& gate, const std::vector<UOp>& opened) {
+    std::vector<UOp> src{v};
+    uint64_t used = 0;
+    for (const UOp& r : opened) if (r.op() == Op::Range) { src.push_back(r); used |= r.ranges(); }
+    if (m == Monoid::Sum && v.op() == Op::Reduce && v.as<ReduceArg>().monoid == m) {
+      uint64_t inner = 0;
+      for (const UOp& r : v.src().subspan(1)) inner |= r.ranges();
+      if (!(inner & used)) {
+        src[0] = v.src(0);
+        src.insert(src.end(), v.src().begin() + 1, v.src().end());
+      }
+    }
+    src[0] = gated(gate, src[0]);
+    if (src.size() == 1 && components(m) == 1) return src[0];
+    return UOp::make(Op::Reduce, src, ReduceArg{m, 0});
+  }
+
+  std::span<const UOp> roots_;
+  Demands demands_;
+  Plan plan_;
+  std::unordered_map<UOp, int> buffers_;
+  std::vector<PlanLaunch> kernels_;
+  int group_ = 0;
+  UOp gate_;  // of the value being computed
+  std::map<std::pair<const detail::Node*, std::vector<const detail::Node*>>, UOp> values_;
+  std::unordered_map<UOp, int> slots_;
+  std::vector<UOp> keep_;
+};
+
+// What nothing has to be computed for: memory itself, or memory under another shape.
+UOp behind(const UOp& r) {
+  UOp u = r;
+  while (u.op() == Op::Reshape || u.op() == Op::Detach || u.op() == Op::Contiguous) u = u.src(0);
+  return u.op() == Op::Param ? u : r;
+}
+
+}  // namespace
+
+Plan schedule(std::span<const UOp> roots) {
+  std::vector<UOp> real;
+  for (const UOp& r : roots) real.push_back(behind(r));
+  Plan plan = Builder(real).build();
+  plan_memory(plan);
+  return plan;
+}
+
+std::string to_string(const Plan& plan) {
+  std::string out;
+  for (size_t i = 0; i < plan.buffers.size(); ++i) {
+    const PlanBuffer& b = plan.buffers[i];
+    const char* kind = b.kind == PlanBuffer::Kind::Input ? "input" : b.kind == PlanBuffer::Kind::Output ? "output" : "temporary";
+    out += fmt::format("b{}: {} {} x {}, {}", i, kind, name_of(b.dtype), to_string(b.elements), b.why);
+    if (b.kind == PlanBuffer::Kind::Temporary) out += fmt::format(", arena +{}", b.offset);
+    if (b.kind == PlanBuffer::Kind::Output && b.input >= 0) out += fmt::format(", in place of input {}", b.input);
+    out += "\n";
+  }
+  for (const PlanLaunch& l : plan.launches) {
+    out += fmt::format("{}(b{})", l.kernel.name(), fmt::join(l.buffers, ", b"));
+    for (const UOp& r : l.kernel.ranges) out += fmt::format(" for {} < {}", to_string(r), to_string(r.src(0)));
+    out += "\n";
+    for (const UOp& s : l.kernel.stores) out += fmt::format("  {}[{}] = {}\n", to_string(s.src(0)), to_string(s.src(1)), to_string(s.src(2)));
+  }
+  return out;
+}
+
+}  // namespace tg
