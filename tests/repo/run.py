@@ -16,16 +16,12 @@ ROWS = ["base", "ir", "autodiff schedule codegen render runtime", "engine", "ten
 LEVEL = {layer: level for level, row in enumerate(ROWS) for layer in row.split()}
 EXCEPTIONS = {("nn", "io"), ("io", "nn")}  # nn saves with io, through io's public header
 
-# Which layer each public header belongs to: the folder of its implementation, or the first that needs it.
+# The layers of public headers. One that is not here belongs where src/<layer>/<name>.cpp is.
 PUBLIC = {
-    "base": "base dtype env error log target",
-    "ir": "op ops monoids inst device dim shape uop",
-    "engine": "engine explain realize",
-    "tensor": "autodiff functional indexing options random scalar tensor value",
-    "jit": "jit",
-    "nn": "nn optim",
-    "io": "dataset image io safetensors",
-    "cli": "tg",  # tg/tg.hpp: everything, so nothing in the library includes it
+    "base": "dtype error target",
+    "ir": "op ops inst device",
+    "tensor": "index options scalar value",
+    "cli": "tg",  # tg/tg.hpp is everything, so nothing in the library includes it
 }
 LAYER_OF_HEADER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}
 
@@ -47,7 +43,10 @@ def includes(file):
 
 def layer_of(path, root):
     parts = path.relative_to(root).parts
-    return parts[1] if parts[0] == "src" else LAYER_OF_HEADER.get(path.stem)
+    if parts[0] == "src":
+        return parts[1]
+    beside = [f.relative_to(root).parts[1] for f in root.glob(f"src/*/{path.stem}.cpp")]
+    return LAYER_OF_HEADER.get(path.stem) or (beside[0] if len(beside) == 1 else None)
 
 
 def layers(root):
