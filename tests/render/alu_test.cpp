@@ -146,7 +146,9 @@ void check_everywhere(const std::vector<Case>& cases) {
     std::vector<Phase> phases;
     for (const Case& c : cases) phases.push_back(kernel(c, lanes, kN));
     ASSERT_NO_FATAL_FAILURE(check(cases, LlvmCode(render_llvm(phases, cpu_target())), lanes, kN)) << "llvm";
-    if (lanes == 1) ASSERT_NO_FATAL_FAILURE(check(cases, CCode(render_c(phases, cpu_target())), lanes, kN)) << "c";
+    if (lanes > 1) continue;
+    for (const char* optimization : {"-O0", "-O2"})
+      ASSERT_NO_FATAL_FAILURE(check(cases, CCode(render_c(phases, cpu_target()), optimization), lanes, kN)) << "c " << optimization;
   }
 }
 

@@ -114,7 +114,7 @@ struct CCode : Code {
     std::stringstream log;
     log << std::ifstream(stem + ".log").rdbuf();
     for (const char* end : {".c", ".so", ".log"}) std::filesystem::remove(stem + end);
-    if (!library) throw DeviceError("cc: " + log.str() + "\n" + text);
+    if (!library) throw DeviceError("cc: " + log.str().substr(0, 2000));
   }
   ~CCode() override { if (library) dlclose(library); }
   Entry entry(const std::string& name) const override { return reinterpret_cast<Entry>(dlsym(library, name.c_str())); }
