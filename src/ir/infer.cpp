@@ -32,6 +32,8 @@ int64_t mul(int64_t a, int64_t b) {
   int64_t r;
   return __builtin_mul_overflow(a, b, &r) ? ((a < 0) == (b < 0) ? kMax : kMin) : r;
 }
+}  // namespace
+
 Bounds all_of(DType t) {
   switch (t) {
     case DType::bool_: return {0, 1};
@@ -44,12 +46,16 @@ Bounds all_of(DType t) {
     default: return {kMin, kMax};  // uint64 too: its upper half reads as negative, so nothing is known of it
   }
 }
+
+namespace {
+
 Bounds corners(auto f, Bounds a, Bounds b) {
   const auto [lo, hi] = std::minmax({f(a.min, b.min), f(a.min, b.max), f(a.max, b.min), f(a.max, b.max)});
   return {lo, hi};
 }
 Bounds within(DType t, Bounds b) {  // a result that may wrap can be anything
   const Bounds all = all_of(t);
+  if (t == DType::int64 && (b.min == kMin || b.max == kMax)) return all;  // saturated: it may have wrapped
   return b.min < all.min || b.max > all.max || t == DType::uint64 ? all : b;
 }
 Bounds idiv(Bounds a, Bounds b) {

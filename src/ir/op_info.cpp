@@ -1,6 +1,7 @@
 // Scalar arithmetic in each dtype's own precision: what constant folding and the interpreter agree on.
 #include "ir/op_info.hpp"
 
+#include <bit>
 #include <limits>
 
 #include "base/float16.hpp"
@@ -76,6 +77,25 @@ Number convert(Number v, DType from, DType to) {
   const bool big = from == DType::uint64 && v.i < 0;
   if (to == DType::float32) return {0, static_cast<double>(big ? static_cast<float>(static_cast<uint64_t>(v.i)) : static_cast<float>(v.i))};
   return round_to(to, {0, big ? static_cast<double>(static_cast<uint64_t>(v.i)) : static_cast<double>(v.i)});
+}
+
+Number bitcast(Number v, DType from, DType to) {
+  const auto bits = [&]() -> uint64_t {
+    switch (from) {
+      case DType::float16: return half_from(v.d);
+      case DType::bfloat16: return bfloat16_from(v.d);
+      case DType::float32: return std::bit_cast<uint32_t>(static_cast<float>(v.d));
+      case DType::float64: return std::bit_cast<uint64_t>(v.d);
+      default: return static_cast<uint64_t>(v.i);
+    }
+  }();
+  switch (to) {
+    case DType::float16: return {0, static_cast<double>(half_to_float(static_cast<uint16_t>(bits)))};
+    case DType::bfloat16: return {0, static_cast<double>(bfloat16_to_float(static_cast<uint16_t>(bits)))};
+    case DType::float32: return {0, static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(bits)))};
+    case DType::float64: return {0, std::bit_cast<double>(bits)};
+    default: return round_to(to, {static_cast<int64_t>(bits), 0});
+  }
 }
 
 }  // namespace tg

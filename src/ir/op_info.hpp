@@ -107,5 +107,7 @@ Number round_to(DType dtype, Number v);
 Number evaluate(Op op, DType dtype, DType out, Number a, Number b = {}, Number c = {});
 /// Value conversion: float to integer truncates and saturates, nan to 0; integer to integer wraps.
 Number convert(Number v, DType from, DType to);
+/// The value whose bits in `to` are v's bits in `from`; both of one size.
+Number bitcast(Number v, DType from, DType to);
 
 }  // namespace tg

@@ -47,14 +47,16 @@ Number number_of(const UOp& c) {
 }  // namespace
 
 UOp fold(Op op, std::span<const UOp> src, DType dtype) {
-  if (!is_elementwise(op) || op == Op::Bitcast) return {};
+  if (!is_elementwise(op)) return {};
   Number v[3];
   for (size_t i = 0; i < src.size(); ++i) {
     if (!is_const(src[i])) return {};
     v[i] = number_of(src[i]);
   }
   const DType t = src[op == Op::Where ? 1 : 0].dtype();
-  const Number r = op == Op::Cast ? convert(v[0], t, dtype) : evaluate(op, t, dtype, v[0], v[1], v[2]);
+  const Number r = op == Op::Cast      ? convert(v[0], t, dtype)
+                   : op == Op::Bitcast ? bitcast(v[0], t, dtype)
+                                       : evaluate(op, t, dtype, v[0], v[1], v[2]);
   return is_float(dtype) ? constant(dtype, r.d) : constant(dtype, r.i);
 }
 
@@ -75,7 +77,6 @@ UOp build(const Pat& p, const Match& m, DType hint) {
 
 Rule::Rule(Pat l, Pat r, When w, const char* f, int n)
     : left(std::move(l)), right([r = std::move(r)](const Match& m) { return build(r, m, m.root->dtype()); }), when(std::move(w)), file(f), line(n) {}
-Rule::Rule(Pat l, Build r, const char* f, int n) : left(std::move(l)), right(std::move(r)), file(f), line(n) {}
 
 Rules::Rules(std::initializer_list<Rule> rules) {
   for (const Rule& r : rules) by_op_[static_cast<size_t>(r.left.op)].push_back(r);

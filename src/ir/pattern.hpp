@@ -7,6 +7,7 @@
 //
 // Commuting is a trait of the op and never written twice. A number in a pattern stands for a constant of whatever dtype is beside it.
 #include <array>
+#include <concepts>
 #include <functional>
 #include <optional>
 #include <string>
@@ -86,7 +87,8 @@ struct Rule {
   using Build = std::function<UOp(const Match&)>;  // an empty UOp declines
   using When = std::function<bool(const Match&)>;
   Rule(Pat l, Pat r, When w = {}, const char* f = __builtin_FILE(), int n = __builtin_LINE());
-  Rule(Pat l, Build r, const char* f = __builtin_FILE(), int n = __builtin_LINE());
+  template <std::invocable<const Match&> F>
+  Rule(Pat l, F r, const char* f = __builtin_FILE(), int n = __builtin_LINE()) : left(std::move(l)), right(std::move(r)), file(f), line(n) {}
 
   Pat left;
   Build right;

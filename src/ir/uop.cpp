@@ -151,6 +151,8 @@ const Node* intern(Op op, DType dtype, std::span<const UOp> src, Arg&& arg) {
   n->dtype = facts.dtype;
   n->arity = static_cast<uint16_t>(src.size());
   n->hash = hash;
+  n->holds_buffer = op == Op::Buffer;
+  for (const UOp& s : src) n->holds_buffer |= s.holds_buffer();
   n->ranges = facts.ranges;
   n->bounds = facts.bounds;
   n->shape = std::move(facts.shape);

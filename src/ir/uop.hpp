@@ -76,6 +76,7 @@ class UOp {
   uint64_t ranges() const;                 // bit i: range i is open in this expression
   Bounds bounds() const;                   // of integers; a bool's are within 0 and 1
   Hash128 hash() const;                    // from structure, the same in every run (Buffer: from its serial)
+  bool holds_buffer() const;               // a Buffer is in this expression: its hash is of this run only
 
   /// The node with other sources (same op, argument, dtype).
   UOp with(std::span<const UOp> src) const;
@@ -186,6 +187,8 @@ struct Node {
   DType dtype;
   uint16_t arity;
   Hash128 hash;
+  mutable std::atomic<uint32_t> settled{0};  // bit i: the rule set with mark i has nothing to do here or below
+  bool holds_buffer = false;
   mutable const Node* next = nullptr;  // in its bucket; among the dead, while being released
   mutable std::atomic<std::shared_ptr<Storage>*> storage{nullptr};
   uint64_t ranges = 0;
@@ -205,6 +208,7 @@ struct Facts {
   Shape shape;
 };
 Facts infer(Op op, std::span<const UOp> src, const Arg& arg, DType dtype);  // infer.cpp
+Bounds all_of(DType);  // what an integer dtype can hold, as int64
 
 size_t live_nodes();
 size_t made_nodes();  // ever, in this process: tests bound the work of a pass with it
@@ -223,6 +227,7 @@ inline const Shape& UOp::shape() const { return node_->shape; }
 inline uint64_t UOp::ranges() const { return node_->ranges; }
 inline Bounds UOp::bounds() const { return node_->bounds; }
 inline Hash128 UOp::hash() const { return node_->hash; }
+inline bool UOp::holds_buffer() const { return node_->holds_buffer; }
 
 // ---- building ----
 

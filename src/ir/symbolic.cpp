@@ -1,0 +1,261 @@
+// The rule sets. What needs more than a pattern is a function on flat sums: sum.cpp, divmod.cpp, compare.cpp.
+#include "ir/symbolic.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "ir/op_info.hpp"
+#include "ir/sum.hpp"
+
+namespace tg {
+namespace {
+
+constexpr Var x{0}, y{1}, z{2}, a{3}, b{4};
+constexpr Var c{5, true}, d{6, true};  // constants only
+
+template <class F> Rule::Build on_root(F f) { return [f](const Match& m) { return f(*m.root); }; }
+Rule::When integers(Var v) { return [v](const Match& m) { return is_int(m[v].dtype()); }; }
+Rule::When bools(Var v) { return [v](const Match& m) { return m[v].dtype() == DType::bool_; }; }
+bool is_zero(const UOp& u) { return is_const(u, 0) && !std::signbit(number(u)); }
+
+// ---- every elementwise op ----
+
+UOp folded(const UOp& u) { return fold(u.op(), u.src(), u.dtype()); }
+UOp decided(const UOp& u) {
+  if (is_float(u.dtype()) || u.dtype() == DType::uint64 || u.bounds().min != u.bounds().max) return {};
+  return constant(u.dtype(), u.bounds().min);
+}
+// Constants last, the rest by structural hash. An order that a buffer's serial would decide is left as it is. Index sums,
+// products and comparisons and chains of conditions have an order of their own.
+UOp ordered(const UOp& u) {
+  const UOp &p = u.src(0), &q = u.src(1);
+  const bool sum = p.dtype() == DType::index && u.op() != Op::Max;
+  const bool chain = u.dtype() == DType::bool_ && (u.op() == Op::And || u.op() == Op::Or);
+  if (sum || chain) return {};
+  if (is_const(q) || p == q) return {};
+  const bool swap = is_const(p) || (u.shape().empty() && !p.holds_buffer() && !q.holds_buffer() && q.hash() < p.hash());
+  return swap ? UOp::make(u.op(), {q, p}) : UOp{};
+}
+Rules every_op() {
+  Rules rules{};
+  for (size_t i = 0; i < kOpCount; ++i) {
+    const auto op = static_cast<Op>(i);
+    if (!is_elementwise(op)) continue;
+    rules = std::move(rules) + Rules{{any(op), on_root(folded)}, {any(op), on_root(decided)}};
+  }
+  return rules;
+}
+Rules commuting() {
+  Rules rules{};
+  for (size_t i = 0; i < kOpCount; ++i)
+    if (const auto op = static_cast<Op>(i); commutes(op)) rules = std::move(rules) + Rules{{any(op), on_root(ordered)}};
+  return rules;
+}
+
+// ---- casts ----
+
+int mantissa_bits(DType t) { return t == DType::float16 ? 11 : t == DType::bfloat16 ? 8 : t == DType::float32 ? 24 : 53; }
+int exponent_bits(DType t) { return t == DType::float16 ? 5 : t == DType::float64 ? 11 : 8; }
+// Whether every value of u, taken to `mid` and from there to `to`, arrives as it would directly.
+bool harmless(const UOp& u, DType mid, DType to) {
+  const DType from = u.dtype();
+  if (is_float(from)) return is_float(mid) && mantissa_bits(mid) >= mantissa_bits(from) && exponent_bits(mid) >= exponent_bits(from);
+  if (from == DType::uint64) return false;
+  const Bounds v = u.bounds();
+  if (!is_float(mid)) {
+    const Bounds all = mid == DType::uint64 ? Bounds{0, std::numeric_limits<int64_t>::max()} : detail::all_of(mid);
+    return v.min >= all.min && v.max <= all.max;
+  }
+  const int64_t most = int64_t{1} << mantissa_bits(mid);  // float16 reaches beyond 2^11, the others much further
+  if (v.min < -most || v.max > most) return false;
+  if (is_float(to) || to == DType::bool_) return true;
+  const Bounds all = to == DType::uint64 ? Bounds{0, most} : detail::all_of(to);  // a float saturates where an integer wraps
+  return v.min >= all.min && v.max <= all.max;
+}
+UOp cast_chain(const UOp& u) {
+  const UOp& mid = u.src(0);
+  if (u.src(0).dtype() == u.dtype()) return mid;
+  if (mid.op() != Op::Cast || !harmless(mid.src(0), mid.dtype(), u.dtype())) return {};
+  return cast(mid.src(0), u.dtype());
+}
+
+// ---- loads and loops ----
+
+// Of a gate: always open, it goes; never open, the value is the zero it gives.
+UOp load_gate(const UOp& u) {
+  if (u.src().size() != 3 || !is_const(u.src(2))) return {};
+  return is_const(u.src(2), 0) ? constant(u.dtype(), 0) : UOp::make(Op::Load, {u.src(0), u.src(1)}, u.arg(), u.dtype());
+}
+UOp store_gate(const UOp& u) {
+  return u.src().size() == 4 && is_const(u.src(3), 1) ? store(u.src(0), u.src(1), u.src(2)) : UOp{};
+}
+// where(g, load, 0) is a load with a gate.
+UOp gated(const UOp& gate, const UOp& from) {
+  if (from.op() != Op::Load) return {};
+  const UOp both = from.src().size() == 3 ? from.src(2) & gate : gate;
+  return UOp::make(Op::Load, {from.src(0), from.src(1), both}, from.arg(), from.dtype());
+}
+UOp single_range(const UOp& u) { return is_const(u.src(0), 1) ? index(0) : UOp{}; }
+// Ranges that became constants (extent 1) are no loops any more.
+UOp without_constant_ranges(const UOp& u) {
+  std::vector<UOp> src{u.src(0)};
+  for (const UOp& s : u.src().subspan(1)) if (!is_const(s)) src.push_back(s);
+  if (src.size() == u.src().size()) return {};
+  if (u.op() == Op::Reduce && src.size() == 1) {
+    const Monoid m = u.as<ReduceArg>().monoid;
+    const bool plain = m == Monoid::Sum || m == Monoid::Prod || m == Monoid::Max || m == Monoid::Min;
+    return plain ? src[0] : UOp{};
+  }
+  return UOp::make(u.op(), src, u.arg(), u.dtype());
+}
+
+UOp shift_left(const UOp& u) {
+  if (u.dtype() != DType::index || !is_const(u.src(1)) || static_cast<uint64_t>(u.src(1).as<int64_t>()) > 62) return {};
+  return u.src(0) * (int64_t{1} << u.src(1).as<int64_t>());
+}
+UOp shift_right(const UOp& u) {
+  if (u.dtype() != DType::index || !is_const(u.src(1)) || static_cast<uint64_t>(u.src(1).as<int64_t>()) > 62) return {};
+  return floor_div(u.src(0), int64_t{1} << u.src(1).as<int64_t>());
+}
+// x / 2^k is x * 2^-k where that number exists: both are the same real number, rounded once.
+UOp divide_by_power(const Match& m) {
+  int exponent;
+  const double v = number(m[c]);
+  if (std::fabs(std::frexp(v, &exponent)) != 0.5) return {};
+  const int limit = (1 << (exponent_bits(m[c].dtype()) - 1)) - 3;  // both numbers stay normal
+  return exponent > -limit && exponent < limit ? m[x] * constant(m[c].dtype(), 1 / v) : UOp{};
+}
+UOp negate_condition(const Match& m) {  // where(not a, x, y) is where(a, y, x)
+  return m[c].as<int64_t>() == 1 && m[a].dtype() == DType::bool_ ? where(m[a], m[y], m[x]) : UOp{};
+}
+
+}  // namespace
+
+const Rules& exact_rules() {
+  static const Rules rules = every_op() + Rules{
+      // floats, as IEEE 754 has them: x + 0 is not among these (-0 + 0 is 0), x - x neither (nan)
+      {x + c,                              [](const Match& m) { return is_const(m[c], 0) && (std::signbit(number(m[c])) || !is_float(m[c].dtype())) ? m[x] : UOp{}; }},
+      {x * 1,                              x},
+      {x / 1,                              x},
+      {(x * -1) * -1,                      x},
+      {x / c,                              divide_by_power},
+      {less(x, x),                         0},
+      // integers
+      {any(Op::Add),                       on_root(fold_sum)},
+      {any(Op::Mul),                       on_root(fold_product)},
+      {(x * c) * y,                        [](const Match& m) { return is_int(m[x].dtype()) && !is_const(m[y]) ? m[x] * m[y] * m[c] : UOp{}; }},
+      {any(Op::IDiv),                      on_root(fold_idiv)},
+      {any(Op::Mod),                       on_root(fold_mod)},
+      {any(Op::Less),                      on_root(fold_less)},
+      {any(Op::NotEqual),                  on_root(fold_not_equal)},
+      {any(Op::Max),                       on_root(fold_max)},
+      {max(max(x, c), d),                  max(x, max(c, d))},
+      {max(max(x, y), x),                  max(x, y)},
+      {any(Op::Shl),                       on_root(shift_left)},
+      {any(Op::Shr),                       on_root(shift_right)},
+      {shl(x, 0),                          x},
+      {shr(x, 0),                          x},
+      {x & x,                              x},
+      {x | x,                              x},
+      {x & 0,                              0},
+      {x | 0,                              x},
+      {bit_xor(x, x),                      0},
+      {bit_xor(x, 0),                      x},
+      {(x & c) & d,                        x & (c & d),                     integers(x)},
+      {(x | c) | d,                        x | (c | d),                     integers(x)},
+      {bit_xor(bit_xor(x, c), d),          bit_xor(x, bit_xor(c, d))},
+      {x * x,                              x,                               bools(x)},
+      // conditions
+      {any(Op::And),                       on_root(fold_logic)},
+      {any(Op::Or),                        on_root(fold_logic)},
+      {where(c, x, y),                     [](const Match& m) { return m[c].as<int64_t>() != 0 ? m[x] : m[y]; }},
+      {where(a, x, x),                     x},
+      {where(not_equal(a, c), x, y),       negate_condition},
+      {where(a, 1, 0),                     a,                               [](const Match& m) { return m.root->dtype() == DType::bool_; }},
+      {where(a, x, 0),                     a & x,                           bools(x)},
+      {where(a, 1, x),                     a | x,                           bools(x)},
+      {where(a, where(a, x, y), z),        where(a, x, z)},
+      {where(a, x, where(a, y, z)),        where(a, x, z)},
+      {where(a, where(b, x, y), y),        where(a & b, x, y)},
+      {where(a, x, where(b, x, y)),        where(a | b, x, y)},
+      {where(a, x, c),                     [](const Match& m) { return is_zero(m[c]) ? gated(m[a], m[x]) : UOp{}; }},
+      {any(Op::Cast),                      on_root(cast_chain)},
+      // memory and loops
+      {any(Op::Load),                      on_root(load_gate)},
+      {any(Op::Store),                     on_root(store_gate)},
+      {any(Op::Range),                     on_root(single_range)},
+      {any(Op::Reduce),                    on_root(without_constant_ranges)},
+      {any(Op::End),                       on_root(without_constant_ranges)},
+  } + commuting();
+  return rules;
+}
+
+const Rules& fast_math_rules() {
+  const auto floats = [](const Match& m) { return is_float(m.root->dtype()); };
+  static const Rules rules = {
+      {x + 0,                              x,                               floats},
+      {x * 0,                              0,                               floats},
+      {x / x,                              1},
+      {x * recip(x),                       1},
+      {recip(recip(x)),                    x},
+      {x + x,                              x * 2,                           floats},
+      {x + x * c,                          [](const Match& m) { return is_float(m[c].dtype()) ? m[x] * constant(m[c].dtype(), number(m[c]) + 1) : UOp{}; }},
+      {x * c + x * d,                      x * (c + d),                     floats},
+      {(x + c) + d,                        x + (c + d),                     floats},
+      {(x * c) * d,                        x * (c * d),                     floats},
+      {(x * y) / y,                        x},
+      {x * (y / x),                        y},
+      {x * recip(y),                       x / y},
+      {x / c,                              [](const Match& m) { return number(m[c]) != 0 ? m[x] * constant(m[c].dtype(), 1 / number(m[c])) : UOp{}; }},
+      {sqrt(x * x),                        max(x, -x)},
+      {log2(exp2(x)),                      x},
+      {exp2(log2(x)),                      x},
+      {exp2(x) * exp2(y),                  exp2(x + y)},
+      {where(less(x, y), y, x),            max(x, y),                       floats},
+  };
+  return rules;
+}
+
+UOp simplify(const UOp& u) { return rewrite(u, exact_rules()); }
+std::vector<UOp> simplify(std::span<const UOp> roots) { return rewrite(roots, exact_rules()); }
+
+UOp simplify_given(const UOp& expr, const UOp& condition) {
+  UOp out = simplify(expr);
+  std::vector<UOp> facts{simplify(condition)};
+  int fresh = 0;
+  while (!facts.empty()) {
+    const UOp fact = facts.back();
+    facts.pop_back();
+    if (fact.dtype() == DType::bool_ && fact.op() == Op::And) {
+      facts.push_back(fact.src(0));
+      facts.push_back(fact.src(1));
+      continue;
+    }
+    out = simplify(substitute(out, {{fact, constant(DType::bool_, 1)}}));
+    if (fact.op() != Op::Less || fact.src(0).dtype() != DType::index) continue;
+    // The sum that is bounded: a stand-in variable has the narrower bounds; one of its terms is expressed by it.
+    const bool upper = is_const(fact.src(1)), lower = is_const(fact.src(0));
+    if (!upper && !lower) continue;
+    const UOp& bounded = fact.src(upper ? 0 : 1);
+    const Sum sum(bounded);
+    Bounds v = bounded.bounds();
+    if (upper) v.max = std::min(v.max, fact.src(1).as<int64_t>() - 1);
+    else v.min = std::max(v.min, fact.src(0).as<int64_t>() + 1);
+    if (!sum.ok() || v.min > v.max) continue;
+    for (const Sum::Term& t : sum.terms()) {
+      if (t.coef != 1 && t.coef != -1) continue;
+      const UOp stand_in = variable("given" + std::to_string(fresh++), v.min, v.max);
+      Sum solved(stand_in);  // atom = coef * (stand_in - the other terms)
+      solved.add(sum, -1);
+      solved.add(t.atom, t.coef);
+      Sum atom(DType::index);
+      atom.add(solved, t.coef);
+      if (!atom.ok()) continue;
+      const UOp tried = simplify(substitute(simplify(substitute(out, {{t.atom, atom.expr()}})), {{stand_in, bounded}}));
+      if (toposort(tried).size() < toposort(out).size()) out = tried;
+    }
+  }
+  return out;
+}
+
+}  // namespace tg
