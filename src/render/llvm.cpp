@@ -397,9 +397,10 @@ std::string render_llvm(std::span<const Phase> phases, const Target& target) {
   int next_metadata = 2;
   size_t insts = 0;
   for (const Phase& phase : phases) insts += phase.insts.size();
-  out.reserve(512 + 128 * insts);
+  out.reserve(1024 + 192 * insts);
   for (const Phase& phase : phases) render::Function(out, phase, target, next_metadata, metadata).render();
-  return out + metadata;
+  out += metadata;
+  return out;
 }
 
 }  // namespace tg

@@ -58,8 +58,9 @@ template <class F> void expand(std::string& out, std::string_view pattern, F&& r
     const size_t open = pattern.find('{');
     out += pattern.substr(0, open);
     if (open == std::string_view::npos) return;
-    const size_t close = pattern.find_first_of("} \n", open);
-    if (close == std::string_view::npos || pattern[close] != '}' || close == open + 1) {
+    size_t close = open + 1;
+    while (close < pattern.size() && pattern[close] != '}' && pattern[close] != ' ' && pattern[close] != '\n') ++close;
+    if (close == pattern.size() || pattern[close] != '}' || close == open + 1) {
       out += '{';
       pattern.remove_prefix(open + 1);
     } else {
