@@ -56,11 +56,12 @@ Block draw_digit(std::span<const uint8_t> pixels, const Terminal& terminal, cons
 }
 
 Block draw_probabilities(std::span<const float> probabilities, const Terminal& terminal, size_t columns) {
-  Block block{{}, columns + 11};
+  const size_t digits = std::to_string(std::max(probabilities.size(), size_t{1}) - 1).size();
+  Block block{{}, digits + columns + 11};
   const auto best = std::ranges::max_element(probabilities);
   for (auto p = probabilities.begin(); p != probabilities.end(); ++p) {
     const double part = std::isfinite(*p) ? std::clamp(static_cast<double>(*p), 0.0, 1.0) : 0.0;
-    const std::string line = fmt::format("{} {} {:6.2f}% {}", p - probabilities.begin(), bar(part, columns, terminal.utf8), 100.0 * *p,
+    const std::string line = fmt::format("{:{}} {} {:6.2f}% {}", p - probabilities.begin(), digits, bar(part, columns, terminal.utf8), 100.0 * *p,
                                          p != best ? ' ' : '<');
     block.lines.push_back(p == best && terminal.colour ? fmt::format("{}{}{}", kBold, line, kReset) : line);
   }

@@ -102,7 +102,7 @@ Axis loss_axis(const std::vector<float>& loss) {
   if (low > high) low = 0, high = 1;  // nothing to show
   const double bottom = kHeight - kBottom;
   if (low > 0 && high / low >= 10) return {low / 1.15, high * 1.15, bottom, kTop, true};
-  const double margin = high > low ? 0.05 * (high - low) : 0.5;
+  const double margin = high > low ? 0.05 * (high - low) : std::max(0.5, 0.05 * std::abs(high));
   return {low >= 0 ? std::max(0.0, low - margin) : low - margin, high + margin, bottom, kTop};
 }
 
@@ -152,7 +152,10 @@ std::vector<double> log_ticks(double low, double high, size_t count) {
       if (m == 1) powers.push_back(t);
     }
   }
-  return ticks.size() > count ? powers : ticks;
+  if (ticks.size() <= count) return ticks;
+  std::vector<double> few;
+  for (size_t i = 0, stride = (powers.size() + count - 1) / count; i < powers.size(); i += stride) few.push_back(powers[i]);
+  return few;
 }
 
 std::string plot_svg(const Curve& curve) {
