@@ -40,7 +40,10 @@ constexpr bool commutes(Op op) { return has(info(op).traits, Trait::Commutes); }
 
 // Scalar meanings that C++ has no operator for. T is float, double, int64_t or uint64_t.
 namespace ops {
-template <class T> T max(T a, T b) { return a > b || a != a ? a : b; }
+template <class T> T max(T a, T b) {  // nan if either is; of two zeros the positive one, so that order never matters (IEEE 754-2019 maximum)
+  if constexpr (std::is_floating_point_v<T>) if (a == b) return std::signbit(a) ? b : a;
+  return a > b || a != a ? a : b;
+}
 template <class T> T floor_div(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) return std::floor(a / b);
   else if constexpr (std::is_unsigned_v<T>) return b == 0 ? 0 : a / b;

@@ -75,8 +75,8 @@ UOp build(const Pat& p, const Match& m, DType hint) {
   return UOp::make(p.op, sources, Arg{}, out);
 }
 
-Rule::Rule(Pat l, Pat r, When w, const char* f, int n)
-    : left(std::move(l)), right([r = std::move(r)](const Match& m) { return build(r, m, m.root->dtype()); }), when(std::move(w)), file(f), line(n) {}
+Rule::Rule(Pat l, Pat r, When w, const char* f)
+    : left(std::move(l)), right([r = std::move(r)](const Match& m) { return build(r, m, m.root->dtype()); }), when(std::move(w)), file(f) {}
 
 Rules::Rules(std::initializer_list<Rule> rules) {
   for (const Rule& r : rules) by_op_[static_cast<size_t>(r.left.op)].push_back(r);
@@ -94,7 +94,7 @@ UOp Rules::apply(const UOp& u, const Rule** fired) const {
     UOp v = r.right(m);
     if (!v || v == u) continue;
     if (v.dtype() != u.dtype())
-      throw InternalError(fmt::format("rule {}:{} turns {} into {}", r.file, r.line, name_of(u.dtype()), name_of(v.dtype())));
+      throw InternalError(fmt::format("rule {}:{} turns {} into {}", r.file, r.line(), name_of(u.dtype()), name_of(v.dtype())));
     if (fired) *fired = &r;
     return v.shape() == u.shape() ? v : broadcast_to(v, u.shape());
   }
@@ -137,9 +137,9 @@ class Engine {
     const Rule* fired = nullptr;
     const UOp next = rules_.apply(rebuilt, &fired);
     if (!next) { finish(f.from, rebuilt); return; }
-    if (trace_) log(5, fmt::format("{}:{}: {} -> {}", fired->file, fired->line, to_string(rebuilt), to_string(next)));
+    if (trace_) log(5, fmt::format("{}:{}: {} -> {}", fired->file, fired->line(), to_string(rebuilt), to_string(next)));
     if (++f.steps > kStepCap)
-      throw InternalError(fmt::format("rewriting does not settle; rule {}:{} fired last, at {}", fired->file, fired->line, name_of(next.op())));
+      throw InternalError(fmt::format("rewriting does not settle; rule {}:{} fired last, at {}", fired->file, fired->line(), name_of(next.op())));
     if (auto it = done_.find(next); it != done_.end()) { finish(f.from, UOp(it->second)); return; }
     f.now = next;  // keep rewriting the replacement
     f.entered = false;

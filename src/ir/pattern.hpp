@@ -28,19 +28,21 @@ inline constexpr size_t kVars = 10;
 
 class Pat {
  public:
-  Pat(Var v) : var(v) {}
-  Pat(double v) : value(v) {}
-  Pat(int v) : value(v) {}
-  Pat(Op o, std::vector<Pat> s) : op(o), src(std::move(s)) {}
+  // The line is taken where a hole or a number becomes a pattern: the compiler knows no better place inside a braced table of rules.
+  Pat(Var v, int l = __builtin_LINE()) : var(v), line(l) {}
+  Pat(double v, int l = __builtin_LINE()) : value(v), line(l) {}
+  Pat(int v, int l = __builtin_LINE()) : value(v), line(l) {}
+  Pat(Op o, std::vector<Pat> s, int l = 0) : op(o), src(std::move(s)), line(src.empty() ? l : src[0].line) {}
 
   std::optional<Var> var;
   std::optional<double> value;
   Op op = Op::Const;
   std::vector<Pat> src;
   bool any_src = false;  // matches the op whatever its sources are
+  int line;
 };
 /// The op with any sources and argument: for rules whose right side is a function of Match::root.
-inline Pat any(Op op) { Pat p(op, {}); p.any_src = true; return p; }
+inline Pat any(Op op, int line = __builtin_LINE()) { Pat p(op, {}, line); p.any_src = true; return p; }
 
 inline Pat operator+(Pat a, Pat b) { return {Op::Add, {std::move(a), std::move(b)}}; }
 inline Pat operator*(Pat a, Pat b) { return {Op::Mul, {std::move(a), std::move(b)}}; }
@@ -86,15 +88,15 @@ UOp build(const Pat&, const Match&, DType hint = DType::void_);
 struct Rule {
   using Build = std::function<UOp(const Match&)>;  // an empty UOp declines
   using When = std::function<bool(const Match&)>;
-  Rule(Pat l, Pat r, When w = {}, const char* f = __builtin_FILE(), int n = __builtin_LINE());
+  Rule(Pat l, Pat r, When w = {}, const char* f = __builtin_FILE());
   template <std::invocable<const Match&> F>
-  Rule(Pat l, F r, const char* f = __builtin_FILE(), int n = __builtin_LINE()) : left(std::move(l)), right(std::move(r)), file(f), line(n) {}
+  Rule(Pat l, F r, const char* f = __builtin_FILE()) : left(std::move(l)), right(std::move(r)), file(f) {}
 
   Pat left;
   Build right;
   When when;
   const char* file;
-  int line;
+  int line() const { return left.line; }
 };
 
 /// Rules indexed by the op at their root.

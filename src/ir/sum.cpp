@@ -54,6 +54,7 @@ int64_t Sum::times(int64_t a, int64_t b) {
 void Sum::add_constant(int64_t v, int64_t k) {
   merged_ |= has_constant_;
   has_constant_ = true;
+  if (exact_ && dtype_ == DType::uint64 && v < 0) ok_ = false;  // beyond what 64 bits with a sign say
   constant_ = plus(constant_, times(v, k));
   if (!exact_) constant_ = round_to(dtype_, {constant_}).i;
 }

@@ -37,12 +37,11 @@ UOp ordered(const UOp& u) {
   return swap ? UOp::make(u.op(), {q, p}) : UOp{};
 }
 Rules every_op() {
+  constexpr Op kBounded[] = {Op::Add, Op::Mul, Op::Max, Op::IDiv, Op::Mod, Op::And, Op::Or, Op::Less, Op::NotEqual, Op::Where, Op::Cast};
   Rules rules{};
-  for (size_t i = 0; i < kOpCount; ++i) {
-    const auto op = static_cast<Op>(i);
-    if (!is_elementwise(op)) continue;
-    rules = std::move(rules) + Rules{{any(op), on_root(folded)}, {any(op), on_root(decided)}};
-  }
+  for (const Op op : kBounded) rules = std::move(rules) + Rules{{any(op), on_root(decided)}};
+  for (size_t i = 0; i < kOpCount; ++i)
+    if (const auto op = static_cast<Op>(i); is_elementwise(op)) rules = std::move(rules) + Rules{{any(op), on_root(folded)}};
   return rules;
 }
 Rules commuting() {
@@ -126,7 +125,7 @@ UOp divide_by_power(const Match& m) {
   return exponent > -limit && exponent < limit ? m[x] * constant(m[c].dtype(), 1 / v) : UOp{};
 }
 UOp negate_condition(const Match& m) {  // where(not a, x, y) is where(a, y, x)
-  return m[c].as<int64_t>() == 1 && m[a].dtype() == DType::bool_ ? where(m[a], m[y], m[x]) : UOp{};
+  return m[a].dtype() == DType::bool_ && is_const(m[c], 1) ? where(m[a], m[y], m[x]) : UOp{};
 }
 
 }  // namespace
