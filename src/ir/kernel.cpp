@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "ir/monoid.hpp"
+
 namespace tg {
 
 Hash128 Kernel::hash() const {
@@ -10,6 +12,10 @@ Hash128 Kernel::hash() const {
   for (const UOp& s : stores) h = mix(h, s.hash());
   for (const UOp& r : ranges) h = mix(h, r.hash());
   return h;
+}
+
+std::span<const UOp> reduce_ranges(const UOp& r) {
+  return r.src().subspan(1, r.src().size() - (components(r.as<ReduceArg>().monoid) > 1 ? 2 : 1));
 }
 
 std::string Kernel::name() const {
@@ -20,8 +26,8 @@ std::string Kernel::name() const {
   if (reduces)
     for (const UOp& u : toposort(stores)) {
       if (u.op() != Op::Reduce) continue;
-      out += "_";
-      for (const UOp& r : u.src().subspan(1)) out += fmt::format("{}{}", &r == &u.src(1) ? "" : "x", r.src(0).bounds().max);
+      const char* separator = "_";
+      for (const UOp& r : reduce_ranges(u)) out += fmt::format("{}{}", std::exchange(separator, "x"), r.src(0).bounds().max);
       if (out.size() > 60) break;
     }
   return out;

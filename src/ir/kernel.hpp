@@ -22,4 +22,7 @@ struct Kernel {
   std::string name() const;    // "r_64_128_3", from what it does and its sizes
 };
 
+/// The loops a Reduce of a kernel closes. Behind them a tuple-valued one (ArgMax) carries the position of its value among those reduced.
+std::span<const UOp> reduce_ranges(const UOp& reduce);
+
 }  // namespace tg

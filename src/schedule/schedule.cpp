@@ -263,14 +263,20 @@ class Builder {
     for (const UOp& r : opened) if (r.op() == Op::Range) { src.push_back(r); used |= r.ranges(); }
     if (m == Monoid::Sum && v.op() == Op::Reduce && v.as<ReduceArg>().monoid == m) {
       uint64_t inner = 0;
-      for (const UOp& r : v.src().subspan(1)) inner |= r.ranges();
+      for (const UOp& r : reduce_ranges(v)) inner |= r.ranges();
       if (!(inner & used)) {
         src[0] = v.src(0);
         src.insert(src.end(), v.src().begin() + 1, v.src().end());
       }
     }
     src[0] = gated(gate, src[0]);
-    if (src.size() == 1 && components(m) == 1) return src[0];
+    if (components(m) > 1) {  // position in row-major order of what is reduced
+      UOp at = index(0);
+      for (const UOp& r : opened) at = r.op() == Op::Range ? at * r.src(0) + r : at;
+      src.push_back(simplify(at));
+    } else if (src.size() == 1) {
+      return src[0];
+    }
     return UOp::make(Op::Reduce, src, ReduceArg{m, 0});
   }
 

@@ -1,0 +1,82 @@
+// See bind.hpp.
+#include "codegen/bind.hpp"
+
+#include <algorithm>
+
+#include "ir/monoid.hpp"
+#include "ir/pattern.hpp"
+#include "ir/symbolic.hpp"
+
+namespace tg {
+namespace {
+
+class Binder {
+ public:
+  explicit Binder(const Nest& nest) : nest_(nest) {
+    for (const Split& s : nest.splits) {
+      const UOp at = nest.expression(s);
+      inside_[s.original] = s.exact ? UOp() : simplify(less(at, s.original.src(0)));
+      done_[s.original] = s.exact || masked(s) ? at : where(inside_[s.original], at, s.original.src(0) - 1);
+    }
+  }
+
+  std::vector<UOp> run(const Kernel& k) {
+    for (const UOp& u : toposort(k.stores)) if (!done_.contains(u)) done_[u] = rebuild(u);
+    std::vector<UOp> stores;
+    for (const UOp& s : k.stores) {
+      std::vector<UOp> src(done_.at(s).src().begin(), done_.at(s).src().end());
+      UOp gate = src.size() > 3 ? src[3] : UOp();
+      for (const UOp& r : k.ranges) gate = both(gate, inside_.at(r));
+      stores.push_back(store(src[0], src[1], src[2], gate));
+    }
+    return simplify(stores);
+  }
+
+ private:
+  static UOp both(const UOp& a, const UOp& b) { return !a ? b : !b ? a : a & b; }
+  bool masked(const Split& s) const {
+    return std::any_of(s.axes.begin(), s.axes.end(), [&](int a) {
+      const AxisKind k = nest_.axes[static_cast<size_t>(a)].kind;
+      return k == AxisKind::Vector || k == AxisKind::Thread;
+    });
+  }
+
+  UOp rebuild(const UOp& u) {
+    std::vector<UOp> src;
+    for (const UOp& s : u.src()) src.push_back(done_.at(s));
+    if (u.op() == Op::Load) return load(src[0], src[1], gate_of_load(u, src.size() > 2 ? src[2] : UOp()));
+    if (u.op() == Op::Reduce) return rebuild_reduce(u, src[0]);
+    return std::equal(src.begin(), src.end(), u.src().begin()) ? u : u.with(src);
+  }
+  UOp gate_of_load(const UOp& u, UOp gate) const {
+    for (const Split& s : nest_.splits)
+      if (!s.exact && masked(s) && (u.src(1).ranges() & s.original.ranges()) && reads(u.src(1), s.original)) gate = both(gate, inside_.at(s.original));
+    return gate;
+  }
+  // Two ranges may share an id when they are never open together, so a set bit is not proof.
+  static bool reads(const UOp& expr, const UOp& r) {
+    for (const UOp& u : toposort(expr)) if (u == r) return true;
+    return false;
+  }
+  UOp rebuild_reduce(const UOp& u, UOp value) {
+    const Monoid monoid = u.as<ReduceArg>().monoid;
+    std::vector<UOp> src{{}};
+    for (const UOp& r : reduce_ranges(u)) {
+      const Split& s = nest_.split_of(r);
+      for (int a : s.axes) src.push_back(nest_.axes[static_cast<size_t>(a)].range);
+      if (!s.exact) value = where(inside_.at(r), value, identity(monoid, value.dtype())[0]);
+    }
+    src[0] = value;
+    if (components(monoid) > 1) src.push_back(done_.at(u.src().back()));
+    return u.with(src);
+  }
+
+  const Nest& nest_;
+  std::unordered_map<UOp, UOp> done_, inside_;
+};
+
+}  // namespace
+
+std::vector<UOp> bind(const Kernel& k, const Nest& nest) { return Binder(nest).run(k); }
+
+}  // namespace tg

@@ -1,0 +1,21 @@
+#pragma once
+// The compiler's front: a kernel to phases of instructions.
+//
+//   kernel -> collapse -> verbs (chosen or given) -> nest -> lower -> instruction list
+#include <optional>
+
+#include "codegen/lower.hpp"
+
+namespace tg {
+
+struct Generated {
+  std::vector<LoweredPhase> phases;
+  Kernel kernel;        // after collapse: what the verbs' axes name
+  Verbs verbs;
+  std::string nest;     // for people
+};
+
+/// Deterministic in its arguments. Throws ValueError when given verbs that do not fit the kernel.
+Generated generate(const Kernel&, const Target&, const std::optional<Verbs>& verbs = std::nullopt);
+
+}  // namespace tg

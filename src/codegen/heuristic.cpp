@@ -1,0 +1,218 @@
+// See heuristic.hpp. Two kinds of kernels: contractions, whose time is arithmetic and which get a register tile, and all others, whose
+// time is memory and which get lanes along what lies side by side.
+#include "codegen/heuristic.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "ir/op_info.hpp"
+#include "ir/sum.hpp"
+
+namespace tg {
+namespace {
+
+constexpr int64_t kBlock = 4096;  // elements of a streaming block: some microseconds of work, small beside L2
+
+int64_t extent(const UOp& r) { return std::max<int64_t>(1, r.src(0).bounds().max); }
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+double efficiency(int64_t n, int64_t tile) { return static_cast<double>(n) / static_cast<double>(ceil_div(n, tile) * tile); }
+
+// How an index moves when a range moves by one: elements, 0 if it does not, kIrregular if not by a constant.
+constexpr int64_t kIrregular = INT64_MAX;
+int64_t stride(const UOp& idx, const UOp& r) {
+  int64_t out = 0;
+  for (const Sum::Term& t : Sum(idx).terms()) {
+    if (t.atom == r) out = t.coef;
+    else if (t.atom.ranges() & r.ranges()) {
+      for (const UOp& u : toposort(t.atom)) if (u == r) return kIrregular;
+    }
+  }
+  return out;
+}
+
+struct Access { UOp index; double times; bool store; };
+
+class Chooser {
+ public:
+  Chooser(const Kernel& k, const Target& t) : kernel_(k), target_(t), nest_(k) {
+    for (const UOp& u : toposort(k.stores)) {
+      if (u.op() == Op::Reduce) reduces_.push_back(u);
+      if (u.op() == Op::Load || u.op() == Op::Store) widest_ = std::max(widest_, size_of(u.op() == Op::Load ? u.dtype() : u.src(2).dtype()));
+      if (u.op() == Op::Load) accesses_.push_back({u.src(1), times(u.src(1)), false});
+      if (u.op() == Op::Store) accesses_.push_back({u.src(1), times(u.src(1)), true});
+    }
+    lanes_ = static_cast<int64_t>(static_cast<size_t>(t.vector_bytes) / widest_);
+  }
+
+  Verbs run() {
+    if (target_.grid) threads();
+    else if (lanes_ > 1 && !contraction()) streaming();
+    return std::move(verbs_);
+  }
+
+ private:
+  // ---- bookkeeping ----
+
+  bool apply(Verb v) {
+    if (!nest_.fits(v)) return false;
+    nest_.apply(v);
+    verbs_.push_back(std::move(v));
+    return true;
+  }
+  // Splits, and says what the inner part is called; empty if it does not fit.
+  std::string tile(const std::string& axis, int64_t n, AxisKind as) {
+    if (n < 2) return {};
+    Verb v;
+    v.axis = axis;
+    v.size = n;
+    v.as = as;
+    return apply(std::move(v)) ? nest_.axes.back().name : std::string();
+  }
+  std::string name(const UOp& r) const { return nest_.axes[static_cast<size_t>(nest_.split_of(r).axes[0])].name; }
+  double times(const UOp& idx) const {  // how often this access happens, all loops counted that it depends on
+    double n = 1;
+    for (const Split& s : nest_.splits) if (stride(idx, s.original) != 0) n *= static_cast<double>(extent(s.original));
+    return n;
+  }
+  bool sequential(const UOp& r) const { return (r.ranges() & kernel_.sequential) != 0 && r.as<RangeArg>().kind == RangeKind::Output; }
+
+  // ---- memory-bound kernels ----
+
+  // What lanes along r would win: accesses side by side or shared, against accesses scattered.
+  double gain(const UOp& r) const {
+    double sum = 0;
+    for (const Access& a : accesses_) {
+      const int64_t s = stride(a.index, r);
+      if (s == 0) continue;
+      sum += a.times * (s == 1 ? 1.0 : a.store ? -4.0 : -2.0);
+    }
+    return sum;
+  }
+
+  void streaming() {
+    const UOp* best = nullptr;
+    double best_gain = 0;
+    for (const UOp& r : kernel_.ranges)
+      if (const double g = gain(r); !sequential(r) && extent(r) > 1 && g > best_gain) { best = &r; best_gain = g; }
+    if (best) lanes_along(*best);
+    for (const Split& s : std::vector<Split>(nest_.splits))
+      if (s.reduces() && gain(s.original) > 0 && !open_over_lanes(s.original, best)) reduce_lanes(s.original);
+  }
+  void lanes_along(const UOp& r) {
+    std::string axis = name(r);
+    const int64_t n = extent(r);
+    if (n >= 2 * kBlock || kernel_.ranges.size() == 1) {
+      if (const std::string inner = tile(axis, kBlock, AxisKind::Loop); !inner.empty()) axis = inner;
+    }
+    const int64_t width = std::min<int64_t>(lanes_, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(n))));
+    tile(axis, width, AxisKind::Vector);
+    if (n >= 4 * width && reduces_.empty()) tile(axis, 4, AxisKind::Unroll);
+  }
+  // Whether some reduction over r is itself computed for each lane of `lanes`.
+  bool open_over_lanes(const UOp& r, const UOp* lanes) const {
+    if (!lanes) return false;
+    for (const UOp& u : reduces_) {
+      const auto closed = reduce_ranges(u);
+      if (std::find(closed.begin(), closed.end(), r) == closed.end()) continue;
+      for (const UOp& n : toposort(u)) if (n == *lanes && (u.ranges() & lanes->ranges())) return true;
+    }
+    return false;
+  }
+  void reduce_lanes(const UOp& r) {
+    const int64_t n = extent(r);
+    if (n < lanes_ / 2) return;
+    tile(name(r), lanes_, AxisKind::Vector);
+    if (n >= 4 * lanes_) tile(name(r), 4, AxisKind::Unroll);
+  }
+
+  // ---- contractions ----
+
+  // sum(a * b) where a and b each have loops of their own: every loaded value serves many products, so keep a tile of sums in registers.
+  bool contraction() {
+    const UOp* best = nullptr;
+    for (const UOp& u : reduces_) {
+      if (u.as<ReduceArg>().monoid != Monoid::Sum || u.src(0).op() != Op::Mul || !is_float(u.dtype())) continue;
+      if (!best || length(u) > length(*best)) best = &u;
+    }
+    if (!best) return false;
+    const UOp &a = best->src(0).src(0), &b = best->src(0).src(1);
+    std::vector<UOp> only_a, only_b;
+    for (const UOp& r : kernel_.ranges) {
+      if (!(best->ranges() & r.ranges()) || extent(r) < 2 || sequential(r)) continue;
+      const bool in_a = reads(a, r), in_b = reads(b, r);
+      if (in_a && !in_b) only_a.push_back(r);
+      if (in_b && !in_a) only_b.push_back(r);
+    }
+    if (only_a.empty() || only_b.empty()) return false;
+    const Plan from_a = plan(only_a, only_b, *best), from_b = plan(only_b, only_a, *best);
+    const Plan& p = from_a.cost < from_b.cost ? from_a : from_b;
+    if (p.cost >= 1e30) return false;
+    tile(name(p.lanes), lanes_, AxisKind::Vector);
+    tile(name(p.lanes), p.vectors, AxisKind::Unroll);
+    tile(name(p.rows), p.height, AxisKind::Unroll);
+    return true;
+  }
+  static bool reads(const UOp& u, const UOp& r) {
+    for (const UOp& n : toposort(u)) if (n == r) return true;
+    return false;
+  }
+  static double length(const UOp& reduce) {
+    double n = 1;
+    for (const UOp& r : reduce_ranges(reduce)) n *= static_cast<double>(extent(r));
+    return n;
+  }
+
+  struct Plan { UOp lanes, rows; int64_t vectors = 1, height = 1; double cost = 1e30; };
+  // Lanes along one of `along`, a register tile over one of `across`: the cheapest, in cycles for one product of one lane.
+  Plan plan(const std::vector<UOp>& along, const std::vector<UOp>& across, const UOp& reduce) const {
+    Plan best;
+    const int64_t accumulators = target_.vector_registers - (target_.vector_registers > 16 ? 6 : 4);
+    for (const UOp& v : along)
+      for (const UOp& r : across) {
+        const int64_t most = std::min<int64_t>(4, ceil_div(extent(v), lanes_));
+        for (int64_t vectors = 1; vectors <= most; ++vectors)
+          for (int64_t height = 1; height <= std::min<int64_t>(extent(r), accumulators / vectors); ++height) {
+            const double tile = static_cast<double>(vectors * height);
+            const double cycles = std::max({tile / 2, static_cast<double>(vectors) * load_cost(v) + static_cast<double>(height) / 2, 4.0});
+            double cost = cycles / (tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height));
+            cost += store_cost(v) / length(reduce);
+            if (cost < best.cost) best = {v, r, vectors, height, cost};
+          }
+      }
+    return best;
+  }
+  double load_cost(const UOp& v) const {
+    double worst = 0.5;
+    for (const Access& a : accesses_) if (const int64_t s = stride(a.index, v); !a.store && s != 0 && s != 1) worst = static_cast<double>(lanes_) / 2;
+    return worst;
+  }
+  double store_cost(const UOp& v) const {
+    double sum = 0;
+    for (const Access& a : accesses_) if (const int64_t s = stride(a.index, v); a.store && s != 0) sum += s == 1 ? 1.0 : static_cast<double>(lanes_);
+    return sum;
+  }
+
+  // ---- GPU-like targets: one element a thread ----
+
+  void threads() {
+    if (kernel_.ranges.empty() || kernel_.sequential) return;
+    const UOp& r = kernel_.ranges.back();
+    const int64_t n = std::min<int64_t>(extent(r), std::min(target_.max_threads, 256));
+    tile(name(r), n, AxisKind::Thread);
+  }
+
+  const Kernel& kernel_;
+  const Target& target_;
+  Nest nest_;
+  Verbs verbs_;
+  std::vector<UOp> reduces_;
+  std::vector<Access> accesses_;
+  size_t widest_ = 1;
+  int64_t lanes_ = 1;
+};
+
+}  // namespace
+
+Verbs choose_verbs(const Kernel& k, const Target& t) { return Chooser(k, t).run(); }
+
+}  // namespace tg

@@ -1,0 +1,218 @@
+#include "codegen/nest.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "ir/symbolic.hpp"
+#include "tg/error.hpp"
+
+namespace tg {
+namespace {
+
+constexpr std::string_view kKinds[] = {"grid", "loop", "unroll", "vector", "thread"};
+std::string_view name_of(AxisKind k) { return kKinds[static_cast<size_t>(k)]; }
+
+[[noreturn]] void refuse(const Verb& v, std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); }
+
+std::string strip(std::string_view s) {
+  while (!s.empty() && s.front() == ' ') s.remove_prefix(1);
+  while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
+  return std::string(s);
+}
+
+// Whether every value of an extent is a multiple of n, as far as its form shows.
+bool divisible(const UOp& e, int64_t n) {
+  switch (e.op()) {
+    case Op::Const: return e.as<int64_t>() % n == 0;
+    case Op::Where: return divisible(e.src(1), n) && divisible(e.src(2), n);
+    case Op::Add: return divisible(e.src(0), n) && divisible(e.src(1), n);
+    case Op::Mul: return divisible(e.src(0), n) || divisible(e.src(1), n);
+    default: return false;
+  }
+}
+
+}  // namespace
+
+std::string to_string(const Verb& v) {
+  switch (v.kind) {
+    case Verb::Kind::Tile: return fmt::format("tile({}, {}, {})", v.axis, v.size, name_of(v.as));
+    case Verb::Kind::Order: return fmt::format("order({})", fmt::join(v.axes, ", "));
+    case Verb::Kind::Stage: return fmt::format("stage(p{}, {})", v.param, v.axis);
+    case Verb::Kind::Mma: return fmt::format("mma({})", v.axis);
+    case Verb::Kind::Group: return fmt::format("group({}, {})", v.axis, v.size);
+  }
+  return {};
+}
+std::string to_string(const Verbs& verbs) {
+  std::string out;
+  for (const Verb& v : verbs) out += (out.empty() ? "" : "; ") + to_string(v);
+  return out;
+}
+
+Verbs parse_verbs(const std::string& text) {
+  Verbs out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t stop = std::min(text.find_first_of(";\n", at), text.size());
+    const std::string item = strip(std::string_view(text).substr(at, stop - at));
+    at = stop + 1;
+    if (item.empty()) continue;
+    const auto bad = [&](std::string_view why) { throw ValueError(fmt::format("verb \"{}\": {}; for example tile(i0, 16, vector)", item, why)); };
+    const size_t open = item.find('(');
+    if (open == std::string::npos || item.back() != ')') bad("expected name(arguments)");
+    std::vector<std::string> args;
+    for (size_t from = open + 1; from < item.size();) {
+      const size_t end = item.find_first_of(",)", from);
+      args.push_back(strip(std::string_view(item).substr(from, end - from)));
+      from = end + 1;
+    }
+    const auto number = [&](const std::string& s) {
+      int64_t n = 0;
+      const auto [end, err] = std::from_chars(s.data(), s.data() + s.size(), n);
+      if (err != std::errc() || end != s.data() + s.size()) bad("not a number: " + s);
+      return n;
+    };
+    const std::string name = item.substr(0, open);
+    Verb v;
+    if (name == "tile" && args.size() == 3) {
+      v.axis = args[0];
+      v.size = number(args[1]);
+      const auto kind = std::find(std::begin(kKinds), std::end(kKinds), args[2]);
+      if (kind == std::end(kKinds)) bad("the kind is one of grid, loop, unroll, vector, thread");
+      v.as = static_cast<AxisKind>(kind - std::begin(kKinds));
+    } else if (name == "order") {
+      v.kind = Verb::Kind::Order;
+      v.axes = args;
+    } else if (name == "stage" && args.size() == 2 && args[0].size() > 1 && args[0][0] == 'p') {
+      v.kind = Verb::Kind::Stage;
+      v.param = static_cast<int>(number(args[0].substr(1)));
+      v.axis = args[1];
+    } else if (name == "mma" && args.size() == 1) {
+      v.kind = Verb::Kind::Mma;
+      v.axis = args[0];
+    } else if (name == "group" && args.size() == 2) {
+      v.kind = Verb::Kind::Group;
+      v.axis = args[0];
+      v.size = number(args[1]);
+    } else {
+      bad("unknown verb or wrong number of arguments");
+    }
+    out.push_back(std::move(v));
+  }
+  return out;
+}
+
+Nest::Nest(const Kernel& k) {
+  std::vector<UOp> ranges = k.ranges;
+  for (const UOp& u : toposort(k.stores)) if (u.op() == Op::Range && std::find(ranges.begin(), ranges.end(), u) == ranges.end()) ranges.push_back(u);
+  for (const UOp& r : ranges) next_id_ = std::max(next_id_, r.as<RangeArg>().id + 1);
+  std::vector<std::string> taken;
+  for (const UOp& r : ranges) {
+    std::string name = to_string(r);
+    for (int n = 2; std::find(taken.begin(), taken.end(), name) != taken.end(); ++n) name = fmt::format("{}_{}", to_string(r), n);
+    taken.push_back(name);
+    splits.push_back({r, {static_cast<int>(axes.size())}, true});
+    axes.push_back({name, range(Dim(r.src(0)), next_id_++, RangeKind::Tile), AxisKind::Loop, 1});
+  }
+  for (size_t i = 0; i < k.ranges.size(); ++i) order.push_back(static_cast<int>(i));
+}
+
+int Nest::find(const std::string& name) const {
+  for (size_t i = 0; i < axes.size(); ++i) if (axes[i].name == name) return static_cast<int>(i);
+  return -1;
+}
+const Split& Nest::split_of(const UOp& original) const {
+  return *std::find_if(splits.begin(), splits.end(), [&](const Split& s) { return s.original == original; });
+}
+
+UOp Nest::expression(const Split& s) const {
+  UOp sum = index(0);
+  for (int a : s.axes) sum = sum + axes[static_cast<size_t>(a)].range * axes[static_cast<size_t>(a)].step;
+  return simplify(sum);
+}
+
+void Nest::tile(const Verb& v) {
+  const int at = find(v.axis);
+  if (at < 0) refuse(v, "no such axis");
+  if (v.size < 1) refuse(v, "the size must be at least 1");
+  Axis& outer = axes[static_cast<size_t>(at)];
+  if (outer.kind != AxisKind::Loop && outer.kind != AxisKind::Grid) refuse(v, "only a loop can be split");
+  if (next_id_ + 2 > 64) refuse(v, "more than 64 axes");
+  const Dim extent(outer.range.src(0));
+  auto split = std::find_if(splits.begin(), splits.end(), [&](const Split& s) { return std::find(s.axes.begin(), s.axes.end(), at) != s.axes.end(); });
+  if (v.as == AxisKind::Grid && split->reduces()) refuse(v, "a reduction is not a grid");
+  if (v.as == AxisKind::Vector)
+    for (int a : split->axes) if (axes[static_cast<size_t>(a)].kind == AxisKind::Vector) refuse(v, "the range has lanes already");
+  const bool divides = divisible(extent.expr(), v.size);
+  Axis inner{outer.name + "a", {}, v.as, outer.step};
+  while (find(inner.name) >= 0) inner.name.back() = static_cast<char>(inner.name.back() + 1);
+  // A loop inside is cut short in the last block; lanes and register tiles always run whole and are masked.
+  Dim inner_extent = v.size;
+  const UOp outer_range = range(floor_div(extent + Dim(v.size - 1), Dim(v.size)), next_id_++, RangeKind::Tile);
+  if (!divides && (v.as == AxisKind::Loop || v.as == AxisKind::Grid)) {
+    const UOp left = extent.expr() - outer_range * v.size;
+    inner_extent = Dim(simplify(where(less(left, index(v.size)), left, index(v.size))));
+  } else if (!divides) {
+    split->exact = false;
+  }
+  inner.range = range(inner_extent, next_id_++, RangeKind::Tile);
+  outer.range = outer_range;
+  outer.step *= v.size;
+  const int in = static_cast<int>(axes.size());
+  axes.push_back(std::move(inner));
+  split->axes.insert(std::find(split->axes.begin(), split->axes.end(), at) + 1, in);
+  if (!split->reduces() && v.as == AxisKind::Loop) order.push_back(in);
+}
+
+void Nest::apply(const Verb& v) {
+  switch (v.kind) {
+    case Verb::Kind::Tile: tile(v); return;
+    case Verb::Kind::Order: {
+      std::vector<int> wanted;
+      for (const std::string& name : v.axes) wanted.push_back(find(name));
+      std::vector<int> a = wanted, b = order;
+      std::sort(a.begin(), a.end());
+      std::sort(b.begin(), b.end());
+      if (a != b) refuse(v, "not the loops of this kernel");
+      order = wanted;
+      return;
+    }
+    case Verb::Kind::Stage: {
+      const int at = find(v.axis);
+      if (at < 0) refuse(v, "no such axis");
+      staged.push_back({v.param, at});
+      return;
+    }
+    case Verb::Kind::Group:
+      if (find(v.axis) < 0) refuse(v, "no such axis");
+      group = v;
+      return;
+    case Verb::Kind::Mma: refuse(v, "this target has no matrix instruction");
+  }
+}
+
+bool Nest::fits(const Verb& v) const {
+  Nest copy = *this;
+  try {
+    copy.apply(v);
+    return true;
+  } catch (const ValueError&) {
+    return false;
+  }
+}
+
+std::string Nest::text() const {
+  std::string out;
+  for (const Split& s : splits) {
+    out += fmt::format("{} < {}:", to_string(s.original), to_string(s.original.src(0)));
+    for (int a : s.axes) {
+      const Axis& x = axes[static_cast<size_t>(a)];
+      out += fmt::format(" {} < {} {}{}", x.name, to_string(x.range.src(0)), name_of(x.kind), a == s.axes.back() ? "" : ",");
+    }
+    out += s.exact ? "\n" : " (masked)\n";
+  }
+  return out;
+}
+
+}  // namespace tg

@@ -1,0 +1,76 @@
+#pragma once
+// The loop nest of a kernel as a plain structure, and the verbs that edit it. The body is not touched: ranges are substituted once, when
+// the kernel is lowered.
+//
+//   i0 < 1000                      tile(i0, 16, vector)                i0 < 63, i0a < 16 vector      i0 = i0 * 16 + i0a, where < 1000
+//
+// A verb list is data: it prints, parses, and any verb can be left out without changing what the kernel computes.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/kernel.hpp"
+
+namespace tg {
+
+/// What a loop becomes. Grid: blocks run by all cores (or a GPU's grid). Loop: a loop. Unroll: a register tile. Vector: lanes.
+/// Thread: a GPU's threads of a block.
+enum class AxisKind : uint8_t { Grid, Loop, Unroll, Vector, Thread };
+
+struct Axis {
+  std::string name;
+  UOp range;            // stands for it in expressions; its extent is the range's source
+  AxisKind kind = AxisKind::Loop;
+  int64_t step = 1;     // how far the original range moves when this axis moves by one
+};
+
+/// One original range of the kernel and the axes it was split into, outermost first.
+struct Split {
+  UOp original;
+  std::vector<int> axes;
+  bool exact = true;    // false: the tiles reach past the end, and what is outside must be masked
+  bool reduces() const { return original.as<RangeArg>().kind == RangeKind::Reduce; }
+};
+
+struct Verb {
+  enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group };
+  Kind kind = Kind::Tile;
+  std::string axis;                // Tile, Group: which. Stage: at which loop
+  int64_t size = 0;                // Tile: how many. Group: into how many parts
+  AxisKind as = AxisKind::Loop;    // Tile: what the inner part becomes
+  std::vector<std::string> axes;   // Order: output axes, outermost first
+  int param = -1;                  // Stage: which operand's loads
+  friend bool operator==(const Verb&, const Verb&) = default;
+};
+using Verbs = std::vector<Verb>;
+
+/// "tile(i0, 16, vector)", "order(i1, i0)", "stage(p2, i1)", "group(r2, 8)".
+std::string to_string(const Verb&);
+std::string to_string(const Verbs&);
+/// The inverse. Throws ValueError naming the verb that is not understood.
+Verbs parse_verbs(const std::string& text);
+
+class Nest {
+ public:
+  explicit Nest(const Kernel&);
+  /// Throws ValueError when the verb does not fit this nest (no such axis, a size below 2, an order that is no permutation).
+  void apply(const Verb&);
+  /// Whether it would.
+  bool fits(const Verb&) const;
+
+  struct Staged { int param; int at; };
+  std::vector<Axis> axes;
+  std::vector<Split> splits;        // every range of the kernel
+  std::vector<int> order;           // output axes that are loops, outermost first (grid axes first)
+  std::vector<Staged> staged;
+  std::optional<Verb> group;
+  int find(const std::string& name) const;  // -1 if there is none
+  const Split& split_of(const UOp& original) const;
+  UOp expression(const Split&) const;  // the original range in terms of its axes
+  std::string text() const;            // for people
+ private:
+  void tile(const Verb&);
+  int next_id_ = 0;
+};
+
+}  // namespace tg

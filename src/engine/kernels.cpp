@@ -1,0 +1,181 @@
+// See kernels.hpp.
+#include "engine/kernels.hpp"
+
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/env.hpp"
+#include "base/log.hpp"
+#include "render/renderers.hpp"
+#include "runtime/cache.hpp"
+#include "runtime/registry.hpp"
+#include "tg/error.hpp"
+
+namespace tg {
+namespace {
+
+constexpr std::string_view kVersion = "tg 0.1.0";  // of generated code: a new one ignores what older ones left on disk
+
+// What is kept on disk of a kernel: its phases and its binary.
+struct Stored {
+  std::vector<PhaseInfo> phases;
+  std::vector<std::array<int64_t, 3>> grids;
+  std::string binary;
+};
+
+class Writer {
+ public:
+  void number(int64_t v) { out_.append(reinterpret_cast<const char*>(&v), sizeof v); }
+  void text(std::string_view s) { number(static_cast<int64_t>(s.size())); out_.append(s); }
+  std::string take() { return std::move(out_); }
+ private:
+  std::string out_;
+};
+class Reader {
+ public:
+  explicit Reader(std::string_view in) : in_(in) {}
+  int64_t number() {
+    int64_t v = 0;
+    if (in_.size() < sizeof v) { good = false; return 0; }
+    std::memcpy(&v, in_.data(), sizeof v);
+    in_.remove_prefix(sizeof v);
+    return v;
+  }
+  int64_t count() { const int64_t n = number(); good &= n >= 0 && n <= static_cast<int64_t>(in_.size()); return good ? n : 0; }
+  std::string text() { const auto n = static_cast<size_t>(count()); std::string s(in_.substr(0, n)); in_.remove_prefix(n); return s; }
+  bool good = true;
+ private:
+  std::string_view in_;
+};
+
+std::string pack(const Stored& s) {
+  Writer w;
+  w.number(static_cast<int64_t>(s.phases.size()));
+  for (size_t i = 0; i < s.phases.size(); ++i) {
+    const PhaseInfo& p = s.phases[i];
+    w.text(p.entry);
+    w.text(std::string(p.written.begin(), p.written.end()));
+    w.number(p.scratch_bytes);
+    for (int64_t b : p.block) w.number(b);
+    for (int64_t g : s.grids[i]) w.number(g);
+  }
+  w.text(s.binary);
+  return w.take();
+}
+std::optional<Stored> unpack(std::string_view text) {
+  Reader r(text);
+  Stored s;
+  for (int64_t n = r.count(); n > 0 && r.good; --n) {
+    PhaseInfo p;
+    p.entry = r.text();
+    for (char c : r.text()) p.written.push_back(c != 0);
+    p.scratch_bytes = r.number();
+    for (int64_t& b : p.block) b = r.number();
+    std::array<int64_t, 3> grid{};
+    for (int64_t& g : grid) g = r.number();
+    s.phases.push_back(std::move(p));
+    s.grids.push_back(grid);
+  }
+  s.binary = r.text();
+  if (!r.good) return std::nullopt;
+  return s;
+}
+
+void register_renderers() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    register_renderer("llvm", render_llvm);
+    register_renderer("c", render_c);
+    register_renderer("opencl", render_opencl);
+  });
+}
+
+std::shared_ptr<const CompiledKernel> make(const Kernel& kernel, Hash128 key, Device& device) {
+  auto out = std::make_shared<CompiledKernel>();
+  out->name = kernel.name();
+  if (auto text = CompileCache::shared().get(key))
+    if (auto s = unpack(*text)) {
+      out->program = device.load(s->binary, s->phases);
+      for (const auto& g : s->grids) out->grids.push_back({Dim(g[0]), Dim(g[1]), Dim(g[2])});
+      out->from_disk = true;
+      return out;
+    }
+  const Generated g = generate(kernel, device.target());
+  Stored s;
+  bool fixed = true;  // a grid that depends on variables is not kept
+  for (const LoweredPhase& p : g.phases) {
+    s.phases.push_back({p.phase.entry, p.phase.written, p.phase.scratch_bytes, {p.phase.block[0], p.phase.block[1], p.phase.block[2]}});
+    out->grids.push_back(p.grid);
+    for (const Dim& d : p.grid) fixed &= d.known();
+    if (fixed) s.grids.push_back({p.grid[0].value(), p.grid[1].value(), p.grid[2].value()});
+  }
+  if (logging(3)) log(3, fmt::format("{}: {}\n{}", out->name, to_string(g.verbs), g.nest));
+  const std::string text = source(g, device.target());
+  if (logging(4)) log(4, text);
+  s.binary = device.compile(text);
+  out->program = device.load(s.binary, s.phases);
+  if (fixed) CompileCache::shared().put(key, pack(s));
+  return out;
+}
+
+struct Table {
+  std::mutex mutex;
+  std::map<std::pair<const Device*, Hash128>, std::shared_ptr<const CompiledKernel>> kernels;
+};
+Table& table() { static auto& leaked = *new Table; return leaked; }
+
+}  // namespace
+
+std::string source(const Generated& g, const Target& target) {
+  register_renderers();
+  std::vector<Phase> phases;
+  for (const LoweredPhase& p : g.phases) phases.push_back(p.phase);
+  return renderer(target.renderer)(phases, target);
+}
+
+std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kernel* const> kernels, Device& device) {
+  const Hash128 salt = mix(hash_of(device.target().name), hash_of(kVersion));
+  std::vector<std::shared_ptr<const CompiledKernel>> out(kernels.size());
+  std::vector<Hash128> keys;
+  std::vector<size_t> missing;  // one index a distinct kernel
+  {
+    std::lock_guard lock(table().mutex);
+    for (size_t i = 0; i < kernels.size(); ++i) {
+      keys.push_back(mix(kernels[i]->hash(), salt));
+      if (auto it = table().kernels.find({&device, keys[i]}); it != table().kernels.end()) out[i] = it->second;
+      else if (std::none_of(missing.begin(), missing.end(), [&](size_t m) { return keys[m] == keys[i]; })) missing.push_back(i);
+    }
+  }
+  if (missing.empty()) return out;
+  std::atomic<size_t> next{0};
+  std::mutex failing;
+  std::exception_ptr failure;
+  const auto work = [&] {
+    for (size_t n; (n = next.fetch_add(1)) < missing.size();) {
+      try {
+        out[missing[n]] = make(*kernels[missing[n]], keys[missing[n]], device);
+      } catch (...) {
+        std::lock_guard lock(failing);
+        failure = std::current_exception();
+        next = missing.size();
+      }
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (size_t t = 1; t < std::min<size_t>(missing.size(), static_cast<size_t>(settings().threads)); ++t) threads.emplace_back(work);
+  work();
+  threads.clear();
+  if (failure) std::rethrow_exception(failure);
+  std::lock_guard lock(table().mutex);
+  for (size_t m : missing) table().kernels.try_emplace({&device, keys[m]}, out[m]);
+  for (size_t i = 0; i < kernels.size(); ++i) out[i] = table().kernels.at({&device, keys[i]});
+  return out;
+}
+
+}  // namespace tg

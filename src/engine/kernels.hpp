@@ -1,0 +1,28 @@
+#pragma once
+// From a kernel to code that can be launched, each step made at most once: in this process by structure, on disk by structure, target
+// and version.
+//
+//   kernel -> generate -> render -> device.compile -> device.load
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "codegen/codegen.hpp"
+#include "tg/device.hpp"
+
+namespace tg {
+
+struct CompiledKernel {
+  std::shared_ptr<Program> program;
+  std::vector<std::array<Dim, 3>> grids;  // one a phase
+  std::string name;
+  bool from_disk = false;
+};
+
+/// Compiled kernels for all, those that are new compiled on all cores. Throws DeviceError with the compiler's message.
+std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kernel* const>, Device&);
+
+/// The text a kernel becomes for a device, without compiling it.
+std::string source(const Generated&, const Target&);
+
+}  // namespace tg

@@ -1,0 +1,186 @@
+// See realize.hpp. The whole story in one function: realize(), at the end of this file.
+#include "engine/realize.hpp"
+
+#include <bit>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "engine/canonical.hpp"
+#include "engine/kernels.hpp"
+#include "ir/op_info.hpp"
+#include "ir/pattern.hpp"
+#include "ir/symbolic.hpp"
+#include "runtime/interpreter/evaluate.hpp"
+#include "schedule/plan.hpp"
+#include "tg/error.hpp"
+
+namespace tg {
+namespace {
+
+struct ReadyPlan {
+  Plan plan;
+  std::vector<UOp> variables;
+  std::vector<std::shared_ptr<const CompiledKernel>> kernels;  // one a launch
+};
+
+struct PlanCache {
+  std::mutex mutex;
+  std::map<std::pair<const Device*, Hash128>, std::shared_ptr<const ReadyPlan>> plans;
+};
+PlanCache& plans() { static auto& leaked = *new PlanCache; return leaked; }
+
+std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device) {
+  const std::pair<const Device*, Hash128> key{&device, graph.key()};
+  {
+    std::lock_guard lock(plans().mutex);
+    if (auto it = plans().plans.find(key); it != plans().plans.end()) return it->second;
+  }
+  auto ready = std::make_shared<ReadyPlan>();
+  ready->variables = graph.variables;
+  ready->plan = schedule(graph.roots);
+  if (logging(2)) log(2, to_string(ready->plan));
+  std::vector<const Kernel*> kernels;
+  for (const PlanLaunch& l : ready->plan.launches) kernels.push_back(&l.kernel);
+  ready->kernels = compile(kernels, device);
+  std::lock_guard lock(plans().mutex);
+  return plans().plans.try_emplace(key, ready).first->second;
+}
+
+// ---- running ----
+
+class Run {
+ public:
+  Run(const ReadyPlan& ready, const Canonical& graph, Device& device) : ready_(ready), graph_(graph), device_(device) {
+    for (size_t i = 0; i < graph.variables.size(); ++i) {
+      const UOp& v = graph.variables[i];
+      if (!is_float(v.dtype())) sizes_[v] = constant(v.dtype(), graph.values[i]);
+    }
+  }
+
+  std::vector<std::shared_ptr<Buffer>> operator()() {
+    allocate();
+    for (size_t i = 0; i < ready_.plan.launches.size(); ++i) launch(ready_.plan.launches[i], *ready_.kernels[i]);
+    if (graph_.checks)
+      if (const std::optional<Fault> f = device_.synchronize())
+        throw IndexError(fmt::format("index {} is out of bounds for an axis of size {}", f->index, f->bound));
+    std::vector<std::shared_ptr<Buffer>> out;
+    for (int r : ready_.plan.roots) out.push_back(owners_[static_cast<size_t>(r)]);
+    return out;
+  }
+
+ private:
+  int64_t size(const Dim& d) const {
+    if (d.known()) return d.value();
+    return Dim(simplify(substitute(d.expr(), sizes_))).value();
+  }
+  void allocate() {
+    const Plan& plan = ready_.plan;
+    auto arena = std::make_shared<Memory>(device_, static_cast<size_t>(plan.arena_bytes));
+    for (const PlanBuffer& b : plan.buffers) {
+      const auto bytes = static_cast<size_t>(size(b.elements)) * size_of(b.dtype);
+      if (b.kind == PlanBuffer::Kind::Temporary) {
+        memory_.push_back({arena->handle, static_cast<size_t>(b.offset)});
+        owners_.push_back(nullptr);
+        continue;
+      }
+      std::shared_ptr<Buffer> owner;
+      if (b.kind == PlanBuffer::Kind::Input) owner = graph_.inputs[static_cast<size_t>(b.input)];
+      else if (b.input >= 0) {  // the same memory under a new identity
+        const auto& old = graph_.inputs[static_cast<size_t>(b.input)];
+        owner = std::make_shared<Buffer>(old->memory, old->bytes, old->offset);
+      } else owner = make_buffer(device_, bytes);
+      memory_.push_back(owner->ref());
+      owners_.push_back(std::move(owner));
+    }
+    arena_ = std::move(arena);
+  }
+  void launch(const PlanLaunch& l, const CompiledKernel& k) {
+    std::vector<MemoryRef> buffers;
+    for (int b : l.buffers) buffers.push_back(memory_[static_cast<size_t>(b)]);
+    std::vector<int64_t> scalars;
+    for (const UOp& v : l.kernel.variables)
+      for (size_t i = 0; i < graph_.variables.size(); ++i) if (graph_.variables[i] == v) scalars.push_back(graph_.values[i]);
+    std::vector<Grid> grids;
+    bool empty = false;
+    for (const auto& g : k.grids) {
+      grids.push_back({{size(g[0]), size(g[1]), size(g[2])}});
+      empty |= grids.back().n[0] * grids.back().n[1] * grids.back().n[2] == 0;
+    }
+    if (empty) return;
+    const auto start = std::chrono::steady_clock::now();
+    device_.launch(*k.program, {buffers, scalars, grids});
+    if (logging(1)) report(l, k, start);
+  }
+  void report(const PlanLaunch& l, const CompiledKernel& k, std::chrono::steady_clock::time_point start) const {
+    const double us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+    double bytes = 0, flops = 0;
+    for (int b : l.buffers) {
+      const PlanBuffer& p = ready_.plan.buffers[static_cast<size_t>(b)];
+      bytes += static_cast<double>(size(p.elements)) * static_cast<double>(size_of(p.dtype));
+    }
+    for (const UOp& u : toposort(l.kernel.stores)) {
+      if (!is_float(u.dtype()) || (!is_elementwise(u.op()) && u.op() != Op::Reduce)) continue;
+      double n = 1;
+      if (u.op() == Op::Reduce) for (const UOp& r : reduce_ranges(u)) n *= static_cast<double>(r.bounds().max + 1);
+      for (const UOp& r : toposort(u)) if (r.op() == Op::Range && (r.ranges() & u.ranges())) n *= static_cast<double>(r.bounds().max + 1);
+      flops += n;
+    }
+    log(1, fmt::format("{:<44} {:9.1f} us {:8.2f} GFLOP/s {:7.2f} GB/s{}", k.name, us, flops / us * 1e-3, bytes / us * 1e-3, k.from_disk ? " (disk)" : ""));
+  }
+
+  const ReadyPlan& ready_;
+  const Canonical& graph_;
+  Device& device_;
+  Substitution sizes_;
+  std::vector<MemoryRef> memory_;
+  std::vector<std::shared_ptr<Buffer>> owners_;
+  std::shared_ptr<Memory> arena_;
+};
+
+// Values that live on another device are computed there, then copied here.
+void bring_copies(std::span<const UOp> roots, std::string_view here) {
+  for (const UOp& u : toposort(roots)) {
+    if (u.op() != Op::Copy || u.storage()) continue;
+    std::string there;
+    for (const UOp& n : toposort(u.src(0)))
+      if (auto b = buffer_of(n)) there = b->device().target().name;
+    const UOp from = u.src(0);
+    if (!from.storage()) {
+      auto memory = std::shared_ptr<Buffer>();
+      for (const UOp& n : toposort(from)) if (auto b = buffer_of(n)) memory = b;
+      if (!memory) { realize(std::span(&from, 1), here); u.attach(from.storage()); continue; }
+      for (const DeviceStatus& d : devices())
+        if (d.problem.empty() && &device(d.name) == &memory->device()) realize(std::span(&from, 1), d.name);
+    }
+    const auto source = buffer_of(from);
+    auto target = make_buffer(device(*u.as<Name>()), source->bytes);
+    std::vector<std::byte> bytes(source->bytes);
+    source->device().copy_out(bytes.data(), source->ref(), bytes.size());
+    target->device().copy_in(target->ref(), bytes.data(), bytes.size());
+    u.attach(target);
+  }
+}
+
+}  // namespace
+
+void realize(std::span<const UOp> roots, std::string_view device_name) {
+  std::vector<UOp> wanted;
+  for (const UOp& r : roots) if (!r.storage()) wanted.push_back(r);
+  if (wanted.empty()) return;
+  Device& device = tg::device(device_name);
+  bring_copies(wanted, device_name);
+  std::erase_if(wanted, [](const UOp& r) { return r.storage() != nullptr; });
+  if (device.interprets()) return interpret(wanted, device);
+
+  const Canonical graph = canonicalize(wanted);
+  const std::shared_ptr<const ReadyPlan> ready = prepare(graph, device);
+  const std::vector<std::shared_ptr<Buffer>> memory = Run(*ready, graph, device)();
+  for (size_t i = 0; i < wanted.size(); ++i) wanted[i].attach(memory[i]);
+}
+
+}  // namespace tg
