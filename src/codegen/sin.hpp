@@ -1,0 +1,12 @@
+#pragma once
+// sin of a float32 or float64 expression of any size, from integer and float arithmetic.
+//
+//   sin_polynomial(x)  = (-1)^n * p(r), x = n * pi + r, r found by multiplying the bits of x with as many bits of 1/pi as matter
+#include "ir/uop.hpp"
+
+namespace tg::codegen {
+
+/// Within 2 units in the last place for every finite x; nan for infinities.
+UOp sin_polynomial(const UOp& x);
+
+}  // namespace tg::codegen
