@@ -2,12 +2,13 @@
 // product of x's mantissa with the bits of 1 / (2 pi) only three words matter, and x's exponent says where they begin.
 //
 // The same few dozen integer operations serve every argument: nothing branches, and there is no second path to be computed in vain.
-// Polynomial: as in exp_log.cpp, of (sin(r) - r) / r^3 in r^2, weighted for sin's relative error.
+// Polynomials in r^2: fitted as those in exp_log.cpp.
 #include "codegen/sin.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "codegen/float_format.hpp"
@@ -28,11 +29,15 @@ constexpr uint64_t inverse_turn(int begin, int width) {
   return out;
 }
 
-// sin on [-pi/2, pi/2] is r + r^3 * (c0 + c1 r^2 + ...). Relative error: float32 2^-27.2, float64 2^-61.5.
-constexpr double kSin32[] = {-0x1.55554cp-3, 0x1.110edap-7, -0x1.9f70fp-13, 0x1.5dc8f2p-19};
-constexpr double kSin64[] = {-0x1.5555555555555p-3, 0x1.11111111110c8p-7,  -0x1.a01a01a014d78p-13, 0x1.71de3a52a139ep-19,
-                             -0x1.ae6454d4d3f77p-26, 0x1.6123cd26d1a38p-33, -0x1.ae438e645a2f7p-41, 0x1.8833dd5f7266ep-49};
-constexpr Polynomial kSin{kSin32, kSin64};
+// Between -1 and 1, sin is r + r^3 * (c0 + c1 r^2 + ...). Relative error: float32 2^-31.5, float64 2^-62.8.
+constexpr double kSin32[] = {-0x1.555556p-3, 0x1.11113ep-7, -0x1.a0200ep-13, 0x1.6def22p-19};
+constexpr double kSin64[] = {-0x1.5555555555555p-3,  0x1.111111111109p-7,   -0x1.a01a01a00955cp-13, 0x1.71de3a44f11ccp-19,
+                             -0x1.ae6444f2ad022p-26, 0x1.611a0df474abbp-33, -0x1.a82b4a4956f31p-41};
+// Between -pi/4 and pi/4, cos is 1 + r^2 * (c0 + c1 r^2 + ...). Relative error: float32 2^-33, float64 2^-63.9.
+constexpr double kCos32[] = {-0x1p-1, 0x1.55554ap-5, -0x1.6c0c2ap-10, 0x1.99e91p-16};
+constexpr double kCos64[] = {-0x1p-1,                0x1.555555555554bp-5,  -0x1.6c16c16c15016p-10, 0x1.a01a019c8f431p-16,
+                             -0x1.27e4f7f1a2eeep-22, 0x1.1ee9dbd60b598p-29, -0x1.8fa685246ca97p-37};
+constexpr Polynomial kSin{kSin32, kSin64}, kCos{kCos32, kCos64};
 
 /// The upper half of the product of two unsigned words.
 UOp multiply_high(const UOp& a, const UOp& b) {
@@ -75,24 +80,25 @@ UOp sin_polynomial(const UOp& x) {
   const UOp below = multiply_high(mantissa, w[2]), low = mantissa * w[1] + below;
   const UOp carry = where(less(low, below), constant(f.words, 1), constant(f.words, 0));
   const UOp turns = cast(mantissa * w[0] + multiply_high(mantissa, w[1]) + carry, f.bits);
-  // The nearest half turn goes; where it is an odd one, the sine changes its sign.
-  const UOp odd = (turns + (int64_t{1} << (width - 2))) & sign_bit;
-  const UOp rest = bit_xor(turns, odd), tail = f.integer((int64_t{1} << (width - 3 - f.mantissa)) - 1);
+  // The nearest quarter turn goes; an odd one exchanges sine and cosine, two of them change the sign. Below 1 there is none.
+  const UOp nearest = (turns + (int64_t{1} << (width - 3))) & f.integer(-(int64_t{1} << (width - 2)));
+  const UOp quarters = where(less(size, f.number(1)), f.integer(0), nearest);
 
-  // It is less than a quarter turn: cut so that the conversions of its upper parts are exact, then in radians, 2 pi in two pieces. Below 1
-  // the remainder is x itself. Zero times infinity makes a nan of infinity.
-  const double two_pi = f.real == float64 ? 0x1.921fb54442d18p+2 : 0x1.921fb6p+2;
-  const double two_pi_rest = f.real == float64 ? 0x1.1a62633145c07p-52 : -0x1.777a5cp-23;
-  const auto scaled = [&](double v, int words) { return f.number(std::ldexp(v, -words * width)); };
-  const UOp high = cast(bit_xor(rest, rest & tail), f.real);
-  const UOp middle = fma(cast(rest & tail, f.real), scaled(two_pi, 1), cast(low, f.real) * scaled(two_pi, 2));
-  const UOp small = fma(high, scaled(two_pi_rest, 1), middle);
-  const UOp reduced = fma(size, f.number(0), fma(high, scaled(two_pi, 1), small));
-  const UOp is_small = less(size, f.number(1));
-  const UOp r = where(is_small, size, reduced), square = r * r;
-  const UOp sine = fma(r * square, horner(square, kSin), r);
-  const UOp sign = bit_xor(bitcast(x, f.bits) & sign_bit, where(is_small, f.integer(0), odd));
-  return bitcast(bit_xor(bitcast(sine, f.bits), sign), f.real);
+  // The rest is at most an eighth of a turn: cut so that the conversions of its upper parts are exact, then in radians, 2 pi in two pieces.
+  // Below 1 the remainder is x itself. Zero times infinity makes a nan of infinity.
+  const UOp rest = turns - nearest, tail = rest & f.integer((int64_t{1} << (width - 4 - f.mantissa)) - 1);
+  const UOp high = cast(bit_xor(rest, tail), f.real);
+  const auto scaled = [&](double piece, int words) { return f.number(std::ldexp(piece, -words * width)); };
+  const auto [two_pi, two_pi_rest] = f.real == float64 ? std::pair(0x1.921fb54442d18p+2, 0x1.1a62633145c07p-52) : std::pair(0x1.921fb6p+2, -0x1.777a5cp-23);
+  const UOp low_radians = fma(cast(tail, f.real), scaled(two_pi, 1), cast(low, f.real) * scaled(two_pi, 2));
+  const UOp radians = fma(high, scaled(two_pi, 1), fma(high, scaled(two_pi_rest, 1), low_radians));
+  const UOp r = where(less(size, f.number(1)), size, fma(size, f.number(0), radians));
+
+  const UOp square = r * r, sine = fma(r * square, horner(square, kSin), r), cosine = fma(square, horner(square, kCos), f.number(1));
+  const UOp exchanged = not_equal(quarters & f.integer(int64_t{1} << (width - 2)), f.integer(0));
+  const UOp value = bitcast(where(exchanged, cosine, sine), f.bits);
+  const UOp sign = bit_xor(quarters, bitcast(x, f.bits)) & sign_bit;
+  return bitcast(bit_xor(value, sign), f.real);
 }
 
 }  // namespace tg::codegen

@@ -1,7 +1,7 @@
 #pragma once
 // sin of a float32 or float64 expression of any size, from integer and float arithmetic.
 //
-//   sin_polynomial(x)  = (-1)^n * p(r), x = n * pi + r, r found by multiplying the bits of x with as many bits of 1/pi as matter
+//   sin_polynomial(x)  = +-p(r) or +-q(r), x = n * pi / 2 + r, r found by multiplying the bits of x with as many bits of 1/pi as matter
 #include "ir/uop.hpp"
 
 namespace tg::codegen {
