@@ -61,8 +61,8 @@ Block draw_probabilities(std::span<const float> probabilities, const Terminal& t
   const auto best = std::ranges::max_element(probabilities);
   for (auto p = probabilities.begin(); p != probabilities.end(); ++p) {
     const double part = std::isfinite(*p) ? std::clamp(static_cast<double>(*p), 0.0, 1.0) : 0.0;
-    const std::string line = fmt::format("{:{}} {} {:6.2f}% {}", p - probabilities.begin(), digits, bar(part, columns, terminal.utf8), 100.0 * *p,
-                                         p != best ? ' ' : '<');
+    const std::string line = fmt::format("{:{}} {} {:6.2f}% {}", p - probabilities.begin(), digits, bar(part, columns, terminal.utf8),
+                                         100.0 * *p, p != best ? ' ' : '<');
     block.lines.push_back(p == best && terminal.colour ? fmt::format("{}{}{}", kBold, line, kReset) : line);
   }
   return block;

@@ -39,8 +39,8 @@ std::string escaped(const std::string& text) {
 }
 
 std::string text_at(double x, double y, std::string_view anchor, std::string_view fill, int size, const std::string& text) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" fill=\"{}\" font-size=\"{}\">{}</text>\n", x, y, anchor, fill, size,
-                     escaped(text));
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" fill=\"{}\" font-size=\"{}\">{}</text>\n", x, y, anchor, fill,
+                     size, escaped(text));
 }
 
 std::string line_between(double x1, double y1, double x2, double y2, std::string_view stroke) {
@@ -124,7 +124,8 @@ std::string accuracy_part(const Curve& curve, const Axis& x) {
   svg += path_of(points, x, y, fmt::format("stroke=\"{}\" stroke-width=\"1.5\" stroke-dasharray=\"4 3\"", kAccuracy));
   for (const auto& [step, value] : points) {
     if (std::isfinite(value)) {
-      svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\" stroke=\"white\"/>\n", x.at(step), y.at(value), kAccuracy);
+      svg +=
+          fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\" stroke=\"white\"/>\n", x.at(step), y.at(value), kAccuracy);
     }
   }
   return svg;
@@ -165,11 +166,12 @@ std::string plot_svg(const Curve& curve) {
   const Axis x{static_cast<double>(curve.first_step), static_cast<double>(last_step), kLeft, kWidth - kRight};
   const double bottom = kHeight - kBottom, right = kWidth - kRight;
 
-  std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
-      "font-family=\"system-ui, 'DejaVu Sans', sans-serif\">\n<rect width=\"{0}\" height=\"{1}\" fill=\"white\"/>\n",
-      kWidth, kHeight);
-  svg += fmt::format("<text x=\"{}\" y=\"30\" fill=\"{}\" font-size=\"17\" font-weight=\"600\">{}</text>\n", kLeft, kInk, escaped(curve.title));
+  std::string svg =
+      fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
+                  "font-family=\"system-ui, 'DejaVu Sans', sans-serif\">\n<rect width=\"{0}\" height=\"{1}\" fill=\"white\"/>\n",
+                  kWidth, kHeight);
+  svg += fmt::format("<text x=\"{}\" y=\"30\" fill=\"{}\" font-size=\"17\" font-weight=\"600\">{}</text>\n", kLeft, kInk,
+                     escaped(curve.title));
   for (const double t : y.log ? log_ticks(y.low, y.high, 10) : nice_ticks(y.low, y.high, 6)) {
     svg += line_between(kLeft, y.at(t), right, y.at(t), kGrid) + text_at(kLeft - 8, y.at(t) + 4, "end", kFaint, 12, tick_text(t));
   }
@@ -179,7 +181,8 @@ std::string plot_svg(const Curve& curve) {
   }
   svg += line_between(kLeft, bottom, right, bottom, kFaint);
   svg += text_at((kLeft + right) / 2, kHeight - 16, "middle", kInk, 13, curve.x_label);
-  svg += path_of(thinned(curve.loss, curve.first_step), x, y, fmt::format("stroke=\"{}\" stroke-width=\"1\" stroke-opacity=\"0.25\"", kLoss));
+  svg +=
+      path_of(thinned(curve.loss, curve.first_step), x, y, fmt::format("stroke=\"{}\" stroke-width=\"1\" stroke-opacity=\"0.25\"", kLoss));
   svg += path_of(thinned(smoothed(curve.loss), curve.first_step), x, y,
                  fmt::format("stroke=\"{}\" stroke-width=\"2.2\" stroke-linejoin=\"round\"", kLoss));
   if (!curve.accuracy.empty()) {

@@ -12,9 +12,9 @@ namespace tg::cli {
 struct Curve {
   std::string title{};
   std::string x_label = "step";
-  std::vector<float> loss{};                        // one a step, from step `first_step` on; what is not finite leaves a gap
+  std::vector<float> loss{};  // one a step, from step `first_step` on; what is not finite leaves a gap
   size_t first_step = 1;
-  std::vector<std::pair<size_t, float>> accuracy{}; // (step, 0 to 1) on the validation set; may be empty
+  std::vector<std::pair<size_t, float>> accuracy{};  // (step, 0 to 1) on the validation set; may be empty
 };
 
 /// The raw loss lightly and its running mean boldly, on a logarithmic axis where it spans a factor of ten or more; accuracy, if there is

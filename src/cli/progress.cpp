@@ -81,7 +81,8 @@ void Progress::finish() {
 void Progress::draw() {
   drawn_ = latest_;
   if (terminal_.live) {
-    out_ << kClearLine << line(std::max(width_(), size_t{2}) - 1) << std::flush;  // the last column stays free: filling it may wrap the line
+    out_ << kClearLine << line(std::max(width_(), size_t{2}) - 1)
+         << std::flush;  // the last column stays free: filling it may wrap the line
     on_line_ = true;
   } else {
     out_ << line(0) << '\n' << std::flush;

@@ -25,7 +25,7 @@ std::string shape_text(std::span<const int64_t> shape) { return fmt::format("[{}
 
 std::string with_commas(uint64_t n) {
   std::string text = std::to_string(n);
-  for (size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");
+  for (size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, 1, ',');
   return text;
 }
 

@@ -54,7 +54,8 @@ bool is_gzip(std::span<const std::byte> bytes) { return bytes.size() >= 2 && byt
 
 std::vector<std::byte> gunzip(std::span<const std::byte> bytes, size_t limit, const std::string& where) {
   std::vector<std::byte> out = inflate_at_most(bytes, limit + 1, where);
-  if (out.size() > limit) throw IoError(fmt::format("{}: gzip data inflates to more than the {} bytes expected", where, with_commas(limit)));
+  if (out.size() > limit)
+    throw IoError(fmt::format("{}: gzip data inflates to more than the {} bytes expected", where, with_commas(limit)));
   return out;
 }
 

@@ -52,11 +52,13 @@ Header parse_header(std::span<const std::byte> bytes, const std::string& where) 
 Array parse_idx(std::span<const std::byte> file, const std::string& where, size_t limit) {
   constexpr size_t kLongestHeader = 4 + 4 * 255;
   const bool zipped = is_gzip(file);
-  const Header h = parse_header(zipped ? gunzip_prefix(file, kLongestHeader, where)
-                                       : std::vector(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(std::min(file.size(), kLongestHeader))),
-                                where);
+  const Header h =
+      parse_header(zipped ? gunzip_prefix(file, kLongestHeader, where)
+                          : std::vector(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(std::min(file.size(), kLongestHeader))),
+                   where);
   const auto claim = [&] {
-    return fmt::format("{}: idx header says {} {} = {} bytes of data", where, name_of(h.dtype), shape_text(h.shape), with_commas(h.data_bytes));
+    return fmt::format("{}: idx header says {} {} = {} bytes of data", where, name_of(h.dtype), shape_text(h.shape),
+                       with_commas(h.data_bytes));
   };
   if (h.data_bytes > limit) throw IoError(fmt::format("{}, more than the {} allowed here", claim(), with_commas(limit)));
   std::vector<std::byte> inflated;

@@ -92,7 +92,8 @@ Image parse_pgm(std::span<const std::byte> file, bool text, const std::string& w
   for (size_t i = 0; i < count; ++i) {
     size_t value = 0;
     if (text) value = in.number("a pixel", white);
-    else for (size_t k = 0; k < size; ++k) value = value << 8 | std::to_integer<size_t>(raw[i * size + k]);
+    else
+      for (size_t k = 0; k < size; ++k) value = value << 8 | std::to_integer<size_t>(raw[i * size + k]);
     if (value > white) throw IoError(fmt::format("{}: PGM is damaged: pixel {} is {}, expected at most {}", where, i, value, white));
     image.pixels.push_back(static_cast<uint8_t>((value * 255 + white / 2) / white));
   }

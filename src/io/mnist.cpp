@@ -35,7 +35,8 @@ MnistPart load_part(const fs::path& folder, const std::string& part) {
   MnistPart p{load(folder, part + "-images-idx3-ubyte"), load(folder, part + "-labels-idx1-ubyte")};
   const int64_t side = kMnistSide;
   if (p.images.dtype != uint8 || p.images.shape.size() != 3 || p.images.shape[1] != side || p.images.shape[2] != side) {
-    throw IoError(fmt::format("{} images are {} {}, expected uint8 [n, 28, 28]", where, name_of(p.images.dtype), shape_text(p.images.shape)));
+    throw IoError(
+        fmt::format("{} images are {} {}, expected uint8 [n, 28, 28]", where, name_of(p.images.dtype), shape_text(p.images.shape)));
   }
   if (p.labels.dtype != uint8 || p.labels.shape.size() != 1) {
     throw IoError(fmt::format("{} labels are {} {}, expected uint8 [n]", where, name_of(p.labels.dtype), shape_text(p.labels.shape)));

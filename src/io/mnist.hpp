@@ -18,7 +18,8 @@ struct Mnist {
 };
 
 /// The folder with the four files: `given` if it is not empty, else $TG_DATA/mnist or $TG_DATA if TG_DATA is set, else data/mnist in a
-/// folder above the running program, else data/mnist of the sources it was built from. IoError with the places looked at where none has them.
+/// folder above the running program, else data/mnist of the sources it was built from. IoError with the places looked at where none has
+/// them.
 std::filesystem::path find_mnist(const std::filesystem::path& given = {});
 
 /// Loads the files (each gzipped, or raw without the .gz). IoError where one is missing or damaged, or where types, shapes, counts or

@@ -8,6 +8,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "tg/error.hpp"
@@ -23,8 +24,19 @@ constexpr int kMaxDepth = 3;                     // file, tensor, its shape
 constexpr std::string_view kMetadata = "__metadata__";
 
 constexpr std::array<std::pair<std::string_view, DType>, 13> kTypes{{
-    {"F64", float64}, {"F32", float32}, {"F16", float16}, {"BF16", bfloat16}, {"I64", int64}, {"I32", int32}, {"I16", int16},
-    {"I8", int8}, {"U64", uint64}, {"U32", uint32}, {"U16", uint16}, {"U8", uint8}, {"BOOL", bool_},
+    {"F64", float64},
+    {"F32", float32},
+    {"F16", float16},
+    {"BF16", bfloat16},
+    {"I64", int64},
+    {"I32", int32},
+    {"I16", int16},
+    {"I8", int8},
+    {"U64", uint64},
+    {"U32", uint32},
+    {"U16", uint16},
+    {"U8", uint8},
+    {"BOOL", bool_},
 }};
 
 /// The start of a text from the file, so that no message grows with a hostile one.
@@ -94,8 +106,8 @@ NamedView parse_tensor(const std::string& name, const json& info, std::span<cons
   if (offsets.size() != 2) throw IoError(fmt::format("{}: field 'data_offsets' has {} numbers, expected 2", where, offsets.size()));
   const size_t begin = static_cast<size_t>(offsets[0]), end = static_cast<size_t>(offsets[1]);
   if (begin > end || end > data.size()) {
-    throw IoError(fmt::format("{}: data_offsets [{}, {}] lie outside the {} bytes of data in the file; it is truncated or damaged", where, begin,
-                              end, with_commas(data.size())));
+    throw IoError(fmt::format("{}: data_offsets [{}, {}] lie outside the {} bytes of data in the file; it is truncated or damaged", where,
+                              begin, end, with_commas(data.size())));
   }
   const std::optional<size_t> bytes = byte_count(dtype, shape);
   if (bytes != end - begin) {
@@ -142,11 +154,12 @@ std::vector<NamedView> parse_safetensors(std::span<const std::byte> file, Metada
     }
     if (!info.is_object()) throw IoError(fmt::format("{}: __metadata__ is of type {}, expected object", where, info.type_name()));
     for (const auto& [key, value] : info.items()) {
-      if (!value.is_string()) throw IoError(fmt::format("{}: __metadata__ '{}' is of type {}, expected string", where, clipped(key), value.type_name()));
+      if (!value.is_string())
+        throw IoError(fmt::format("{}: __metadata__ '{}' is of type {}, expected string", where, clipped(key), value.type_name()));
       metadata[key] = value.get<std::string>();
     }
   }
-  std::ranges::stable_sort(tensors, {}, [](const NamedView& t) { return std::pair(t.data.data(), t.data.size()); });
+  std::ranges::sort(tensors, {}, [](const NamedView& t) { return std::tuple(t.data.data(), t.data.size(), std::string_view(t.name)); });
   check_cover(tensors, data, where);
   return tensors;
 }
@@ -162,7 +175,7 @@ const NamedView* SafeTensors::find(std::string_view name) const {
 void save_safetensors(const std::filesystem::path& path, const std::vector<NamedView>& tensors, const Metadata& metadata) {
   std::vector<const NamedView*> order;
   for (const NamedView& t : tensors) order.push_back(&t);
-  std::ranges::stable_sort(order, std::greater<>(), [](const NamedView* t) { return size_of(t->dtype); });
+  std::ranges::sort(order, {}, [](const NamedView* t) { return std::pair(-static_cast<int>(size_of(t->dtype)), t); });
 
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header[std::string(kMetadata)] = metadata;

@@ -27,9 +27,7 @@ TEST(DrawDigit, Ascii) {
   EXPECT_THAT(b.lines, testing::ElementsAre(" =@ ", "=  +", " 7  "));
 }
 
-TEST(DrawDigit, HalfBlocks) {
-  EXPECT_THAT(draw_digit(kPicture, kBlocks, "", 4).lines, testing::ElementsAre(" ▀█ ", "▄  █"));
-}
+TEST(DrawDigit, HalfBlocks) { EXPECT_THAT(draw_digit(kPicture, kBlocks, "", 4).lines, testing::ElementsAre(" ▀█ ", "▄  █")); }
 
 TEST(DrawDigit, Grays) {
   const Block b = draw_digit(std::array<uint8_t, 4>{0, 255, 128, 10}, kColour, "", 2);
@@ -38,7 +36,8 @@ TEST(DrawDigit, Grays) {
 }
 
 TEST(DrawDigit, OddSideAndWrongSize) {
-  EXPECT_THAT(draw_digit(std::array<uint8_t, 9>{255, 0, 0, 255, 0, 0, 255, 0, 0}, kBlocks, "", 3).lines, testing::ElementsAre("█  ", "▀  "));
+  EXPECT_THAT(draw_digit(std::array<uint8_t, 9>{255, 0, 0, 255, 0, 0, 255, 0, 0}, kBlocks, "", 3).lines,
+              testing::ElementsAre("█  ", "▀  "));
   EXPECT_THROW(
       {
         try {
@@ -56,8 +55,7 @@ TEST(DrawProbabilities, Bars) {
   EXPECT_THAT(draw_probabilities(p, kPlain, 8).lines,
               testing::ElementsAre("0 ##        25.00%  ", "1 ######    75.00% <", "2            0.00%  "));
   const std::array<float, 2> q{0.05f, 0.95f};
-  EXPECT_THAT(draw_probabilities(q, kColour, 4).lines,
-              testing::ElementsAre("0 ▎      5.00%  ", "\x1b[1m1 ███▊  95.00% <\x1b[0m"));
+  EXPECT_THAT(draw_probabilities(q, kColour, 4).lines, testing::ElementsAre("0 ▎      5.00%  ", "\x1b[1m1 ███▊  95.00% <\x1b[0m"));
 }
 
 TEST(DrawProbabilities, OddNumbers) {

@@ -42,8 +42,9 @@ TEST(Progress, LiveLine) {
   screen.wait(2000);
   bar.update(60'000, {.loss = 0.05, .accuracy = 0.99});
   bar.finish();
-  EXPECT_THAT(screen.take(),
-              EndsWith("\r\x1b[Kepoch 2/4 [==============================] 60,000/60,000  loss 0.0500  acc 99.00%  19,829 images/s  in 0:12\n"));
+  EXPECT_THAT(
+      screen.take(),
+      EndsWith("\r\x1b[Kepoch 2/4 [==============================] 60,000/60,000  loss 0.0500  acc 99.00%  19,829 images/s  in 0:12\n"));
   bar.finish();
   EXPECT_EQ(screen.take(), "");
 }
@@ -113,10 +114,9 @@ TEST(Progress, PlainLinesNowAndThen) {
   const std::string text = screen.take();
   EXPECT_THAT(text, Not(HasSubstr("\r")));
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
-  EXPECT_EQ(text,
-            "epoch 2/4 25,000/60,000  loss 1.5000  5,000 images/s  0:07 left\n"
-            "epoch 2/4 50,000/60,000  loss 1.5000  5,000 images/s  0:02 left\n"
-            "epoch 2/4 55,000/60,000  loss 1.5000  4,955 images/s  in 0:11\n");
+  EXPECT_EQ(text, "epoch 2/4 25,000/60,000  loss 1.5000  5,000 images/s  0:07 left\n"
+                  "epoch 2/4 50,000/60,000  loss 1.5000  5,000 images/s  0:02 left\n"
+                  "epoch 2/4 55,000/60,000  loss 1.5000  4,955 images/s  in 0:11\n");
 }
 
 TEST(Progress, OddNumbers) {

@@ -67,7 +67,9 @@ class MnistFiles : public testing::Test {
     write_file(dir_ / "t10k-images-idx3-ubyte", idx(8, {2, 28, 28}, 2 * 784));
     write_file(dir_ / "t10k-labels-idx1-ubyte", idx(8, {2}, 2));
   }
-  std::string message() { return error_of([&] { load_mnist(dir_ / ""); }); }
+  std::string message() {
+    return error_of([&] { load_mnist(dir_ / ""); });
+  }
   TempDir dir_;
 };
 

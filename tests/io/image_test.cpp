@@ -73,7 +73,8 @@ TEST(Png, SurvivesDamage) {
   for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<uint8_t>(i * i / 7);
   for (int colour : {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_RGB_ALPHA, PNG_COLOR_TYPE_PALETTE}) {
     std::vector<uint8_t> packed = rows;
-    if (colour == PNG_COLOR_TYPE_PALETTE) std::ranges::transform(packed, packed.begin(), [](uint8_t v) { return static_cast<uint8_t>(v % 3); });
+    if (colour == PNG_COLOR_TYPE_PALETTE)
+      std::ranges::transform(packed, packed.begin(), [](uint8_t v) { return static_cast<uint8_t>(v % 3); });
     const std::vector<std::byte> good = png(colour == PNG_COLOR_TYPE_RGB_ALPHA ? 16 : 64, 20, 8, colour, packed);
     attack(good, good.size(), [](std::span<const std::byte> in) { parse_image(in, "x"); }, good.size() - 20);  // checksum, end mark
   }

@@ -48,9 +48,7 @@ template <class E = IoError>
 std::string error_of(const std::function<void()>& run) {
   try {
     run();
-  } catch (const E& e) {
-    return e.what();
-  } catch (const std::exception& e) {
+  } catch (const E& e) { return e.what(); } catch (const std::exception& e) {
     return std::string("another exception: ") + e.what();
   }
   return "no exception";
@@ -66,8 +64,7 @@ inline void attack(const std::vector<std::byte>& good, size_t header, const std:
     if (n >= may_succeed_from) {
       try {
         read(cut);
-      } catch (const IoError&) {
-      }
+      } catch (const IoError&) {}
     } else {
       ASSERT_THROW(read(cut), IoError) << "cut to " << n << " of " << good.size() << " bytes";
     }
@@ -78,9 +75,7 @@ inline void attack(const std::vector<std::byte>& good, size_t header, const std:
       bad[at] ^= static_cast<std::byte>(flip);
       try {
         read(bad);
-      } catch (const IoError& e) {
-        ASSERT_LT(std::string(e.what()).size(), 1000u);
-      } catch (const std::exception& e) {
+      } catch (const IoError& e) { ASSERT_LT(std::string(e.what()).size(), 1000u); } catch (const std::exception& e) {
         FAIL() << "byte " << at << " xor " << flip << ": " << e.what();
       }
     }

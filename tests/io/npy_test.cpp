@@ -91,8 +91,10 @@ TEST(Npy, FortranOrderIsConverted) {
       for (int k = 0; k < 4; ++k) expected.push_back(i + 2 * j + 6 * k);
     }
   }
-  EXPECT_EQ(values<int32_t>(parse_npy(npy("{'descr': '<i4', 'fortran_order': True, 'shape': (2, 3, 4), }", bytes_of(stored)), "x")), expected);
-  EXPECT_EQ(parse_npy(npy("{'descr': '<i4', 'fortran_order': True, 'shape': (), }", bytes_of(std::vector<int32_t>{9})), "x").at<int32_t>(0), 9);
+  EXPECT_EQ(values<int32_t>(parse_npy(npy("{'descr': '<i4', 'fortran_order': True, 'shape': (2, 3, 4), }", bytes_of(stored)), "x")),
+            expected);
+  EXPECT_EQ(parse_npy(npy("{'descr': '<i4', 'fortran_order': True, 'shape': (), }", bytes_of(std::vector<int32_t>{9})), "x").at<int32_t>(0),
+            9);
   EXPECT_TRUE(parse_npy(npy("{'descr': '<i4', 'fortran_order': True, 'shape': (1099511627776, 4, 0), }", {}), "x").data.empty());
 }
 
@@ -111,7 +113,8 @@ TEST(Npy, SaysWhatIsWrong) {
               StartsWith("x.npy: npy header: structured types are not supported; expected one number type at byte 10 of"));
   EXPECT_THAT(message("{'descr': '<f4', 'shape': (1,), }", 4),
               StartsWith("x.npy: npy header: expected keys 'descr', 'fortran_order' and 'shape' at byte 33 of"));
-  EXPECT_THAT(message("{'descr': '<f4', 'fortran_order': False, 'shape': (1), }", 4), StartsWith("x.npy: npy header: expected ',' at byte 52"));
+  EXPECT_THAT(message("{'descr': '<f4', 'fortran_order': False, 'shape': (1), }", 4),
+              StartsWith("x.npy: npy header: expected ',' at byte 52"));
   EXPECT_THAT(message("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", 4),
               StartsWith("x.npy: npy header: expected a size from 0 to 2^63-1 at byte 51"));
   EXPECT_THAT(message("{'descr': '<f4', 'descr': '<f4'}", 4), StartsWith("x.npy: npy header: key 'descr' is unknown or there twice"));
@@ -134,7 +137,8 @@ TEST(Npy, RefusesToWriteNonsense) {
 
 TEST(Npy, SurvivesDamage) {
   const std::vector<std::byte> data = bytes_of(std::vector<int16_t>{1, 2, 3, 4, 5, 6});
-  for (const char* header : {"{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }", "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }"}) {
+  for (const char* header :
+       {"{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }", "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }"}) {
     for (int version : {1, 2, 3}) {
       attack(npy(header, data, version), 140, [](std::span<const std::byte> in) { parse_npy(in, "x"); });
     }

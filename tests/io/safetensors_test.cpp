@@ -54,7 +54,8 @@ TEST(SafeTensors, WritesExactlyTheFormat) {
   TempDir dir;
   const std::vector<float> w{1, 2};
   const std::vector<uint8_t> b{7};
-  save_safetensors(dir / "m", {{"b", uint8, {1}, std::as_bytes(std::span(b))}, {"w", float32, {2}, std::as_bytes(std::span(w))}}, {{"k", "v"}});
+  save_safetensors(dir / "m", {{"b", uint8, {1}, std::as_bytes(std::span(b))}, {"w", float32, {2}, std::as_bytes(std::span(w))}},
+                   {{"k", "v"}});
   const std::string header = R"({"__metadata__":{"k":"v"},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
                              R"("b":{"dtype":"U8","shape":[1],"data_offsets":[8,9]}})";
   const std::vector<std::byte> file = read_file(dir / "m");
@@ -97,7 +98,8 @@ TEST(SafeTensors, SaysWhatIsWrong) {
             "m.st: tensor 'a': field 'shape' is of type number, expected array");
   for (const char* bad : {"-1", "1.0", "1e3", "\"1\"", "18446744073709551615", "99999999999999999999", "null"}) {
     EXPECT_THAT(message(std::string(R"({"a":{"dtype":"F32","shape":[)") + bad + R"(],"data_offsets":[0,4]}})", 4),
-                testing::StartsWith("m.st: tensor 'a': field 'shape' holds ")) << bad;
+                testing::StartsWith("m.st: tensor 'a': field 'shape' holds "))
+        << bad;
   }
   EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})"),
             "m.st: tensor 'a': field 'data_offsets' has 1 numbers, expected 2");
