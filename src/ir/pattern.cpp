@@ -2,10 +2,12 @@
 #include "ir/pattern.hpp"
 
 #include <algorithm>
+#include <deque>
 
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "ir/node_map.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
@@ -86,6 +88,13 @@ Rules operator+(Rules a, const Rules& b) {
   return a;
 }
 
+Rules Rules::remembered() && {
+  static std::atomic<uint32_t> given{0};
+  const uint32_t bit = given.fetch_add(1);
+  mark_ = bit < 32 ? uint32_t{1} << bit : 0;  // without a mark a set is merely slower
+  return std::move(*this);
+}
+
 UOp Rules::apply(const UOp& u, const Rule** fired) const {
   for (const Rule& r : of(u.op())) {
     Match m;
@@ -116,49 +125,63 @@ class Engine {
   explicit Engine(const Rules& rules) : rules_(rules), trace_(logging(5)) {}
 
   UOp run(const UOp& root) {
-    stack_.push_back({root, root});
+    if (!done(root)) push(root);
     while (!stack_.empty()) step();
-    return done_.at(root);
+    return *done(root);
   }
 
  private:
-  struct Frame { UOp from, now; bool entered = false; int steps = 0; };
+  struct Frame {
+    const UOp* from;  // lives in its user, or in the caller
+    UOp now;
+    bool entered = false;
+    int steps = 0;
+  };
+  struct Result { UOp from, to; };  // `from` is kept alive too, so that no other node takes its address
+
+  // What the node became; null: not known yet.
+  const UOp* done(const UOp& u) const {
+    if (u.node()->settled.load(std::memory_order_relaxed) & rules_.mark()) return &u;
+    const Result* r = done_.find(u.node());
+    return r ? &r->to : nullptr;
+  }
+  void push(const UOp& u) { stack_.push_back({&u, u}); }
 
   void step() {
     Frame& f = stack_.back();
-    if (done_.contains(f.from)) { stack_.pop_back(); return; }
+    if (done(*f.from)) { stack_.pop_back(); return; }
     if (!f.entered) {
       f.entered = true;
-      const UOp now = f.now;  // pushing may move f
-      for (const UOp& s : now.src()) if (!done_.contains(s)) stack_.push_back({s, s});
+      for (const UOp& s : f.now.src()) if (!done(s)) push(s);  // a deque's elements stay where they are
       return;
     }
     const UOp rebuilt = with_done_sources(f.now);
     const Rule* fired = nullptr;
     const UOp next = rules_.apply(rebuilt, &fired);
-    if (!next) { finish(f.from, rebuilt); return; }
+    if (!next) { finish(*f.from, rebuilt); return; }
     if (trace_) log(5, fmt::format("{}:{}: {} -> {}", fired->file, fired->line(), to_string(rebuilt), to_string(next)));
     if (++f.steps > kStepCap)
       throw InternalError(fmt::format("rewriting does not settle; rule {}:{} fired last, at {}", fired->file, fired->line(), name_of(next.op())));
-    if (auto it = done_.find(next); it != done_.end()) { finish(f.from, UOp(it->second)); return; }
+    if (const UOp* known = done(next)) { finish(*f.from, UOp(*known)); return; }
     f.now = next;  // keep rewriting the replacement
     f.entered = false;
   }
-  void finish(UOp from, const UOp& to) {
-    done_.insert_or_assign(to, to);
-    done_.insert_or_assign(std::move(from), to);
+  void finish(const UOp& from, const UOp& to) {
+    if (rules_.mark()) to.node()->settled.fetch_or(rules_.mark(), std::memory_order_relaxed);
+    else done_.add(to.node()).first = {to, to};
+    if (!(from == to)) done_.add(from.node()).first = {from, to};
     stack_.pop_back();
   }
   UOp with_done_sources(const UOp& u) {
     src_.clear();
-    for (const UOp& s : u.src()) src_.push_back(done_.at(s));
+    for (const UOp& s : u.src()) src_.push_back(*done(s));
     return std::equal(src_.begin(), src_.end(), u.src().begin()) ? u : u.with(src_);
   }
 
   const Rules& rules_;
   const bool trace_;
-  std::unordered_map<UOp, UOp> done_;
-  std::vector<Frame> stack_;
+  detail::NodeMap<Result> done_;
+  std::deque<Frame> stack_;
   std::vector<UOp> src_;
 };
 

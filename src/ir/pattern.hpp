@@ -68,6 +68,9 @@ inline Pat sin(Pat a) { return {Op::Sin, {std::move(a)}}; }
 inline Pat sqrt(Pat a) { return {Op::Sqrt, {std::move(a)}}; }
 inline Pat trunc(Pat a) { return {Op::Trunc, {std::move(a)}}; }
 
+/// An elementwise pattern as text, its holes by the names given: "(dy*y)".
+std::string to_string(const Pat&, const std::function<std::string(Var)>& name);
+
 /// What each hole stands for. Non-owning: valid while the matched expression lives.
 class Match {
  public:
@@ -107,8 +110,13 @@ class Rules {
   UOp apply(const UOp&, const Rule** fired = nullptr) const;
   const std::vector<Rule>& of(Op op) const { return by_op_[static_cast<size_t>(op)]; }
   friend Rules operator+(Rules a, const Rules& b);
+  /// For sets that live as long as the process: a node that they leave as it is carries a mark, and is not looked at again.
+  /// The rules must depend on nothing but the node.
+  Rules remembered() &&;
+  uint32_t mark() const { return mark_; }
 
  private:
+  uint32_t mark_ = 0;
   std::array<std::vector<Rule>, kOpCount> by_op_;
 };
 

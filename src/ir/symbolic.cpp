@@ -131,7 +131,7 @@ UOp negate_condition(const Match& m) {  // where(not a, x, y) is where(a, y, x)
 }  // namespace
 
 const Rules& exact_rules() {
-  static const Rules rules = every_op() + Rules{
+  static const Rules rules = (every_op() + Rules{
       // floats, as IEEE 754 has them: x + 0 is not among these (-0 + 0 is 0), x - x neither (nan)
       {x + c,                              [](const Match& m) { return is_const(m[c], 0) && (std::signbit(number(m[c])) || !is_float(m[c].dtype())) ? m[x] : UOp{}; }},
       {x * 1,                              x},
@@ -185,7 +185,7 @@ const Rules& exact_rules() {
       {any(Op::Range),                     on_root(single_range)},
       {any(Op::Reduce),                    on_root(without_constant_ranges)},
       {any(Op::End),                       on_root(without_constant_ranges)},
-  } + commuting();
+  } + commuting()).remembered();
   return rules;
 }
 

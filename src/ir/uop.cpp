@@ -5,12 +5,13 @@
 
 #include <bit>
 #include <cstdlib>
+#include <deque>
 #include <mutex>
 #include <new>
-#include <unordered_set>
 
 #include <fmt/format.h>
 
+#include "ir/node_map.hpp"
 #include "ir/op_info.hpp"
 #include "tg/error.hpp"
 
@@ -131,10 +132,16 @@ bool try_retain(const Node* n) {  // fails on a node already dying
   return false;
 }
 
+// All 128 bits of a source at the price of one mix.
+Hash128 absorb(Hash128 h, Hash128 source) {
+  const uint64_t low = scramble(h.low ^ source.low);
+  const uint64_t high = scramble((h.high + source.high) ^ std::rotl(low, 23));
+  return {low + high, high};
+}
 Hash128 hash_node(Op op, DType dtype, std::span<const UOp> src, const Arg& arg) {
   Hash128 h = mix(kHashSeed, static_cast<uint64_t>(op) << 16 | static_cast<uint64_t>(dtype) << 8 | arg.index());
   if (arg.index() != 0) h = mix(h, hash_of(arg));
-  for (const UOp& s : src) h = mix(h, s.hash());
+  for (const UOp& s : src) h = absorb(h, s.hash());
   return h;
 }
 
@@ -313,15 +320,15 @@ Dim Shape::numel() const {
 std::vector<UOp> toposort(const UOp& root) { return toposort(std::span(&root, 1)); }
 std::vector<UOp> toposort(std::span<const UOp> roots) {
   std::vector<UOp> order;
-  std::unordered_set<const detail::Node*> seen;
-  std::vector<std::pair<const UOp*, bool>> stack;
+  detail::NodeMap<char> seen;
+  std::deque<std::pair<const UOp*, bool>> stack;
   for (const UOp& root : roots) {
     stack.emplace_back(&root, false);
     while (!stack.empty()) {
       auto [u, ready] = stack.back();
       stack.pop_back();
       if (ready) { order.push_back(*u); continue; }
-      if (!seen.insert(u->node()).second) continue;
+      if (!seen.add(u->node()).second) continue;
       stack.emplace_back(u, true);
       const auto src = u->src();
       for (size_t i = src.size(); i-- > 0;) if (!seen.contains(src[i].node())) stack.emplace_back(&src[i], false);

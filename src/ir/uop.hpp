@@ -187,7 +187,7 @@ struct Node {
   DType dtype;
   uint16_t arity;
   Hash128 hash;
-  mutable std::atomic<uint32_t> settled{0};  // bit i: the rule set with mark i has nothing to do here or below
+  mutable std::atomic<uint32_t> settled{0};  // marks of rule sets that have nothing to do here or below
   bool holds_buffer = false;
   mutable const Node* next = nullptr;  // in its bucket; among the dead, while being released
   mutable std::atomic<std::shared_ptr<Storage>*> storage{nullptr};
