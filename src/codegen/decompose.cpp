@@ -1,6 +1,8 @@
 // The rules. What an op needs depends on its operands' type: transcendental functions of floats, anything of 16-bit floats, bools.
 #include "codegen/decompose.hpp"
 
+#include <numbers>
+
 #include "codegen/exp_log.hpp"
 #include "codegen/sin.hpp"
 #include "ir/op_info.hpp"
@@ -9,7 +11,7 @@
 namespace tg {
 namespace {
 
-constexpr Var x{0}, y{1}, z{2};
+constexpr Var x{0}, y{1}, z{2}, c{3, true};
 
 bool is_wide_float(DType t) { return t == float32 || t == float64; }
 bool is_half(DType t) { return t == float16 || t == bfloat16; }
@@ -19,6 +21,14 @@ Rule::When integers(Var v) { return [v](const Match& m) { return is_int(m[v].dty
 /// The function of the argument, of a float that has polynomials.
 Rule::Build polynomial(UOp (*of)(const UOp&)) {
   return [of](const Match& m) { return is_wide_float(m[x].dtype()) ? of(m[x]) : UOp{}; };
+}
+/// The same where a power or logarithm to the base 2 was scaled by `factor` to mean one to the base e: the product's rounding, which
+/// the exponential of a large number would magnify, and the constant's never happen.
+Rule::Build natural(UOp (*of)(const UOp&), double factor) {
+  return [of, factor](const Match& m) {
+    const DType t = m[x].dtype();
+    return is_wide_float(t) && m[c] == constant(t, factor) ? of(m[x]) : UOp{};
+  };
 }
 
 /// 16-bit floats are memory formats: arithmetic is done in float32 and every result rounded. Where only moves bits.
@@ -43,6 +53,13 @@ Rules half_rules() {
   return rules;
 }
 
+const Rules& natural_rules() {  // before the others, which would leave no Log2 to be seen below the product
+  static const Rules rules = {
+      {exp2(x * c),      natural(codegen::exp_polynomial, std::numbers::log2e)},
+      {log2(x) * c,      natural(codegen::log_polynomial, std::numbers::ln2)},
+  };
+  return rules;
+}
 const Rules& decompositions() {
   static const Rules rules = half_rules() + Rules{
       {exp2(x),          polynomial(codegen::exp2_polynomial)},
@@ -60,7 +77,7 @@ const Rules& decompositions() {
 
 }  // namespace
 
-UOp decompose(const UOp& root, const Target&) { return rewrite(root, decompositions()); }
-std::vector<UOp> decompose(std::span<const UOp> roots, const Target&) { return rewrite(roots, decompositions()); }
+std::vector<UOp> decompose(std::span<const UOp> roots, const Target&) { return rewrite(rewrite(roots, natural_rules()), decompositions()); }
+UOp decompose(const UOp& root, const Target& target) { return decompose(std::span(&root, 1), target)[0]; }
 
 }  // namespace tg

@@ -1,14 +1,17 @@
 #pragma once
-// exp2 and log2 of a float32 or float64 expression, from multiplications, additions and integer operations on the bits.
+// Exponentials and logarithms of a float32 or float64 expression, from multiplications, additions and integer operations on the bits.
 //
-//   exp2_polynomial(x)  = p(x - n) * 2^n, n the nearest integer      log2_polynomial(x) = e + f * p(f), x = (1 + f) * 2^e
+//   exp2_polynomial(x)  = p(x - n) * 2^n, n the nearest whole number      log2_polynomial(x) = e + m * p(m), x = (1 + m) * 2^e
+//
+// All within 1.5 units in the last place everywhere, denormal arguments and results included. exp(nan) is nan; log(0) is -inf, the
+// logarithm of a negative number nan.
 #include "ir/uop.hpp"
 
 namespace tg::codegen {
 
-/// Within 1 unit in the last place everywhere; results below the smallest normal number are right too, nan stays nan.
 UOp exp2_polynomial(const UOp& x);
-/// Within 2 units in the last place, of denormal arguments too; log2(0) is -inf, of negative numbers nan.
+UOp exp_polynomial(const UOp& x);
 UOp log2_polynomial(const UOp& x);
+UOp log_polynomial(const UOp& x);
 
 }  // namespace tg::codegen
