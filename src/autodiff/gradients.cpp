@@ -1,13 +1,13 @@
 // THE table: a row an op. Everything that is differentiable is a composition of these.
 //
-//   sin(x) with dy upstream      its source gets dy * sin(pi/2 - x)
+//   {sin(x), {dy * sin(pi / 2 - x)}}     the source of a sine gets dy * cos(x)
 //
 // Rows use arithmetic as it is: where a derivative is infinite or nan, so is the gradient. No epsilon is added anywhere.
-#include "autodiff/gradients.hpp"
-
 #include <algorithm>
+#include <bit>
 #include <numbers>
 
+#include "autodiff/gradient.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
@@ -16,176 +16,115 @@ namespace {
 constexpr Var x{0}, y{1}, z{2}, dy = kUpstream, out = kResult;
 constexpr double ln2 = std::numbers::ln2, pi = std::numbers::pi;
 constexpr auto none = std::nullopt;
+using enum Monoid;
 
-// ---- words ----
+// ---- words, and the rows that are functions: u is the node, g the gradient that reaches it ----
 
-const UOp& source(const Match& m) { return m.root->src(0); }
-UOp zeros(const Shape& s, DType t) { return broadcast_to(constant(t, 0), s); }
-UOp sum(const UOp& u, uint32_t axes) { return UOp::make(Op::Reduce, {u}, ReduceArg{Monoid::Sum, axes}); }
 UOp reshape(const UOp& u, const Shape& s) { return u.shape() == s ? u : UOp::make(Op::Reshape, {u}, s); }
-UOp divide(const UOp& a, const UOp& b) { return UOp::make(Op::Div, {a, b}); }
+UOp zeros(const Shape& s, DType t) { return broadcast_to(constant(t, 0), s); }
+UOp unless(const UOp& condition, const UOp& g) { return where(condition, constant(g.dtype(), 0), g); }
+UOp reduce(const UOp& u, Monoid m, uint32_t axes) { return UOp::make(Op::Reduce, {u}, ReduceArg{m, axes}); }
+UOp scan(const UOp& u, Monoid m, int32_t axis, bool inclusive) { return UOp::make(Op::Scan, {u}, ScanArg{m, axis, inclusive}); }
 UOp flip(const UOp& u, int64_t axis) { return UOp::make(Op::Flip, {u}, Ints({axis})); }
-UOp scan(const UOp& u, Monoid m, int32_t axis, bool inclusive = true) { return UOp::make(Op::Scan, {u}, ScanArg{m, axis, inclusive}); }
-UOp backward_scan(const UOp& u, Monoid m, int32_t axis, bool inclusive = true) {
-  return flip(scan(flip(u, axis), m, axis, inclusive), axis);
-}
+UOp scan_back(const UOp& u, Monoid m, int32_t axis, bool inclusive) { return flip(scan(flip(u, axis), m, axis, inclusive), axis); }
 UOp index_of(const UOp& tuple) { return UOp::make(Op::Get, {tuple}, int64_t{1}, DType::int64); }
-UOp gather(const UOp& u, const UOp& index, int64_t axis) { return UOp::make(Op::Gather, {u, index}, axis); }
-UOp scatter(const UOp& base, const UOp& index, const UOp& values, int32_t axis, ScatterMode mode) {
-  return UOp::make(Op::Scatter, {base, index, values}, ScatterArg{axis, mode});
-}
-/// Where each element lies among those it is reduced with, counted in row-major order over `axes`.
+UOp scatter(const UOp& base, const UOp& index, const UOp& v, ScatterArg arg) { return UOp::make(Op::Scatter, {base, index, v}, arg); }
+/// Where each element lies among those it shares `axes` with, counted in row-major order.
 UOp position(const Shape& shape, uint32_t axes) {
   Dims d = shape.dims();
-  Dim n = 1;
-  for (size_t i = 0; i < d.size(); ++i) axes >> i & 1 ? void(n = n * d[i]) : void(d[i] = 1);
-  return broadcast_to(reshape(UOp::make(Op::Iota, {}, Shape{n}, DType::int64), d), shape);
+  for (size_t i = 0; i < d.size(); ++i) if (!(axes >> i & 1)) d[i] = 1;
+  return broadcast_to(reshape(UOp::make(Op::Iota, {}, Shape{Shape(d).numel()}, DType::int64), d), shape);
 }
-Shape pairs_for(const Shape& shape, int32_t axis, const Dim& before, const Dim& after, bool pad) {
-  Dims d;
-  for (size_t i = 0; i < shape.rank(); ++i)
-    if (static_cast<int32_t>(i) == axis) d.insert(d.end(), {before, after});
-    else d.insert(d.end(), {0, pad ? Dim(0) : shape[i]});
-  return d;
-}
-
-// ---- rows that are functions ----
-
-UOp stack_row(const Match& m, size_t i) {
-  const Shape shape = m[dy].shape();
-  return reshape(UOp::make(Op::Shrink, {m[dy]}, pairs_for(shape, 0, i, i + 1, false)), source(m).shape());
-}
-UOp permute_row(const Match& m, size_t) {
-  const auto& axes = *m.root->as<Ints>();
-  std::vector<int64_t> inverse(axes.size());
-  for (size_t i = 0; i < axes.size(); ++i) inverse[static_cast<size_t>(axes[i])] = static_cast<int64_t>(i);
-  return UOp::make(Op::Permute, {m[dy]}, Ints(inverse));
-}
-UOp expand_row(const Match& m, size_t) {
-  uint32_t axes = 0;
-  for (size_t i = 0; i < m.root->shape().rank(); ++i) if (source(m).shape()[i] != m.root->shape()[i]) axes |= 1u << i;
-  return sum(m[dy], axes);
-}
-// Pad's (before, after) and Shrink's (begin, end) undo each other; each one's pairs from the other's.
-UOp pad_row(const Match& m, size_t) {
-  Dims pairs = m.root->as<Shape>().dims();
-  for (size_t i = 0; i < pairs.size(); i += 2) pairs[i + 1] = pairs[i] + source(m).shape()[i / 2];
-  return UOp::make(Op::Shrink, {m[dy]}, Shape(pairs));
-}
-UOp shrink_row(const Match& m, size_t) {
-  Dims pairs = m.root->as<Shape>().dims();
-  for (size_t i = 0; i < pairs.size(); i += 2) pairs[i + 1] = source(m).shape()[i / 2] - pairs[i + 1];
-  return UOp::make(Op::Pad, {m[dy]}, Shape(pairs));
-}
-UOp window_row(const Match& m, size_t) {
-  WindowArg w = m.root->as<WindowArg>();
-  w.length = source(m).shape()[static_cast<size_t>(w.axis)].value();
-  return UOp::make(Op::OverlapAdd, {m[dy]}, w);
-}
-UOp overlap_add_row(const Match& m, size_t) {
-  WindowArg w = m.root->as<WindowArg>();
-  w.length = -1;
-  return UOp::make(Op::Window, {m[dy]}, w);
-}
-
-UOp gather_row(const Match& m, size_t) {
-  return scatter(zeros(source(m).shape(), m[dy].dtype()), m.root->src(1), m[dy], static_cast<int32_t>(m.root->as<int64_t>()), ScatterMode::Add);
-}
-UOp scatter_base_row(const Match& m, size_t) {
-  const ScatterArg a = m.root->as<ScatterArg>();
-  const UOp& values = m.root->src(2);
-  return a.mode == ScatterMode::Add ? m[dy] : scatter(m[dy], m.root->src(1), zeros(values.shape(), values.dtype()), a.axis, a.mode);
-}
-UOp scatter_values_row(const Match& m, size_t) {
-  const ScatterArg a = m.root->as<ScatterArg>();
-  const UOp &index = m.root->src(1), &values = m.root->src(2), g = gather(m[dy], index, a.axis);
-  if (a.mode == ScatterMode::Add) return g;
-  // Of values set at one place only the last is seen: write their numbers, and look whose is still there.
-  const UOp numbers = position(index.shape(), ~0u);
-  const UOp kept = scatter(zeros({source(m).shape()[static_cast<size_t>(a.axis)]}, DType::int64), index, numbers, 0, ScatterMode::Set);
-  Dims d(values.shape().rank(), 1);
-  std::copy(index.shape().begin(), index.shape().end(), d.begin() + a.axis);
-  const UOp lost = broadcast_to(reshape(not_equal(gather(kept, index, 0), numbers), d), values.shape());
-  return where(lost, constant(g.dtype(), 0), g);
-}
-/// `values` added (or set) into zeros at `index` along `axis`, line by line: the adjoint of taking from each line.
-UOp scatter_lines(const UOp& index, const UOp& values, int32_t axis, ScatterMode mode) {
-  const Shape& shape = values.shape();
+/// `g` put into zeros at `index` along `axis`, each line by itself: the adjoint of taking from each line.
+UOp scatter_lines(const UOp& index, const UOp& g, int32_t axis, ScatterMode mode) {
   Dim inner = 1;
-  for (size_t i = static_cast<size_t>(axis) + 1; i < shape.rank(); ++i) inner = inner * shape[i];
-  const UOp flat = position(shape, ~0u) + (index - position(shape, 1u << axis)) * cast(inner.expr(), DType::int64);
-  const Shape line{shape.numel()};
-  return reshape(scatter(zeros(line, values.dtype()), reshape(flat, line), reshape(values, line), 0, mode), shape);
+  for (size_t i = static_cast<size_t>(axis) + 1; i < g.shape().rank(); ++i) inner = inner * g.shape()[i];
+  const UOp flat = position(g.shape(), ~0u) + (index - position(g.shape(), 1u << axis)) * cast(inner.expr(), DType::int64);
+  const Shape line{g.shape().numel()};
+  return reshape(scatter(zeros(line, g.dtype()), reshape(flat, line), reshape(g, line), {0, mode}), g.shape());
 }
-UOp sort_row(const Match& m, size_t) { return scatter_lines(index_of(*m.root), m[dy], m.root->as<SortArg>().axis, ScatterMode::Set); }
-
-UOp sum_row(const Match& m, size_t) { return broadcast_to(m[dy], source(m).shape()); }
-UOp extremum_row(const Match& m, size_t) {  // those that tie for it share evenly
-  const ReduceArg a = m.root->as<ReduceArg>();
-  const UOp &in = source(m), best = broadcast_to(*m.root, in.shape()), zero = constant(in.dtype(), 0);
-  const UOp loses = a.monoid == Monoid::Max ? less(in, best) : less(best, in);
-  const UOp count = sum(where(loses, zero, broadcast_to(constant(in.dtype(), 1), in.shape())), a.axes);
-  return where(loses, zero, broadcast_to(divide(m[dy], count), in.shape()));
+UOp of_permute(const UOp& u, const UOp& g, size_t) {
+  std::vector<int64_t> inverse(u.shape().rank());
+  for (size_t i = 0; i < inverse.size(); ++i) inverse[static_cast<size_t>((*u.as<Ints>())[i])] = static_cast<int64_t>(i);
+  return UOp::make(Op::Permute, {g}, Ints(inverse));
 }
-UOp arg_max_row(const Match& m, size_t) {
-  const Shape& shape = source(m).shape();
-  const UOp elsewhere = not_equal(position(shape, m.root->as<ReduceArg>().axes), broadcast_to(index_of(*m.root), shape));
-  return where(elsewhere, constant(m[dy].dtype(), 0), broadcast_to(m[dy], shape));
+UOp of_expand(const UOp& u, const UOp& g, size_t) {
+  uint32_t axes = 0;
+  for (size_t i = 0; i < u.shape().rank(); ++i) if (u.src(0).shape()[i] != u.shape()[i]) axes |= 1u << i;
+  return reduce(g, Sum, axes);
 }
-// The product of all others is the product of those before and of those after: right whatever is zero. One axis after another.
-UOp prod_row(const Match& m, size_t) {
-  std::vector<std::pair<UOp, int32_t>> steps;
-  UOp p = source(m), g = m[dy];
-  for (int32_t i = 0; i < static_cast<int32_t>(p.shape().rank()); ++i) {
-    if (!(m.root->as<ReduceArg>().axes >> i & 1)) continue;
-    steps.emplace_back(p, i);
-    p = UOp::make(Op::Reduce, {p}, ReduceArg{Monoid::Prod, 1u << i});
-  }
-  for (; !steps.empty(); steps.pop_back()) {
-    const auto& [in, axis] = steps.back();
-    g = broadcast_to(g, in.shape()) * (scan(in, Monoid::Prod, axis, false) * backward_scan(in, Monoid::Prod, axis, false));
-  }
-  return g;
+UOp of_pad_or_shrink(const UOp& u, const UOp& g, size_t) {  // (before, after) and (begin, end) undo each other
+  const bool pad = u.op() == Op::Pad;
+  Dims p = u.as<Shape>().dims();
+  for (size_t i = 1; i < p.size(); i += 2) p[i] = pad ? p[i - 1] + u.src(0).shape()[i / 2] : u.src(0).shape()[i / 2] - p[i];
+  return UOp::make(pad ? Op::Shrink : Op::Pad, {g}, Shape(p));
 }
-
-// An exclusive scan is an inclusive one seen a place later: its dy is moved a place back.
-UOp inclusive_dy(const Match& m) {
-  const ScanArg a = m.root->as<ScanArg>();
-  if (a.inclusive) return m[dy];
-  const UOp longer = UOp::make(Op::Pad, {m[dy]}, pairs_for(m[dy].shape(), a.axis, 0, 1, true));
-  return UOp::make(Op::Shrink, {longer}, pairs_for(m[dy].shape(), a.axis, 1, longer.shape()[static_cast<size_t>(a.axis)], false));
+UOp of_window_or_overlap_add(const UOp& u, const UOp& g, size_t) {
+  WindowArg w = u.as<WindowArg>();
+  w.length = u.op() == Op::Window ? u.src(0).shape()[static_cast<size_t>(w.axis)].value() : -1;
+  return UOp::make(u.op() == Op::Window ? Op::OverlapAdd : Op::Window, {g}, w);
 }
-UOp scan_sum_row(const Match& m, size_t) { return backward_scan(inclusive_dy(m), Monoid::Sum, m.root->as<ScanArg>().axis); }
-UOp scan_extremum_row(const Match& m, size_t) {  // to the first that was the best so far
-  const ScanArg a = m.root->as<ScanArg>();
-  const UOp in = a.monoid == Monoid::Min ? source(m) * -1 : source(m);
-  return scatter_lines(index_of(scan(in, Monoid::ArgMax, a.axis)), inclusive_dy(m), a.axis, ScatterMode::Add);
+UOp of_stack(const UOp& u, const UOp& g, size_t i) {
+  Dims p{i, i + 1};
+  for (const Dim& d : u.src(0).shape()) p.insert(p.end(), {0, d});
+  return reshape(UOp::make(Op::Shrink, {g}, Shape(p)), u.src(0).shape());
 }
-// dx[j] = prod(x[k], k < j) * sum(dy[i] * prod(x[k], j < k <= i), i >= j): quadratic in the axis, but right whatever is zero.
-UOp scan_prod_row(const Match& m, size_t) {
-  const int32_t j = m.root->as<ScanArg>().axis, i = j + 1;
-  const UOp &in = source(m), one = constant(in.dtype(), 1);
-  Dims wide = in.shape().dims(), row = wide;
+UOp of_scatter_base(const UOp& u, const UOp& g, size_t) {
+  const ScatterArg a = u.as<ScatterArg>();
+  return a.mode == ScatterMode::Add ? g : scatter(g, u.src(1), zeros(u.src(2).shape(), g.dtype()), a);
+}
+UOp of_scatter_values(const UOp& u, const UOp& g, size_t) {
+  const auto [axis, mode] = u.as<ScatterArg>();
+  const UOp &index = u.src(1), taken = UOp::make(Op::Gather, {g, index}, int64_t{axis});
+  if (mode == ScatterMode::Add) return taken;
+  // Of values set at one place only the last is seen: write their numbers there, and look whose is left.
+  const UOp numbers = position(index.shape(), ~0u);
+  const UOp left = scatter(zeros({u.shape()[static_cast<size_t>(axis)]}, DType::int64), index, numbers, {0, ScatterMode::Set});
+  Dims d(taken.shape().rank(), 1);
+  std::copy(index.shape().begin(), index.shape().end(), d.begin() + axis);
+  return unless(broadcast_to(reshape(not_equal(UOp::make(Op::Gather, {left, index}, int64_t{0}), numbers), d), taken.shape()), taken);
+}
+UOp of_max_or_min(const UOp& u, const UOp& g, size_t) {
+  const UOp &in = u.src(0), best = broadcast_to(u, in.shape());
+  const UOp loses = u.as<ReduceArg>().monoid == Max ? less(in, best) : less(best, in);
+  const UOp ties = reduce(unless(loses, broadcast_to(constant(g.dtype(), 1), in.shape())), Sum, u.as<ReduceArg>().axes);
+  return unless(loses, broadcast_to(UOp::make(Op::Div, {g, ties}), in.shape()));
+}
+UOp of_arg_max(const UOp& u, const UOp& g, size_t) {
+  const Shape& shape = u.src(0).shape();
+  return unless(not_equal(position(shape, u.as<ReduceArg>().axes), broadcast_to(index_of(u), shape)), broadcast_to(g, shape));
+}
+/// The product of the others is that of those before times that of those after: right whatever is zero. One axis after another.
+UOp times_others(const UOp& in, uint32_t axes, const UOp& g) {
+  if (axes == 0) return g;
+  const int32_t a = std::countr_zero(axes);
+  const UOp outer = times_others(reduce(in, Prod, 1u << a), axes & (axes - 1), g);
+  return broadcast_to(outer, in.shape()) * (scan(in, Prod, a, false) * scan_back(in, Prod, a, false));
+}
+/// dx[j] = prod(x[k], k < j) * sum(g[i] * prod(x[k], j < k <= i), i >= j): quadratic in the axis, but right whatever is zero.
+UOp of_scan_prod(const UOp& u, const UOp& g, size_t) {
+  const auto [monoid, j, inclusive] = u.as<ScanArg>();
+  Dims wide = u.shape().dims(), row = wide;
   row.insert(row.begin() + j, 1);
-  wide.insert(wide.begin() + j, wide[static_cast<size_t>(j)]);
-  const UOp at_j = position(wide, 1u << j), at_i = position(wide, 1u << i);
-  const auto widened = [&](const UOp& u) { return broadcast_to(reshape(u, row), wide); };
-  const UOp between = scan(where(less(at_j, at_i), widened(in), one), Monoid::Prod, i);
-  const UOp terms = where(less(at_i, at_j), constant(in.dtype(), 0), widened(inclusive_dy(m)) * between);
-  return scan(in, Monoid::Prod, j, false) * reshape(sum(terms, 1u << i), in.shape());
+  wide.insert(wide.begin() + j, u.shape()[static_cast<size_t>(j)]);
+  const auto widened = [&](const UOp& v) { return broadcast_to(reshape(v, row), wide); };
+  const UOp at_j = position(wide, 1u << j), at_i = position(wide, 2u << j), after = less(at_j, at_i);
+  const UOp between = scan(where(after, widened(u.src(0)), constant(g.dtype(), 1)), monoid, j + 1, inclusive);
+  const UOp terms = unless(inclusive ? less(at_i, at_j) : logical_not(after), widened(g) * between);
+  return scan(u.src(0), monoid, j, false) * reshape(reduce(terms, Sum, 2u << j), u.shape());
 }
-UOp get_row(const Match& m, size_t) {
-  if (m.root->as<int64_t>() != 0) throw GradientError("gradient: only a tuple's value (component 0) has one: " + to_string(*m.root));
-  return m[dy];
+UOp of_scan_best(const UOp& u, const UOp& g, size_t) {  // to the first that was the best so far
+  const auto [monoid, axis, inclusive] = u.as<ScanArg>();
+  const UOp index = index_of(scan(monoid == Min ? u.src(0) * -1 : u.src(0), ArgMax, axis, inclusive));
+  if (inclusive) return scatter_lines(index, g, axis, ScatterMode::Add);
+  const UOp first = less(position(u.shape(), 1u << axis), 1);  // there nothing came before
+  return scatter_lines(unless(first, index), unless(first, g), axis, ScatterMode::Add);
 }
-UOp same_row(const Match& m, size_t) { return m[dy]; }
-UOp cast_row(const Match& m, size_t) { return cast(m[dy], source(m).dtype()); }
-UOp reshape_row(const Match& m, size_t) { return reshape(m[dy], source(m).shape()); }
-UOp flip_row(const Match& m, size_t) { return UOp::make(Op::Flip, {m[dy]}, m.root->arg()); }
-
 }  // namespace
 
+#define FUNCTION(...) []([[maybe_unused]] const UOp& u, const UOp& g, size_t) -> UOp { return __VA_ARGS__; }
 const std::vector<GradientRule>& gradient_rules() {
+  const Pat shared = where(not_equal(x, y), dy, dy * 0.5);
   static const std::vector<GradientRule> rules = {
       {exp2(x),             {dy * out * ln2}},
       {log2(x),             {dy / (x * ln2)}},
@@ -195,55 +134,36 @@ const std::vector<GradientRule>& gradient_rules() {
       {x + y,               {dy, dy}},
       {x * y,               {dy * y, dy * x}},
       {x / y,               {dy / y, -(dy * (out / y))}},
-      {max(x, y),           {where(less(x, y), 0, where(not_equal(x, y), dy, dy * 0.5)), where(less(y, x), 0, where(not_equal(x, y), dy, dy * 0.5))}},
+      {max(x, y),           {where(less(x, y), 0, shared), where(less(y, x), 0, shared)}},
       {where(x, y, z),      {none, where(x, dy, 0), where(x, 0, dy)}},
       {fma(x, y, z),        {dy * y, dy * x, dy}},
-      {any(Op::Cast),       {{"{dy} as {x}'s dtype", cast_row}}},
-      {any(Op::Reshape),    {{"{dy} in {x}'s shape", reshape_row}}},
-      {any(Op::Permute),    {{"{dy} with its axes put back", permute_row}}},
-      {any(Op::Expand),     {{"sum of {dy} over the expanded axes", expand_row}}},
-      {any(Op::Pad),        {{"{dy} without the padding", pad_row}}},
-      {any(Op::Shrink),     {{"{dy} padded with zeros to {x}'s shape", shrink_row}}},
-      {any(Op::Flip),       {{"{dy} flipped", flip_row}}},
-      {any(Op::Window),     {{"sum of {dy}'s overlapping windows", window_row}}},
-      {any(Op::OverlapAdd), {{"windows of {dy}", overlap_add_row}}},
-      {any(Op::Stack),      {{"its part of {dy}", stack_row}}},
-      {any(Op::Gather),     {{"{dy} added into zeros at {y}", gather_row}, none}},
-      {any(Op::Scatter),    {{"{dy}, zero where {out} was set", scatter_base_row}, none, {"{dy} at {y}, where still seen", scatter_values_row}}},
-      {any(Op::Sort),       {{"{dy} put back in {x}'s order", sort_row}}},
-      {any(Op::Get),        {{"{dy}", get_row}}},
-      {any(Op::Reduce),     {{"{dy} repeated", sum_row}}, Monoid::Sum},
-      {any(Op::Reduce),     {{"{dy} times the product of the others", prod_row}}, Monoid::Prod},
-      {any(Op::Reduce),     {{"{dy} shared by those equal to {out}", extremum_row}}, Monoid::Max},
-      {any(Op::Reduce),     {{"{dy} shared by those equal to {out}", extremum_row}}, Monoid::Min},
-      {any(Op::Reduce),     {{"{dy} where {out} was found", arg_max_row}}, Monoid::ArgMax},
-      {any(Op::Scan),       {{"running sum of {dy} from the end", scan_sum_row}}, Monoid::Sum},
-      {any(Op::Scan),       {{"sum of {dy} times the products of the others", scan_prod_row}}, Monoid::Prod},
-      {any(Op::Scan),       {{"{dy} added where {out} was found", scan_extremum_row}}, Monoid::Max},
-      {any(Op::Scan),       {{"{dy} added where {out} was found", scan_extremum_row}}, Monoid::Min},
-      {any(Op::Scan),       {{"{dy} added where {out} was found", scan_extremum_row}}, Monoid::ArgMax},
-      {any(Op::Contiguous), {{"{dy}", same_row}}},
-      {any(Op::Copy),       {{"{dy}", same_row}}},  // a value is the same on every device; who uses it places it
-      {any(Op::Assign),     {none, {"{dy}", same_row}}},
+      {any(Op::Cast),       {{"in the source's dtype", FUNCTION(cast(g, u.src(0).dtype()))}}},
+      {any(Op::Reshape),    {{"in the source's shape", FUNCTION(reshape(g, u.src(0).shape()))}}},
+      {any(Op::Permute),    {{"with its axes put back", of_permute}}},
+      {any(Op::Expand),     {{"summed over the expanded axes", of_expand}}},
+      {any(Op::Pad),        {{"without the padding", of_pad_or_shrink}}},
+      {any(Op::Shrink),     {{"padded with zeros", of_pad_or_shrink}}},
+      {any(Op::Flip),       {{"flipped", FUNCTION(UOp::make(Op::Flip, {g}, u.arg()))}}},
+      {any(Op::Window),     {{"summed where its windows overlap", of_window_or_overlap_add}}},
+      {any(Op::OverlapAdd), {{"seen through windows", of_window_or_overlap_add}}},
+      {any(Op::Stack),      {{"at this source's place", of_stack}}},
+      {any(Op::Gather),     {{"added into zeros at the index", FUNCTION(scatter(zeros(u.src(0).shape(), g.dtype()), u.src(1), g,
+                               {static_cast<int32_t>(u.as<int64_t>()), ScatterMode::Add}))}, none}},
+      {any(Op::Scatter),    {{"where nothing was set", of_scatter_base}, none, {"at the index, where still seen", of_scatter_values}}},
+      {any(Op::Sort),       {{"in the old order", FUNCTION(scatter_lines(index_of(u), g, u.as<SortArg>().axis, ScatterMode::Set))}}},
+      {any(Op::Get),        {{"", FUNCTION(u.as<int64_t>() == 0 ? g : throw GradientError("gradient: component 0 alone has one"))}}},
+      {any(Op::Reduce),     {{"repeated", FUNCTION(broadcast_to(g, u.src(0).shape()))}}, {Sum}},
+      {any(Op::Reduce),     {{"times the others", FUNCTION(times_others(u.src(0), u.as<ReduceArg>().axes, g))}}, {Prod}},
+      {any(Op::Reduce),     {{"shared by those equal to the result", of_max_or_min}}, {Max, Min}},
+      {any(Op::Reduce),     {{"where the result was found", of_arg_max}}, {ArgMax}},
+      {any(Op::Scan),       {{"summed from the end", FUNCTION(scan_back(g, Sum, u.as<ScanArg>().axis, u.as<ScanArg>().inclusive))}}, {Sum}},
+      {any(Op::Scan),       {{"times the others, summed from the end", of_scan_prod}}, {Prod}},
+      {any(Op::Scan),       {{"added where the results were found", of_scan_best}}, {Max, Min, ArgMax}},
+      {any(Op::Contiguous), {{"", FUNCTION(g)}}},
+      {any(Op::Copy),       {{"", FUNCTION(g)}}},  // a value is the same on every device; who uses it places it
+      {any(Op::Assign),     {none, {"", FUNCTION(g)}}},
   };
   return rules;
-}
-
-bool stops_gradient(Op op) {
-  static constexpr Op ops[] = {Op::Const, Op::Buffer, Op::Param, Op::Variable, Op::Range, Op::Iota, Op::Bind, Op::Detach, Op::Trunc, Op::Bitcast,
-                               Op::IDiv, Op::Mod, Op::Shl, Op::Shr, Op::And, Op::Or, Op::Xor, Op::Less, Op::NotEqual};
-  return std::find(std::begin(ops), std::end(ops), op) != std::end(ops);
-}
-
-const GradientRule* gradient_rule(const UOp& u, Match& m) {
-  static const auto by_op = [] {
-    std::array<std::vector<const GradientRule*>, kOpCount> table;
-    for (const GradientRule& r : gradient_rules()) table[static_cast<size_t>(r.left.op)].push_back(&r);
-    return table;
-  }();
-  const auto monoid_is = [&](Monoid wanted) { return (u.op() == Op::Reduce ? u.as<ReduceArg>().monoid : u.as<ScanArg>().monoid) == wanted; };
-  for (const GradientRule* r : by_op[static_cast<size_t>(u.op())]) if ((!r->monoid || monoid_is(*r->monoid)) && match(r->left, u, m)) return r;
-  return nullptr;
 }
 
 }  // namespace tg

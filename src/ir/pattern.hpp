@@ -71,6 +71,9 @@ inline Pat trunc(Pat a) { return {Op::Trunc, {std::move(a)}}; }
 /// An elementwise pattern as text, its holes by the names given: "(dy*y)".
 std::string to_string(const Pat&, const std::function<std::string(Var)>& name);
 
+/// An elementwise pattern as text, its holes by the names given: "(dy*y)".
+std::string to_string(const Pat&, const std::function<std::string(Var)>& name);
+
 /// What each hole stands for. Non-owning: valid while the matched expression lives.
 class Match {
  public:

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "ir/op_info.hpp"
+#include "ir/pattern.hpp"
 #include "ir/uop.hpp"
 
 namespace tg {
@@ -42,6 +43,16 @@ std::string arg_text(const UOp& u) {
   return "";
 }
 
+/// The op's spelling, each {i} replaced by its source's text.
+std::string spelled(Op op, const auto& source) {
+  std::string out;
+  for (std::string_view f = info(op).c; !f.empty();) {
+    if (f[0] == '{') { out += source(static_cast<size_t>(f[1] - '0')); f.remove_prefix(3); }
+    else { out += f[0]; f.remove_prefix(1); }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string to_string(const Dim& d) { return d.known() ? fmt::format("{}", d.value()) : to_string(d.expr()); }
@@ -61,21 +72,18 @@ std::string to_string(const UOp& u) {
     }
     default: break;
   }
-  std::string out;
-  std::string_view f = info(u.op()).c;
-  if (!f.empty()) {
-    for (; !f.empty();) {
-      if (f[0] == '{') { out += to_string(u.src(static_cast<size_t>(f[1] - '0'))); f.remove_prefix(3); }
-      else { out += f[0]; f.remove_prefix(1); }
-    }
-    return out;
-  }
-  out = fmt::format("{}", name_of(u.op()));
+  if (!info(u.op()).c.empty()) return spelled(u.op(), [&](size_t i) { return to_string(u.src(i)); });
+  std::string out = fmt::format("{}", name_of(u.op()));
   if (u.op() == Op::Cast || u.op() == Op::Bitcast) out += fmt::format("<{}>", name_of(u.dtype()));
   else if (const std::string a = arg_text(u); !a.empty()) out += fmt::format("<{}>", a);
   out += "(";
   for (size_t i = 0; i < u.src().size(); ++i) out += (i ? ", " : "") + to_string(u.src(i));
   return out + ")";
+}
+
+std::string to_string(const Pat& p, const std::function<std::string(Var)>& name) {
+  if (p.var) return name(*p.var);
+  return p.value ? fmt::format("{:.6g}", *p.value) : spelled(p.op, [&](size_t i) { return to_string(p.src.at(i), name); });
 }
 
 std::string dump(const UOp& root) {

@@ -159,8 +159,8 @@ class Evaluator {
     const DType operand = in[u.op() == Op::Where ? 1 : 0]->dtype;
     const auto n = static_cast<size_t>(r.numel());
     const auto get = [&](size_t k, size_t i) { return in[k] ? in[k]->at(moves[k] ? i : 0) : Number{}; };
-    for (size_t i = 0; i < n; ++i)
-      r.set(i, u.op() == Op::Cast ? convert(get(0, i), operand, u.dtype()) : evaluate(u.op(), operand, u.dtype(), get(0, i), get(1, i), get(2, i)));
+    if (u.op() == Op::Cast) for (size_t i = 0; i < n; ++i) r.set(i, convert(get(0, i), operand, u.dtype()));
+    else for (size_t i = 0; i < n; ++i) r.set(i, evaluate(u.op(), operand, u.dtype(), get(0, i), get(1, i), get(2, i)));
     return r;
   }
   HostArray component(const UOp& u) const {
