@@ -1,0 +1,53 @@
+#pragma once
+// What x.at(...) and x.set(...) take, one for each axis from the first.
+//
+//   x.at(0, slice(1, 5), none, ids)      axis 0 at 0, axis 1 from 1 to 4, a new axis, axis 2 at the integers in the tensor `ids`
+//   x.at(ellipsis, -1)                   the last of the last axis
+#include <cstdint>
+#include <optional>
+
+namespace tg {
+
+class Tensor;
+
+struct None {};
+inline constexpr None none;          // a new axis of size 1; a missing bound of a slice
+struct Ellipsis {};
+inline constexpr Ellipsis ellipsis;  // as many whole axes as are left
+
+/// Positions begin, begin + step, ... before end. Missing bounds are the ends of the axis; negative ones count from its end; those
+/// outside are clipped, as in Python.
+struct Slice {
+  std::optional<int64_t> begin, end;
+  int64_t step = 1;
+};
+
+/// An end of a slice, or none.
+struct SliceBound : std::optional<int64_t> {
+  SliceBound() = default;
+  SliceBound(None) {}
+  SliceBound(int64_t v) : std::optional<int64_t>(v) {}
+  SliceBound(int v) : std::optional<int64_t>(v) {}
+};
+
+/// The whole axis; the part [begin, end); every step-th of it (a negative step walks backward).
+[[nodiscard]] inline Slice slice(SliceBound begin = {}, SliceBound end = {}, int64_t step = 1) { return {begin, end, step}; }
+
+/// One index, only as an argument: a tensor is referred to, not kept.
+class Index {
+ public:
+  enum class Kind : uint8_t { Integer, Slice, NewAxis, Ellipsis, Tensor };
+  Index(int64_t i) : kind(Kind::Integer), integer(i) {}
+  Index(int i) : Index(static_cast<int64_t>(i)) {}
+  Index(Slice s) : kind(Kind::Slice), slice(s) {}
+  Index(None) : kind(Kind::NewAxis) {}
+  Index(Ellipsis) : kind(Kind::Ellipsis) {}
+  Index(const Tensor& t) : kind(Kind::Tensor), tensor(&t) {}
+
+  Kind kind;
+  int64_t integer = 0;
+  Slice slice = {};
+  const Tensor* tensor = nullptr;
+};
+
+}  // namespace tg

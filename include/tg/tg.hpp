@@ -1,0 +1,5 @@
+#pragma once
+// Everything a user of tensors needs: #include <tg/tg.hpp>
+#include "tg/functions.hpp"
+#include "tg/random.hpp"
+#include "tg/tensor.hpp"

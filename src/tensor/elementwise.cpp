@@ -1,0 +1,197 @@
+// Functions of two operands: promotion, broadcasting, one op.
+//
+//   x / 2 with x int32 (3)      Div(Cast(x, float32), Const 2): the number stays a scalar node, no expand
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "ir/op_info.hpp"
+#include "tensor/impl.hpp"
+
+namespace tg {
+
+namespace {
+
+/// The operands as nodes of one dtype and of shapes that elementwise ops take together.
+struct Fitted {
+  std::string_view operation;
+  UOp a, b;
+  std::string device;
+  bool grad = false;
+
+  Fitted(std::string_view op, const Operand& x, const Operand& y) : operation(op) {
+    if (!x.tensor && !y.tensor) throw ValueError(fmt::format("{}: two plain numbers; at least one operand must be a tensor", op));
+    if (x.tensor && y.tensor) {
+      check_same_device(*x.tensor, *y.tensor, op);
+      const UOp u = node_of(*x.tensor, op), v = node_of(*y.tensor, op);
+      const DType t = promote(u.dtype(), v.dtype());
+      const Shape shape = broadcast_shape(u.shape(), v.shape(), op);
+      a = broadcast(cast(u, t), shape);
+      b = broadcast(cast(v, t), shape);
+    } else {
+      const UOp u = node_of(x.tensor ? *x.tensor : *y.tensor, op);
+      const Scalar& s = x.tensor ? y.scalar : x.scalar;
+      const DType t = beside(u.dtype(), s);
+      const UOp number = weak_constant(s, t, op);
+      a = x.tensor ? cast(u, t) : number;
+      b = x.tensor ? number : cast(u, t);
+    }
+    const Tensor& t = x.tensor ? *x.tensor : *y.tensor;
+    device = impl_of(t, op).device;
+    grad = (x.tensor && carries_gradient(*x.tensor)) || (y.tensor && carries_gradient(*y.tensor));
+  }
+  DType dtype() const { return a.dtype(); }
+  Fitted& require(bool satisfied, std::string_view remedy) {
+    require_dtype(satisfied, operation, dtype(), remedy);
+    return *this;
+  }
+  Fitted& as(DType t) {
+    a = cast(a, t);
+    b = cast(b, t);
+    return *this;
+  }
+  Tensor result(const UOp& value) const { return make(value, device, grad && is_float(value.dtype())); }
+  Tensor result(Op op) const { return result(UOp::make(op, {a, b})); }
+  Tensor negated(Op op) const { return result(logical_not(UOp::make(op, {a, b}))); }
+};
+
+Fitted integers(std::string_view operation, const Operand& a, const Operand& b, bool with_bool) {
+  Fitted f(operation, a, b);
+  return f.require(is_int(f.dtype()) || (with_bool && f.dtype() == DType::bool_), "it is of integers; cast floats first");
+}
+Fitted truths(std::string_view operation, const Operand& a, const Operand& b) {
+  Fitted f(operation, a, b);
+  const auto truth = [](const UOp& u) { return u.dtype() == DType::bool_ ? u : not_equal(u, constant(u.dtype(), 0)); };
+  f.a = truth(f.a);
+  f.b = truth(f.b);
+  return f;
+}
+
+// ---- powers ----
+
+UOp one_like(const UOp& x) { return constant(x.dtype(), 1); }
+
+UOp whole_power(const UOp& x, uint64_t n) {
+  UOp result, square = x;
+  for (; n != 0; n >>= 1) {
+    if (n & 1) result = result ? result * square : square;
+    if (n > 1) square = square * square;
+  }
+  return result ? result : spread(one_like(x), x.shape());
+}
+/// Integers to integers: x^1, x^2, x^4, ... where the exponent has that bit; x^64 and beyond only through wrapping, so all bits count.
+UOp integer_power(const UOp& x, const UOp& n) {
+  UOp result = one_like(x), square = x;
+  const int bits = 8 * static_cast<int>(size_of(x.dtype())) - is_signed_int(x.dtype());
+  for (int bit = 0; bit < bits; ++bit) {
+    const UOp has = not_equal(n & constant(n.dtype(), int64_t{1} << bit), constant(n.dtype(), 0));
+    result = where(has, result * square, result);
+    square = square * square;
+  }
+  return where(less(n, 0), constant(x.dtype(), 0), result);
+}
+/// exp2(y log2 |x|), with the sign of x where y is odd, and nan where x is negative and y is not whole. 0^0 and x^0 are 1.
+UOp float_power(const UOp& x, const UOp& y) {
+  const UOp zero = constant(x.dtype(), 0), one = one_like(x);
+  const UOp negative = less(x, zero), magnitude = UOp::make(Op::Exp2, {y * UOp::make(Op::Log2, {where(negative, x * -1, x)})});
+  const auto is_whole = [](const UOp& u) { return logical_not(not_equal(u, UOp::make(Op::Trunc, {u}))); };
+  const UOp signed_magnitude = where(is_whole(y * constant(y.dtype(), 0.5)), magnitude, magnitude * -1);
+  const UOp of_negative = where(is_whole(y), signed_magnitude, constant(x.dtype(), std::nan("")));
+  return where(not_equal(y, zero), where(negative, of_negative, magnitude), one);
+}
+
+}  // namespace
+
+Tensor add(const Operand& a, const Operand& b) { return Fitted("add", a, b).result(Op::Add); }
+Tensor mul(const Operand& a, const Operand& b) { return Fitted("mul", a, b).result(Op::Mul); }
+Tensor sub(const Operand& a, const Operand& b) {
+  Fitted f("sub", a, b);
+  f.require(f.dtype() != DType::bool_, "use ^ (bitwise_xor), or cast to an integer dtype first");
+  const UOp negative = is_const(f.b) ? (is_float(f.dtype()) ? constant(f.dtype(), -f.b.as<double>()) : constant(f.dtype(), -f.b.as<int64_t>())) : f.b * -1;
+  return f.result(f.a + negative);
+}
+Tensor div(const Operand& a, const Operand& b) {
+  Fitted f("div", a, b);
+  return f.as(float_of(f.dtype())).result(Op::Div);
+}
+Tensor floor_div(const Operand& a, const Operand& b) {
+  Fitted f("floor_div", a, b);
+  f.require(f.dtype() != DType::bool_, "cast to an integer dtype first");
+  return is_float(f.dtype()) ? f.result(Op::Div).floor() : f.result(Op::IDiv);
+}
+Tensor mod(const Operand& a, const Operand& b) {
+  Fitted f("mod", a, b);
+  f.require(f.dtype() != DType::bool_, "cast to an integer dtype first");
+  if (!is_float(f.dtype())) return f.result(Op::Mod);
+  // a - trunc(a / b) * b is exact for the quotients of moderate size; a remainder of the other sign than b's moves by b.
+  const UOp quotient = UOp::make(Op::Trunc, {UOp::make(Op::Div, {f.a, f.b})}), zero = constant(f.dtype(), 0);
+  const UOp rest = UOp::make(Op::Fma, {quotient * -1, f.b, f.a});
+  const UOp other_side = not_equal(less(rest, zero), less(f.b, zero)) & not_equal(rest, zero);
+  return f.result(where(other_side, rest + f.b, rest));
+}
+Tensor pow(const Operand& a, const Operand& b) {
+  Fitted f("pow", a, b);
+  f.require(f.dtype() != DType::bool_, "cast to an integer or float dtype first");
+  const bool whole = is_const(f.b) && !b.tensor && number(f.b) == std::trunc(number(f.b)) && std::abs(number(f.b)) <= 64;
+  if (!is_float(f.dtype())) {
+    if (!b.tensor && b.scalar < 0)
+      throw ValueError(fmt::format("pow: integers to the power {} are not integers; cast to a float dtype first", b.scalar.to<int64_t>()));
+    return f.result(whole ? whole_power(f.a, static_cast<uint64_t>(number(f.b))) : integer_power(f.a, f.b));
+  }
+  const DType own = f.dtype();
+  f.as(working_dtype(own));
+  UOp value;
+  if (whole) {
+    value = whole_power(f.a, static_cast<uint64_t>(std::abs(number(f.b))));
+    if (number(f.b) < 0) value = UOp::make(Op::Recip, {value});
+  } else if (is_const(f.b, 0.5)) value = UOp::make(Op::Sqrt, {f.a});
+  else value = float_power(f.a, f.b);
+  return f.result(cast(value, own));
+}
+
+Tensor maximum(const Operand& a, const Operand& b) { return Fitted("maximum", a, b).result(Op::Max); }
+Tensor minimum(const Operand& a, const Operand& b) {
+  const Fitted f("minimum", a, b);
+  if (f.dtype() == DType::bool_) return f.result(Op::And);
+  // The order turned round: by the sign of floats, by all bits of integers (which, unlike the sign, keeps every one in range).
+  const auto turned = [](const UOp& u) { return is_float(u.dtype()) ? u * -1 : UOp::make(Op::Xor, {u, constant(u.dtype(), -1)}); };
+  return f.result(turned(UOp::make(Op::Max, {turned(f.a), turned(f.b)})));
+}
+
+Tensor ne(const Operand& a, const Operand& b) { return Fitted("ne", a, b).result(Op::NotEqual); }
+Tensor eq(const Operand& a, const Operand& b) { return Fitted("eq", a, b).negated(Op::NotEqual); }
+Tensor lt(const Operand& a, const Operand& b) { return Fitted("lt", a, b).result(Op::Less); }
+Tensor gt(const Operand& a, const Operand& b) { return Fitted("gt", b, a).result(Op::Less); }
+namespace {
+Tensor not_greater(const Fitted& f) {  // a <= b: not b < a, but false where either is nan
+  if (!is_float(f.dtype())) return f.result(logical_not(less(f.b, f.a)));
+  return f.result(less(f.a, f.b) | logical_not(not_equal(f.a, f.b)));
+}
+}  // namespace
+Tensor le(const Operand& a, const Operand& b) { return not_greater(Fitted("le", a, b)); }
+Tensor ge(const Operand& a, const Operand& b) { return not_greater(Fitted("ge", b, a)); }
+
+Tensor bitwise_and(const Operand& a, const Operand& b) { return integers("bitwise_and", a, b, true).result(Op::And); }
+Tensor bitwise_or(const Operand& a, const Operand& b) { return integers("bitwise_or", a, b, true).result(Op::Or); }
+Tensor bitwise_xor(const Operand& a, const Operand& b) { return integers("bitwise_xor", a, b, true).result(Op::Xor); }
+Tensor left_shift(const Operand& a, const Operand& b) { return integers("left_shift", a, b, false).result(Op::Shl); }
+Tensor right_shift(const Operand& a, const Operand& b) { return integers("right_shift", a, b, false).result(Op::Shr); }
+Tensor logical_and(const Operand& a, const Operand& b) { return truths("logical_and", a, b).result(Op::And); }
+Tensor logical_or(const Operand& a, const Operand& b) { return truths("logical_or", a, b).result(Op::Or); }
+Tensor logical_xor(const Operand& a, const Operand& b) { return truths("logical_xor", a, b).result(Op::Xor); }
+
+Tensor where(const Tensor& condition, const Operand& a, const Operand& b) {
+  const UOp c = node_of(condition, "where");
+  require_dtype(c.dtype() == DType::bool_, "where", c.dtype(), "the condition must be bool, such as x > 0 or x != 0");
+  if (!a.tensor && !b.tensor) {  // two numbers: the dtype of literals
+    const DType t = is_float(a.scalar.dtype()) || is_float(b.scalar.dtype()) ? DType::float32 : promote(a.scalar.dtype(), b.scalar.dtype());
+    return make(where(c, weak_constant(a.scalar, t, "where"), weak_constant(b.scalar, t, "where")), condition);
+  }
+  const Fitted f("where", a, b);
+  if (a.tensor) check_same_device(condition, *a.tensor, "where");
+  if (b.tensor) check_same_device(condition, *b.tensor, "where");
+  const Shape values = f.a.shape().empty() ? f.b.shape() : f.a.shape(), shape = broadcast_shape(c.shape(), values, "where");
+  return f.result(where(broadcast(c, shape), broadcast(f.a, shape), broadcast(f.b, shape)));
+}
+
+}  // namespace tg

@@ -1,0 +1,95 @@
+#pragma once
+// What is behind a Tensor handle, and the few helpers that all operations are written with.
+//
+//   in:  operands' nodes      out: make(node, {operands}): a tensor that requires a gradient if one of them does
+//
+// A tensor that requires a gradient is either a leaf, whose node is a Buffer of its own (or an assignment to one, until that is realized),
+// or derived, and then keeps its definition, so that backward can walk it.
+#include <initializer_list>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "ir/uop.hpp"
+#include "runtime/buffer.hpp"
+#include "tg/tensor.hpp"
+
+namespace tg {
+
+struct Tensor::Impl {
+  Impl(UOp v, std::string d, bool grad) : value(std::move(v)), device(std::move(d)), requires_grad(grad) {}
+  ~Impl();
+
+  mutable std::mutex mutex;      // guards all below but device
+  UOp value;
+  const std::string device;
+  bool requires_grad;
+  bool leaf = false;             // requires a gradient and receives it
+  const void* key = nullptr;     // of a leaf, under which gradient.cpp knows it
+  bool history_dropped = false;  // backward ran
+  Tensor gradient;
+
+  static Tensor wrap(std::shared_ptr<Impl> impl) { Tensor t; t.impl_ = std::move(impl); return t; }
+  static const std::shared_ptr<Impl>& of(const Tensor& t) { return t.impl_; }
+};
+
+/// The Impl of a defined tensor. Throws ValueError otherwise, naming the operation.
+Tensor::Impl& impl_of(const Tensor& t, std::string_view operation);
+/// The node of a tensor's value.
+UOp node_of(const Tensor& t, std::string_view operation);
+bool carries_gradient(const Tensor& t);  // requires one, and is recording
+bool recording();  // false while a NoGrad lives on this thread
+
+/// A tensor of that value; realized at once under TG_EAGER.
+Tensor make(UOp value, std::string device, bool requires_grad = false);
+/// The same, from one operand: on its device, requiring a gradient if it does and the value is a float.
+Tensor make(UOp value, const Tensor& from);
+
+// ---- leaves: who receives gradients (gradient.cpp) ----
+void enlist_leaf(const std::shared_ptr<Tensor::Impl>& leaf);  // under its current node; again whenever that changes
+void dismiss_leaf(Tensor::Impl& leaf) noexcept;
+
+// ---- arguments ----
+Sizes sizes_of(const Shape& shape);
+Shape shape_of(const Sizes& sizes);
+std::string to_string(const Sizes& sizes);  // "(2, 3)"
+int64_t product(std::span<const int64_t> sizes);
+/// 0 <= axis < rank, counted from the end where negative. Throws IndexError.
+int checked_axis(int axis, int rank, std::string_view operation);
+/// Distinct axes; all where none is given.
+std::vector<int> checked_axes(const Axes& axes, int rank, std::string_view operation);
+void check_sizes(const Sizes& sizes, std::string_view operation);
+/// TensorOptions::device or the default; throws DeviceError listing the known ones where there is no such device.
+std::string device_of(const TensorOptions& options);
+void check_same_device(const Tensor& a, const Tensor& b, std::string_view operation);
+
+// ---- nodes ----
+UOp reshape(const UOp& x, const Shape& shape);   // x itself where nothing changes
+/// x as it broadcasts to the shape, which it must; broadcast leaves scalars, which elementwise ops take as they are.
+UOp spread(const UOp& x, const Shape& shape);
+UOp broadcast(const UOp& x, const Shape& shape);
+UOp permute(const UOp& x, std::vector<int64_t> axes);
+UOp shrink(const UOp& x, Dims begin_end);
+UOp iota(int64_t n, DType dtype);
+Shape broadcast_shape(const Shape& a, const Shape& b, std::string_view operation);
+/// A reduction whose axes stay, of size 1.
+UOp reduce(const UOp& x, Monoid monoid, const std::vector<int>& axes);
+/// A constant of a tensor's dtype from a weak number. Throws ValueError where an integer dtype cannot hold it.
+UOp weak_constant(const Scalar& s, DType dtype, std::string_view operation);
+/// The dtype of a tensor's result beside a weak number.
+DType beside(DType tensor, const Scalar& s);
+
+/// float32 for integers, bool and 16-bit floats; itself for float32 and float64: what functions of several steps compute in.
+DType working_dtype(DType t);
+/// t for floats, float32 otherwise: the dtype of a function that leaves the integers.
+DType float_of(DType t);
+/// f(x) computed in the working dtype and rounded once to float_of(x's dtype).
+template <class F>
+Tensor in_working_dtype(const Tensor& x, F f) {
+  return f(x.cast(working_dtype(x.dtype()))).cast(float_of(x.dtype()));
+}
+/// Throws DTypeError "operation: dtype ... is not ...; remedy" unless the dtype satisfies it.
+void require_dtype(bool satisfied, std::string_view operation, DType dtype, std::string_view remedy);
+
+}  // namespace tg

@@ -1,0 +1,221 @@
+// Indexing: integers and slices are movement; index tensors are one Gather over the flattened axes that they index.
+//
+//   x.at(slice(1, 3), -1)      Reshape(Shrink(x))
+//   x.at(rows, columns)        Gather(Reshape(x, (n m)), rows * m + columns)
+//
+// An index tensor is first taken from a row of all valid indices: that Gather costs nothing once compiled, and is what reports an index
+// outside, with the index that the user gave and the bound of its axis.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "ir/op_info.hpp"
+#include "tensor/impl.hpp"
+
+namespace tg {
+
+namespace {
+
+UOp gather(const UOp& x, const UOp& index, int64_t axis) { return UOp::make(Op::Gather, {x, index}, axis); }
+
+DType index_dtype(int64_t elements) { return elements <= INT32_MAX ? DType::int32 : DType::int64; }
+
+void require_integers(const UOp& index, std::string_view operation) {
+  require_dtype(is_int(index.dtype()), operation, index.dtype(),
+                index.dtype() == DType::bool_ ? "for a mask use where(mask, x, 0)" : "an index tensor is of integers; cast it");
+}
+/// The index, from 0 on and in the dtype, where it lies in its axis; the value reports where it does not.
+UOp valid(const UOp& index, int64_t size, DType dtype) {
+  const DType wide = is_unsigned(index.dtype()) ? index.dtype() : promote(index.dtype(), index_dtype(size));
+  UOp i = cast(index, wide);
+  if (!is_unsigned(wide)) i = where(less(i, 0), i + constant(wide, size), i);
+  return gather(iota(size, dtype), i, 0);
+}
+
+/// What one axis of the source becomes.
+struct Selection {
+  std::vector<const Tensor*> tensors;  // an axis each, of those that index tensors address
+  std::vector<int> axes;               // of the result of the basic indices
+};
+
+std::vector<Index> complete(const std::vector<Index>& indices, int rank) {
+  int used = 0, ellipses = 0;
+  for (const Index& i : indices) {
+    used += i.kind != Index::Kind::NewAxis && i.kind != Index::Kind::Ellipsis;
+    ellipses += i.kind == Index::Kind::Ellipsis;
+  }
+  if (used > rank) throw IndexError(fmt::format("at: {} indices for {} axes", used, rank));
+  if (ellipses > 1) throw IndexError("at: more than one ellipsis; only one can stand for the axes that are left");
+  std::vector<Index> out;
+  const auto rest = [&] { out.insert(out.end(), static_cast<size_t>(rank - used), Index(slice())); };
+  for (const Index& i : indices) {
+    if (i.kind == Index::Kind::Ellipsis) rest();
+    else out.push_back(i);
+  }
+  if (ellipses == 0) rest();
+  return out;
+}
+
+struct Positions { int64_t begin, count, step; };
+/// Python's rules: bounds count from the end where negative and are clipped to the axis.
+Positions positions(const Slice& s, int64_t size) {
+  if (s.step == 0) throw ValueError("at: a slice with a step of 0 never arrives; use 1, or an integer for one element");
+  const int64_t low = s.step > 0 ? 0 : -1, high = s.step > 0 ? size : size - 1;
+  const auto clipped = [&](std::optional<int64_t> v, int64_t otherwise) {
+    return v ? std::clamp(*v < 0 ? *v + size : *v, low, high) : otherwise;
+  };
+  const int64_t begin = clipped(s.begin, s.step > 0 ? low : high), end = clipped(s.end, s.step > 0 ? high : low);
+  const int64_t span = s.step > 0 ? end - begin : begin - end, stride = std::abs(s.step);
+  return {begin, span > 0 ? (span + stride - 1) / stride : 0, s.step};
+}
+
+/// Integers, slices and new axes, by movement alone; index tensors see their axis whole. Says which axes of the result those are.
+UOp basic(UOp x, const std::vector<Index>& indices, Selection& selection) {
+  Dims window, shape;
+  std::vector<int64_t> flipped;
+  std::vector<std::pair<int, int64_t>> strides;
+  int axis = 0;
+  for (const Index& i : indices) {
+    if (i.kind == Index::Kind::NewAxis) {
+      shape.push_back(1);
+      continue;
+    }
+    const int64_t size = x.shape()[static_cast<size_t>(axis)].value();
+    Positions p{0, size, 1};
+    if (i.kind == Index::Kind::Integer) {
+      if (i.integer < -size || i.integer >= size)
+        throw IndexError(fmt::format("at: index {} is out of range for axis {} of size {}; it takes {} to {}", i.integer, axis, size, -size, size - 1));
+      p = {i.integer < 0 ? i.integer + size : i.integer, 1, 1};
+    } else if (i.kind == Index::Kind::Slice) p = positions(i.slice, size);
+    if (i.kind == Index::Kind::Tensor) {
+      selection.tensors.push_back(i.tensor);
+      selection.axes.push_back(static_cast<int>(shape.size()));
+    }
+    const int64_t stride = std::abs(p.step), last = p.begin + (p.count - 1) * p.step;
+    const int64_t low = p.count == 0 ? 0 : std::min(p.begin, last), high = p.count == 0 ? 0 : std::max(p.begin, last) + 1;
+    window.insert(window.end(), {low, high});
+    if (p.step < 0 && p.count > 1) flipped.push_back(axis);
+    if (stride > 1 && p.count > 1) strides.emplace_back(axis, stride);
+    if (i.kind != Index::Kind::Integer) shape.push_back(p.count);
+    ++axis;
+  }
+  x = shrink(x, window);
+  if (!flipped.empty()) x = UOp::make(Op::Flip, {x}, Ints(flipped));
+  for (const auto& [a, stride] : strides) {  // every stride-th: windows of one
+    x = UOp::make(Op::Window, {x}, WindowArg{a, 1, static_cast<int32_t>(stride)});
+    x = reshape(x, Dims(x.shape().begin(), x.shape().end() - 1));
+  }
+  return reshape(x, shape);
+}
+
+/// The element at `tensors` of the axes `selection.axes`, the axes replaced where they are adjacent, in front where they are not.
+UOp advanced(UOp x, const Selection& selection) {
+  const auto& axes = selection.axes;
+  const bool adjacent = axes.back() - axes.front() + 1 == static_cast<int>(axes.size());
+  if (!adjacent) {
+    std::vector<int64_t> order(axes.begin(), axes.end());
+    for (int64_t i = 0; i < static_cast<int64_t>(x.shape().rank()); ++i)
+      if (std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
+    x = permute(x, order);
+  }
+  const auto first = static_cast<size_t>(adjacent ? axes.front() : 0);
+  Dims merged = x.shape().dims();
+  int64_t elements = 1;
+  for (size_t i = 0; i < axes.size(); ++i) elements *= merged[first + i].value();
+  const DType dtype = index_dtype(elements);
+  Shape common;
+  std::vector<UOp> indices;
+  for (const Tensor* t : selection.tensors) {
+    indices.push_back(node_of(*t, "at"));
+    require_integers(indices.back(), "at");
+    common = broadcast_shape(common, indices.back().shape(), "at");
+  }
+  UOp flat;
+  for (size_t i = 0; i < indices.size(); ++i) {
+    const int64_t size = merged[first + i].value();
+    const UOp index = spread(valid(indices[i], size, dtype), common);
+    flat = flat ? flat * size + index : index;
+  }
+  const auto at = merged.begin() + static_cast<ptrdiff_t>(first);
+  merged.insert(merged.erase(at, at + static_cast<ptrdiff_t>(axes.size())), elements);
+  return gather(reshape(x, merged), flat, static_cast<int64_t>(first));
+}
+
+UOp selected(const UOp& x, const std::vector<Index>& indices) {
+  Selection selection;
+  const UOp y = basic(x, complete(indices, static_cast<int>(x.shape().rank())), selection);
+  return selection.tensors.empty() ? y : advanced(y, selection);
+}
+void check_devices(const Tensor& x, const std::vector<Index>& indices) {
+  for (const Index& i : indices) if (i.tensor) check_same_device(x, *i.tensor, "at");
+}
+
+}  // namespace
+
+Tensor Tensor::at(const std::vector<Index>& indices) const {
+  check_devices(*this, indices);
+  return make(selected(node_of(*this, "at"), indices), *this);
+}
+
+Tensor& Tensor::set_at(const std::vector<Index>& indices, const Operand& value) {
+  check_devices(*this, indices);
+  const UOp x = node_of(*this, "set");
+  const int64_t n = numel();
+  // Where each selected element lies, from the same indexing of the numbers 0, 1, ...
+  const UOp places = selected(tg::reshape(iota(n, index_dtype(n)), x.shape()), indices);
+  UOp v;
+  if (value.tensor) {
+    check_same_device(*this, *value.tensor, "set");
+    v = node_of(*value.tensor, "set");
+    if (broadcast_shape(places.shape(), v.shape(), "set") != places.shape())
+      throw ShapeError(fmt::format("set: a value of shape {} does not fit into the selected {}", to_string(v.shape()), to_string(places.shape())));
+    v = tg::cast(v, x.dtype());
+  } else v = weak_constant(value.scalar, x.dtype(), "set");
+  const Shape line{places.shape().numel()};
+  const UOp changed = UOp::make(Op::Scatter, {tg::reshape(x, {n}), tg::reshape(places, line), tg::reshape(spread(v, places.shape()), line)},
+                                ScatterArg{0, ScatterMode::Set});
+  const bool grad = is_float(x.dtype()) && (carries_gradient(*this) || (value.tensor && carries_gradient(*value.tensor)));
+  const Tensor result = tg::make(tg::reshape(changed, x.shape()), device(), grad);
+  return impl_->leaf || !grad ? assign(result) : update(result);
+}
+
+Tensor Tensor::take(const Tensor& index, int axis) const {
+  std::vector<Index> indices(static_cast<size_t>(checked_axis(axis, rank(), "take")), Index(slice()));
+  indices.push_back(Index(index));
+  return at(indices);
+}
+
+Tensor Tensor::gather(int axis, const Tensor& index) const {
+  const int a = checked_axis(axis, rank(), "gather");
+  const UOp x = node_of(*this, "gather"), i = node_of(index, "gather");
+  require_integers(i, "gather");
+  check_same_device(*this, index, "gather");
+  const Sizes own = shape(), wanted = index.shape();
+  bool fits = wanted.size() == own.size();
+  for (size_t k = 0; fits && k < own.size(); ++k) fits = static_cast<int>(k) == a || wanted[k] <= own[k];
+  if (!fits)
+    throw ShapeError(fmt::format("gather: the index's shape {} does not fit into {}; it must have as many axes, none but axis {} longer", to_string(wanted),
+                                 to_string(own), a));
+  const DType dtype = index_dtype(numel());
+  UOp flat;
+  for (size_t k = 0; k < own.size(); ++k) {
+    Sizes along(own.size(), 1);
+    along[k] = wanted[k];
+    const UOp place = static_cast<int>(k) == a ? valid(i, own[k], dtype) : spread(tg::reshape(iota(wanted[k], dtype), shape_of(along)), i.shape());
+    flat = flat ? flat * own[k] + place : place;
+  }
+  return make(tg::gather(tg::reshape(x, {numel()}), flat, 0), *this);
+}
+
+Tensor Tensor::cross_entropy(const Tensor& target) const {
+  Sizes wanted = shape();
+  if (wanted.size() < 2) throw ShapeError(fmt::format("cross_entropy: logits of shape {}; they must be (n, classes, ...)", to_string(wanted)));
+  wanted.erase(wanted.begin() + 1);
+  if (target.shape() != wanted)
+    throw ShapeError(fmt::format("cross_entropy: targets of shape {} for logits of shape {}; they must be {}, one class index each", to_string(target.shape()),
+                                 to_string(shape()), to_string(wanted)));
+  return -log_softmax(1).gather(1, target.unsqueeze(1)).mean();
+}
+
+}  // namespace tg

@@ -1,0 +1,16 @@
+#pragma once
+// Numbers and arrays as NumPy prints them.
+//
+//   format_array(HostArray::of(float32, {2, 2}, {1, 2.25, 3, 4})) == "[[1.   2.25]\n [3.   4.  ]]"
+#include <string>
+
+#include "runtime/interpreter/host_array.hpp"
+
+namespace tg {
+
+/// A number by itself: 2.5, 3.0, 1e-05, 7, True.
+std::string format_scalar(Number v, DType dtype);
+/// Elements in columns, lines of 75 characters, more than 1000 elements shortened to three at each end of an axis.
+std::string format_array(const HostArray& a);
+
+}  // namespace tg

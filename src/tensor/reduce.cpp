@@ -1,0 +1,142 @@
+// Reductions: one Reduce over the axes, which stay as 1 in the graph and are reshaped away unless keepdim.
+//
+//   x.mean({.axis = 1}) with x float16 (2, 3)      Cast(Div(Reshape(Reduce(Cast(x, float32), Sum, axis 1), (2)), 3), float16)
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "ir/op_info.hpp"
+#include "tensor/impl.hpp"
+
+namespace tg {
+
+namespace {
+
+/// The shape without (or with 1 for) the reduced axes.
+Shape reduced_shape(const Shape& shape, const std::vector<int>& axes, bool keepdim) {
+  Dims out;
+  for (size_t i = 0, next = 0; i < shape.rank(); ++i)
+    if (next < axes.size() && static_cast<size_t>(axes[next]) == i) {
+      ++next;
+      if (keepdim) out.push_back(1);
+    } else out.push_back(shape[i]);
+  return out;
+}
+UOp reduced(const UOp& x, Monoid monoid, const std::vector<int>& axes, bool keepdim) {
+  return reshape(reduce(x, monoid, axes), reduced_shape(x.shape(), axes, keepdim));
+}
+
+DType sum_dtype(DType t) {
+  if (t == DType::uint8 || t == DType::uint16) return DType::uint32;
+  return t == DType::bool_ || t == DType::int8 || t == DType::int16 ? DType::int32 : t;
+}
+DType accumulator(DType t) { return is_float(t) ? working_dtype(t) : t; }
+
+Tensor accumulate(const Tensor& x, Monoid monoid, const ReduceOptions& o, std::string_view operation) {
+  const UOp u = node_of(x, operation);
+  const DType result = o.dtype == DType::void_ ? sum_dtype(u.dtype()) : o.dtype;
+  const auto axes = checked_axes(o.axis, x.rank(), operation);
+  return make(cast(reduced(cast(u, accumulator(result)), monoid, axes, o.keepdim), result), x);
+}
+
+int64_t count(const Tensor& x, const std::vector<int>& axes) {
+  const Sizes shape = x.shape();
+  int64_t n = 1;
+  for (int a : axes) n *= shape[static_cast<size_t>(a)];
+  return n;
+}
+void require_elements(const Tensor& x, const std::vector<int>& axes, std::string_view operation) {
+  if (count(x, axes) == 0)
+    throw ValueError(fmt::format("{}: of no elements, in shape {}; it has no identity, so the reduced axes must not be empty", operation,
+                                 to_string(x.shape())));
+}
+
+Tensor extremum(const Tensor& x, Monoid monoid, const ReduceOptions& o, std::string_view operation) {
+  const UOp u = node_of(x, operation);
+  const auto axes = checked_axes(o.axis, x.rank(), operation);
+  require_elements(x, axes, operation);
+  return make(reduced(cast(u, o.dtype == DType::void_ ? u.dtype() : o.dtype), monoid, axes, o.keepdim), x);
+}
+
+Tensor arg_extremum(const Tensor& x, bool turned, const ArgOptions& o, std::string_view operation) {
+  UOp u = node_of(x, operation);
+  if (u.dtype() == DType::bool_) u = cast(u, DType::uint8);
+  if (turned) u = is_float(u.dtype()) ? u * -1 : UOp::make(Op::Xor, {u, constant(u.dtype(), -1)});
+  if (o.axis.list().size() > 1)
+    throw ValueError(fmt::format("{}: {} axes; it takes one, or none for the index into the flattened tensor", operation, o.axis.list().size()));
+  const auto all = checked_axes(o.axis, x.rank(), operation);
+  require_elements(x, all, operation);
+  const Shape shape = reduced_shape(u.shape(), all, o.keepdim);
+  const bool flat = o.axis.list().empty();
+  if (flat) u = reshape(u, {u.shape().numel()});
+  const UOp best = UOp::make(Op::Reduce, {u}, ReduceArg{Monoid::ArgMax, 1u << (flat ? 0 : all[0])});
+  return make(reshape(UOp::make(Op::Get, {best}, int64_t{1}, DType::int32), shape), x);
+}
+
+ReduceOptions kept(const Axes& axis) {
+  ReduceOptions o;
+  o.axis = axis;
+  o.keepdim = true;
+  return o;
+}
+
+}  // namespace
+
+Tensor Tensor::sum(const ReduceOptions& o) const { return accumulate(*this, Monoid::Sum, o, "sum"); }
+Tensor Tensor::prod(const ReduceOptions& o) const { return accumulate(*this, Monoid::Prod, o, "prod"); }
+Tensor Tensor::max(const ReduceOptions& o) const { return extremum(*this, Monoid::Max, o, "max"); }
+Tensor Tensor::min(const ReduceOptions& o) const { return extremum(*this, Monoid::Min, o, "min"); }
+Tensor Tensor::argmax(const ArgOptions& o) const { return arg_extremum(*this, false, o, "argmax"); }
+Tensor Tensor::argmin(const ArgOptions& o) const { return arg_extremum(*this, true, o, "argmin"); }
+
+Tensor Tensor::any(const ReduceOptions& o) const {
+  const Tensor x = dtype() == DType::bool_ ? *this : *this != 0;
+  return make(reduced(node_of(x, "any"), Monoid::Max, checked_axes(o.axis, rank(), "any"), o.keepdim), x);
+}
+Tensor Tensor::all(const ReduceOptions& o) const { return logical_not().any(o).logical_not(); }
+
+Tensor Tensor::mean(const ReduceOptions& o) const {
+  const DType result = o.dtype == DType::void_ ? float_of(dtype()) : o.dtype;
+  require_dtype(is_float(result), "mean", result, "ask for a float dtype");
+  ReduceOptions wide = o;
+  wide.dtype = working_dtype(result);
+  return (sum(wide) / static_cast<double>(count(*this, checked_axes(o.axis, rank(), "mean")))).cast(result);
+}
+Tensor Tensor::var(const VarOptions& o) const {
+  const double n = static_cast<double>(count(*this, checked_axes(o.axis, rank(), "var"))) - o.correction;
+  return in_working_dtype(*this, [&](const Tensor& x) {
+    ReduceOptions r;
+    r.axis = o.axis;
+    r.keepdim = o.keepdim;
+    return (x - x.mean(kept(o.axis))).square().sum(r) / std::fmax(n, 0);  // 0 degrees of freedom: nan
+  });
+}
+Tensor Tensor::std(const VarOptions& o) const { return var(o).sqrt(); }
+
+Tensor Tensor::logsumexp(const ReduceOptions& o) const {
+  return in_working_dtype(*this, [&](const Tensor& x) {
+    // The largest is taken out, unless it is infinite: of nothing but -inf the result is -inf, not nan.
+    const Tensor largest = x.max(kept(o.axis)).detach(), m = tg::where(largest.isfinite(), largest, 0);
+    ReduceOptions r;
+    r.axis = o.axis;
+    r.keepdim = o.keepdim;
+    const Tensor rest = (x - m).exp().sum(r).log();
+    return rest + m.reshape(rest.shape());
+  });
+}
+Tensor Tensor::softmax(int axis) const {
+  if (numel() == 0) return cast(float_of(dtype()));
+  return in_working_dtype(*this, [&](const Tensor& x) {
+    const Tensor e = (x - x.max(kept(axis)).detach()).exp();
+    return e * e.sum(kept(axis)).reciprocal();
+  });
+}
+Tensor Tensor::log_softmax(int axis) const {
+  if (numel() == 0) return cast(float_of(dtype()));
+  return in_working_dtype(*this, [&](const Tensor& x) {
+    const Tensor shifted = x - x.max(kept(axis)).detach();
+    return shifted - shifted.exp().sum(kept(axis)).log();
+  });
+}
+
+}  // namespace tg

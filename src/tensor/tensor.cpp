@@ -1,0 +1,177 @@
+// The handle: what a tensor is, when its value is computed, how it is read and written.
+//
+//   in:  (x + 1).item()      out: the graph is realized, its buffer read back; where nothing requires a gradient the node is now that buffer
+#include <fmt/format.h>
+
+#include "base/env.hpp"
+#include "engine/realize.hpp"
+#include "ir/op_info.hpp"
+#include "runtime/interpreter/host_array.hpp"
+#include "tensor/impl.hpp"
+
+namespace tg {
+
+Tensor::Impl::~Impl() { if (leaf) dismiss_leaf(*this); }
+
+Tensor::Impl& impl_of(const Tensor& t, std::string_view operation) {
+  const auto& impl = Tensor::Impl::of(t);
+  if (!impl) throw ValueError(fmt::format("{}: the tensor is undefined, a default Tensor(); assign one to it first", operation));
+  return *impl;
+}
+UOp node_of(const Tensor& t, std::string_view operation) {
+  const Tensor::Impl& impl = impl_of(t, operation);
+  const std::lock_guard lock(impl.mutex);
+  return impl.value;
+}
+bool carries_gradient(const Tensor& t) {
+  const auto& impl = Tensor::Impl::of(t);
+  if (!impl || !recording()) return false;
+  const std::lock_guard lock(impl->mutex);
+  return impl->requires_grad;
+}
+
+Tensor make(UOp value, std::string device, bool grad) {
+  Tensor t = Tensor::Impl::wrap(std::make_shared<Tensor::Impl>(std::move(value), std::move(device), grad));
+  if (settings().eager) t.realize();
+  return t;
+}
+Tensor make(UOp value, const Tensor& from) {
+  const bool grad = is_float(value.dtype()) && carries_gradient(from);
+  return make(std::move(value), impl_of(from, "make").device, grad);
+}
+
+// ---- what it is ----
+
+Sizes Tensor::shape() const { return sizes_of(node_of(*this, "shape").shape()); }
+int64_t Tensor::size(int axis) const { return shape()[static_cast<size_t>(checked_axis(axis, rank(), "size"))]; }
+int Tensor::rank() const { return static_cast<int>(node_of(*this, "rank").shape().rank()); }
+int64_t Tensor::numel() const { return product(shape()); }
+DType Tensor::dtype() const { return node_of(*this, "dtype").dtype(); }
+std::string Tensor::device() const { return impl_of(*this, "device").device; }
+Op Tensor::op() const { return node_of(*this, "op").op(); }
+bool Tensor::is_leaf() const { return node_of(*this, "is_leaf").src().empty(); }
+std::vector<Tensor> Tensor::parents() const {
+  const UOp node = node_of(*this, "parents");
+  std::vector<Tensor> out;
+  for (const UOp& s : node.src()) out.push_back(Impl::wrap(std::make_shared<Impl>(s, device(), false)));
+  return out;
+}
+
+// ---- its value ----
+
+namespace {
+/// The tensor's node is replaced by its memory where nothing needs the definition any more.
+void settle(Tensor::Impl& impl, const UOp& realized) {
+  const std::lock_guard lock(impl.mutex);
+  if (!(impl.value == realized) || realized.op() == Op::Buffer || (impl.requires_grad && !impl.leaf)) return;
+  impl.value = buffer(realized.storage(), realized.dtype(), realized.shape());
+}
+bool has_memory(const UOp& node) { return node.storage() != nullptr; }
+}  // namespace
+
+void realize(const std::vector<Tensor>& tensors) {
+  std::vector<UOp> nodes, wanted;
+  std::string_view device;
+  for (const Tensor& t : tensors) {
+    const Tensor::Impl& impl = impl_of(t, "realize");
+    nodes.push_back(node_of(t, "realize"));
+    if (has_memory(nodes.back())) continue;
+    if (!wanted.empty() && impl.device != device)
+      throw DeviceError(fmt::format("realize: tensors on \"{}\" and \"{}\" at once; realize each device's alone", device, impl.device));
+    device = impl.device;
+    wanted.push_back(nodes.back());
+  }
+  if (!wanted.empty()) realize(wanted, device);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    Tensor::Impl& impl = impl_of(tensors[i], "realize");
+    settle(impl, nodes[i]);
+    if (impl.leaf) enlist_leaf(Tensor::Impl::of(tensors[i]));
+  }
+}
+const Tensor& Tensor::realize() const {
+  tg::realize({*this});
+  return *this;
+}
+
+void Tensor::copy_out(void* to, DType dtype) const {
+  const UOp node = node_of(*this, "copy_out");
+  const auto count = static_cast<size_t>(numel());
+  if (count == 0) return;
+  realize();
+  const auto memory = buffer_of(has_memory(node) ? node : node_of(*this, "copy_out"));
+  Device& device = memory->device();
+  if (dtype == node.dtype()) {
+    device.copy_out(to, memory->ref(), count * size_of(dtype));
+    return;
+  }
+  HostArray own(node.dtype(), shape()), converted(dtype, own.shape);
+  device.copy_out(own.bytes.data(), memory->ref(), own.bytes.size());
+  for (size_t i = 0; i < count; ++i) converted.set(i, convert(own.at(i), node.dtype(), dtype));
+  std::memcpy(to, converted.bytes.data(), converted.bytes.size());
+}
+
+Scalar Tensor::item() const {
+  if (numel() != 1)
+    throw ShapeError(fmt::format("item: the tensor of shape {} has {} elements, not one; index it with at(...) or reduce it first", to_string(shape()), numel()));
+  const DType t = dtype();
+  if (is_float(t)) {
+    double v;
+    copy_out(&v, DType::float64);
+    return {v, t};
+  }
+  int64_t v;
+  copy_out(&v, t == DType::uint64 ? DType::uint64 : DType::int64);
+  return {v, t};
+}
+
+// ---- writing ----
+
+namespace {
+/// `value` as this tensor's shape and dtype ask for it.
+UOp fitted(const Tensor& target, const Operand& value, std::string_view operation) {
+  const UOp node = node_of(target, operation);
+  if (!value.tensor) return spread(weak_constant(value.scalar, node.dtype(), operation), node.shape());
+  check_same_device(target, *value.tensor, operation);
+  const UOp v = node_of(*value.tensor, operation);
+  if (broadcast_shape(node.shape(), v.shape(), operation) != node.shape())
+    throw ShapeError(fmt::format("{}: a value of shape {} does not fit into shape {}; it may only have axes of size 1 more than equal ones", operation,
+                                 to_string(v.shape()), to_string(node.shape())));
+  return spread(tg::cast(v, node.dtype()), node.shape());
+}
+}  // namespace
+
+Tensor& Tensor::assign(const Operand& value) {
+  const UOp v = fitted(*this, value, "assign");
+  Impl& impl = *impl_;
+  {
+    const std::lock_guard lock(impl.mutex);
+    impl.value = impl.leaf || has_memory(impl.value) || impl.value.op() == Op::Assign ? UOp::make(Op::Assign, {impl.value, v}) : v;
+    if (!impl.leaf) impl.requires_grad = false;
+  }
+  if (impl.leaf) enlist_leaf(impl_);
+  if (settings().eager) realize();
+  return *this;
+}
+
+Tensor& Tensor::update(const Tensor& result) {
+  if (impl_of(*this, "update").leaf)
+    throw GradientError("update: a leaf that requires a gradient cannot be changed by +=, -=, *=, /= or set; use assign, which records no history");
+  if (result.dtype() != dtype())
+    throw DTypeError(fmt::format("update: the result's dtype {} is not the tensor's {}; write x = x + y instead, or cast the operand", name_of(result.dtype()),
+                                 name_of(dtype())));
+  if (result.shape() != shape())
+    throw ShapeError(fmt::format("update: the result's shape {} is not the tensor's {}; write x = x + y instead", to_string(result.shape()), to_string(shape())));
+  const UOp v = node_of(result, "update");
+  const bool grad = carries_gradient(result);
+  const std::lock_guard lock(impl_->mutex);
+  impl_->value = v;
+  impl_->requires_grad = grad;
+  return *this;
+}
+
+Tensor Tensor::detach() const {
+  const UOp node = node_of(*this, "detach");
+  return make(UOp::make(Op::Detach, {node}), device(), false);
+}
+
+}  // namespace tg
