@@ -18,11 +18,16 @@ static_assert(std::size(kNames) == static_cast<size_t>(InstOp::report) + 1);
 /// The part after the name that is not a list of sources.
 std::string detail(const Inst& u) {
   switch (u.op) {
-    case InstOp::constant: return is_float(u.dtype) ? fmt::format(" {} {}", u.real, name_of(u.dtype)) : fmt::format(" {} {}", u.value, name_of(u.dtype));
+    case InstOp::constant:
+      return is_float(u.dtype) ? fmt::format(" {} {}", u.real, name_of(u.dtype)) : fmt::format(" {} {}", u.value, name_of(u.dtype));
     case InstOp::buffer: case InstOp::scratch: case InstOp::scalar: case InstOp::block: case InstOp::thread:
       return fmt::format(" {} {}", u.value, name_of(u.dtype));
     case InstOp::alu: return fmt::format(" {}{} {}", name_of(u.alu), u.value ? " nonnegative" : "", name_of(u.dtype));
-    case InstOp::ramp: case InstOp::cast: case InstOp::bitcast: case InstOp::load: case InstOp::gather: return fmt::format(" {}", name_of(u.dtype));
+    case InstOp::ramp:
+    case InstOp::cast:
+    case InstOp::bitcast:
+    case InstOp::load:
+    case InstOp::gather: return fmt::format(" {}", name_of(u.dtype));
     default: return "";
   }
 }

@@ -24,10 +24,13 @@ constexpr Rule kC99Rules[] = {
 
 constexpr Dialect kC99 = {
     .name = "c",
-    .types = {"void", "_Bool", "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "uint16_t", "uint16_t", "float",
+    .types = {"void", "_Bool", "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "uint16_t",
+              "uint16_t", "float",
               "double", "int64_t"},
     .bool_memory = "uint8_t",
-    .prelude = "#include <stdint.h>\n#ifdef __clang__\n#pragma STDC FP_CONTRACT OFF\n#endif\nstruct tg_worker { char* scratch; int64_t* status; };\n",
+    .prelude =
+        "#include <stdint.h>\n#ifdef __clang__\n#pragma STDC FP_CONTRACT OFF\n#endif\n"
+        "struct tg_worker { char* scratch; int64_t* status; };\n",
     .float64_prelude = "",
     .function = "static inline ",
     .global = "",
@@ -79,7 +82,8 @@ constexpr Rule kOpenclRules[] = {
 
 constexpr Dialect kOpencl = {
     .name = "opencl",
-    .types = {"void", "bool", "char", "short", "int", "long", "uchar", "ushort", "uint", "ulong", "ushort", "ushort", "float", "double", "long"},
+    .types = {"void", "bool", "char", "short", "int", "long", "uchar", "ushort", "uint", "ulong", "ushort", "ushort", "float", "double",
+              "long"},
     .bool_memory = "uchar",
     .prelude = "#pragma OPENCL FP_CONTRACT OFF\n",
     .float64_prelude = "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n",
@@ -110,6 +114,8 @@ constexpr Dialect kOpencl = {
 }  // namespace render
 
 std::string render_c(std::span<const Phase> phases, const Target& target) { return render::render_c_family(phases, target, render::kC99); }
-std::string render_opencl(std::span<const Phase> phases, const Target& target) { return render::render_c_family(phases, target, render::kOpencl); }
+std::string render_opencl(std::span<const Phase> phases, const Target& target) {
+  return render::render_c_family(phases, target, render::kOpencl);
+}
 
 }  // namespace tg

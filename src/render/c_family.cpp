@@ -3,143 +3,18 @@
 //   %5 = load %0 [%4]  %6 = alu Mul %5 %5  store %1 [%4] %6     ->     const float x0 = b0[i0];
 //                                                                       b1[i0] = x0 * x0;
 //
-// Rows of rules give each op its spelling, from the dialect first, then from those here; what is the same in C as in ops.def is spelled
-// as ops.def says. Signed arithmetic that may wrap is done in unsigned types. Keys of rules: {0} {1} {2} operands, {T} their type, {U}
-// the unsigned type that holds it, {N} its name, {W} its width in bits, and for conversions {D} the result's type and {M} its name.
-#include "render/c_family.hpp"
-
-#include <algorithm>
-#include <cctype>
-#include <cmath>
-#include <limits>
-#include <set>
-#include <tuple>
-
+// Values are constants of the block they are made in, phis are variables declared before their loop.
 #include <fmt/format.h>
 
-#include "base/float16.hpp"
-#include "ir/op_info.hpp"
+#include "render/c_expressions.hpp"
 
 namespace tg::render {
 namespace {
 
-constexpr uint16_t kNotHalf = kAny & ~kHalf;
-constexpr Rule kRules[] = {  // no text: as ops.def spells it
-    {Op::Exp2, 0, ""}, {Op::Log2, 0, ""}, {Op::Sin, 0, ""}, {Op::Sqrt, 0, ""}, {Op::Trunc, 0, ""}, {Op::Fma, 0, ""},  // the dialect's or none
-    {Op::Recip, kFloat, ""},
-    {Op::Add, kFloat | kIndex | kWideUnsigned, ""},
-    {Op::Add, kInt, "(({T})(({U}){0} + ({U}){1}))"},
-    {Op::Add, kBool, "({0} | {1})"},
-    {Op::Mul, kFloat | kIndex | kWideUnsigned, ""},
-    {Op::Mul, kInt, "(({T})(({U}){0} * ({U}){1}))"},
-    {Op::Mul, kBool, "({0} & {1})"},
-    {Op::Div, kFloat, ""},
-    {Op::Max, kFloat, "tg_max_{N}({0}, {1})", "{T} tg_max_{N}({T} a, {T} b) { return a > b || a != a ? a : b; }"},
-    {Op::Max, kInt, "tg_max_{N}({0}, {1})", "{T} tg_max_{N}({T} a, {T} b) { return a > b ? a : b; }"},
-    {Op::Max, kBool, "({0} | {1})"},
-    {Op::IDiv, kEasy, "({0} / {1})"},
-    {Op::IDiv, kSigned | kIndex, "tg_floor_div_{N}({0}, {1})",
-     "{T} tg_floor_div_{N}({T} a, {T} b) {\n  if (b == 0) return 0;\n  if (b == -1) return ({T})(0 - ({U})a);\n"
-     "  const {T} q = ({T})(a / b);\n  return ({T})(a % b != 0 && (a ^ b) < 0 ? q - 1 : q);\n}"},
-    {Op::IDiv, kUnsigned, "tg_floor_div_{N}({0}, {1})", "{T} tg_floor_div_{N}({T} a, {T} b) { return b == 0 ? 0 : ({T})(a / b); }"},
-    {Op::Mod, kEasy, "({0} % {1})"},
-    {Op::Mod, kSigned | kIndex, "tg_floor_mod_{N}({0}, {1})",
-     "{T} tg_floor_mod_{N}({T} a, {T} b) {\n  if (b == 0 || b == -1) return 0;\n"
-     "  const {T} r = ({T})(a % b);\n  return ({T})(r != 0 && (r ^ b) < 0 ? r + b : r);\n}"},
-    {Op::Mod, kUnsigned, "tg_floor_mod_{N}({0}, {1})", "{T} tg_floor_mod_{N}({T} a, {T} b) { return b == 0 ? 0 : ({T})(a % b); }"},
-    {Op::Shl, kEasy, "({0} << {1})"},
-    {Op::Shl, kInt, "tg_shl_{N}({0}, {1})", "{T} tg_shl_{N}({T} a, {T} b) { return ({U})b < {W} ? ({T})(({U})a << b) : 0; }"},
-    {Op::Shr, kEasy, "({0} >> {1})"},
-    {Op::Shr, kUnsigned, "tg_shr_{N}({0}, {1})", "{T} tg_shr_{N}({T} a, {T} b) { return b < {W} ? ({T})(a >> b) : 0; }"},
-    {Op::Shr, kInt, "tg_shr_{N}({0}, {1})", "{T} tg_shr_{N}({T} a, {T} b) { return ({T})(a >> (({U})b < {W} ? b : {W} - 1)); }"},
-    {Op::And, kInt | kBool, ""}, {Op::Or, kInt | kBool, ""}, {Op::Xor, kInt | kBool, ""},
-    {Op::Less, kNotHalf, ""}, {Op::NotEqual, kNotHalf, ""}, {Op::Where, kAny, ""},
-};
-
-// Conversions and bit casts, in the same keys; {low} {high} the bounds of {D} as {T}, {min} {max} as {D}.
-constexpr Rule kSaturate{Op::Cast, 0, "tg_{M}_of_{N}({0})",
-                         "{D} tg_{M}_of_{N}({T} a) { return a != a ? 0 : a <= {low} ? {min} : a >= {high} ? {max} : ({D})a; }"};
-constexpr Rule kBits{Op::Bitcast, 0, "tg_{M}_bits_of_{N}({0})", "{D} tg_{M}_bits_of_{N}({T} a) {\n  union { {T} from; {D} to; } u;\n  u.from = a;\n  return u.to;\n}"};
-constexpr Rule kBfloatToFloat{Op::Cast, 0, "tg_float32_of_bfloat16({0})",
-                              "float tg_float32_of_bfloat16({uint16} h) {\n  union { {uint32} bits; float value; } u;\n  u.bits = ({uint32})h << 16;\n  return u.value;\n}"};
-constexpr Rule kFloatToBfloat{Op::Cast, 0, "tg_bfloat16_of_float32({0})",
-                              "{uint16} tg_bfloat16_of_float32(float a) {\n  union { float value; {uint32} bits; } u;\n  u.value = a;\n"
-                              "  if (a != a) return ({uint16})(u.bits >> 16 | 0x40);\n  return ({uint16})((u.bits + 0x7fff + (u.bits >> 16 & 1)) >> 16);\n}"};
-// To odd: a second rounding, to 16 bits, then gives what one would have (see llvm_arithmetic.cpp).
-constexpr Rule kDoubleToOdd{Op::Cast, 0, "tg_float32_odd_of_float64({0})",
-                            "float tg_float32_odd_of_float64(double a) {\n  union { float value; {uint32} bits; } u;\n  u.value = (float)a;\n"
-                            "  const double back = u.value;\n  if (a != a || back == a) return u.value;\n"
-                            "  if ((back < 0 ? -back : back) > (a < 0 ? -a : a)) u.bits -= 1;\n  u.bits |= 1;\n  return u.value;\n}"};
-
-/// ops.def spells without spaces: "({0}+{1})" becomes "({0} + {1})".
-std::string spaced(std::string_view spelling) {
-  std::string out;
-  for (size_t i = 0; i < spelling.size();) {
-    const size_t end = spelling[i] == '}' ? spelling.find('{', i) : std::string_view::npos;
-    if (end == std::string_view::npos) { out += spelling[i++]; continue; }
-    const std::string_view between = spelling.substr(i + 1, end - i - 1);
-    put(out, between == "," ? "}" : "} ", between, " ");
-    i = end;
-  }
-  return out;
-}
-
-/// Without the outer parentheses, where they enclose the whole.
-std::string_view bare(std::string_view s) {
-  if (s.size() < 2 || s.front() != '(' || s.back() != ')') return s;
-  int depth = 0;
-  for (size_t i = 0; i + 1 < s.size(); ++i) {
-    depth += s[i] == '(' ? 1 : s[i] == ')' ? -1 : 0;
-    if (depth == 0) return s;
-  }
-  return s.substr(1, s.size() - 2);
-}
-
-std::string_view unsigned_type(const Dialect& d, DType t) {
-  return d.types[static_cast<size_t>(size_of(t) == 8 ? DType::uint64 : DType::uint32)];
-}
-
-/// Helper functions that the kernels of one text call, each once, in order of first use.
-class Helpers {
- public:
-  explicit Helpers(const Dialect& d) : d_(d) {}
-  void need(std::string_view pattern, DType from, DType to) {
-    if (pattern.empty() || !known_.insert({pattern.data(), from, to}).second) return;
-    put(text, d_.function);
-    write(text, pattern, from, to);
-    text += '\n';
-  }
-  void write(std::string& out, std::string_view pattern, DType from, DType to) const {
-    const auto type = [&](DType t) { return d_.types[static_cast<size_t>(t)]; };
-    const int value_bits = 8 * static_cast<int>(size_of(to)) - (is_signed_int(to) ? 1 : 0);
-    expand(out, pattern, [&](std::string_view key) {
-      if (key == "T") put(out, type(from));
-      else if (key == "D") put(out, type(to));
-      else if (key == "U") put(out, unsigned_type(d_, from));
-      else if (key == "N") put(out, name_of(from));
-      else if (key == "M") put(out, name_of(to));
-      else if (key == "W") put(out, 8 * size_of(from));
-      else if (key == "uint16") put(out, type(uint16));
-      else if (key == "uint32") put(out, type(uint32));
-      else if (key == "high") put(out, "0x1p", value_bits, from == float32 ? "f" : "");
-      else if (key == "low") is_signed_int(to) ? put(out, "-0x1p", value_bits, from == float32 ? "f" : "") : put(out, "0");
-      else if (key == "max") put(out, "(", type(to), ")", std::numeric_limits<uint64_t>::max() >> (64 - value_bits), "u", size_of(to) == 8 ? d_.wide_suffix : "");
-      else if (key == "min" && is_signed_int(to)) put(out, "(", type(to), ")(-", std::numeric_limits<uint64_t>::max() >> (64 - value_bits), size_of(to) == 8 ? d_.wide_suffix : "", " - 1)");
-      else if (key == "min") put(out, "0");
-      else put(out, "{", key, "}");
-    });
-  }
-  std::string text;
-
- private:
-  const Dialect& d_;
-  std::set<std::tuple<const char*, DType, DType>> known_;
-};
-
 class Function {
  public:
-  Function(std::string& out, Helpers& helpers, const Phase& phase, const Target& target, const Dialect& d)
-      : out_(out), helpers_(helpers), phase_(phase), target_(target), d_(d), insts_(phase.insts), values_(insts_.size()) {}
+  Function(std::string& out, Expressions& expressions, const Phase& phase, const Dialect& d)
+      : out_(out), expressions_(expressions), phase_(phase), d_(d), insts_(phase.insts), values_(insts_.size()) {}
 
   void render() {
     analyse();
@@ -179,7 +54,8 @@ class Function {
       place[i] = i;
       if (uses[i] != 1 || insts_[user[i]].op == InstOp::loop) continue;
       const size_t to = place[user[i]];
-      const bool pure = u.op == InstOp::alu || u.op == InstOp::cast || u.op == InstOp::bitcast, reads = u.op == InstOp::load || u.op == InstOp::gather;
+      const bool pure = u.op == InstOp::alu || u.op == InstOp::cast || u.op == InstOp::bitcast,
+                 reads = u.op == InstOp::load || u.op == InstOp::gather;
       inline_[i] = (pure && blocks[i] == blocks[to]) || (reads && effects[i] == effects[to]);
       if (inline_[i]) place[i] = to;
     }
@@ -196,7 +72,8 @@ class Function {
       for (size_t s = 0; s < phase_.buffers.size(); ++s) put(out_, pointer(s), ", ");
       for (int s = 0; s < phase_.scalars; ++s) put(out_, type(DType::index), " s", s, ", ");
       put(out_, d_.global, type(int64), "* status) {\n");
-      if (phase_.scratch_bytes > 0) line([&] { expand(out_, d_.shared_array, [&](std::string_view) { put(out_, phase_.scratch_bytes); }); });
+      if (phase_.scratch_bytes > 0)
+        line([&] { expand(out_, d_.shared_array, [&](std::string_view) { put(out_, phase_.scratch_bytes); }); });
       return;
     }
     put(out_, "(void* const* buffers, const int64_t* scalars, int64_t first, int64_t last, const struct tg_worker* worker) {\n");
@@ -222,12 +99,12 @@ class Function {
 
   void one(const Inst& u) {
     switch (u.op) {
-      case InstOp::constant: values_[at_] = constant(u); return;
+      case InstOp::constant: values_[at_] = expressions_.constant(u.dtype, u.value, u.real); return;
       case InstOp::buffer: values_[at_] = fmt::format("b{}", u.value); return;
       case InstOp::scratch: return scratch(u);
       case InstOp::scalar:
         values_[at_] = fmt::format("s{}", u.value);
-        if (u.dtype == float64) define(apply(kBits, int64, float64, {values_[at_]}), 'f');
+        if (u.dtype == float64) define(expressions_.bitcast(values_[at_], int64, float64), 'f');
         return;
       case InstOp::first_chunk: case InstOp::last_chunk:
         check(!d_.grid, "a grid has no chunks");
@@ -236,17 +113,21 @@ class Function {
       case InstOp::block: case InstOp::thread: {
         check(d_.grid && u.value >= 0 && u.value < 3, "no such axis of blocks or threads");
         const auto axis = static_cast<size_t>(u.value);
-        return define(fmt::format("({}){}", type(DType::index), u.op == InstOp::block ? d_.block[axis] : d_.thread[axis]), u.op == InstOp::block ? 'g' : 'l', true);
+        return define(fmt::format("({}){}", type(DType::index), u.op == InstOp::block ? d_.block[axis] : d_.thread[axis]),
+                      u.op == InstOp::block ? 'g' : 'l', true);
       }
       case InstOp::ramp: values_[at_] = "0"; return;
       case InstOp::alu: return define(alu(u));
-      case InstOp::cast: return define(convert(value(u, 0), source(u, 0).dtype, u.dtype));
-      case InstOp::bitcast: return define(bitcast(u));
+      case InstOp::cast: return define(expressions_.convert(value(u, 0), source(u, 0).dtype, u.dtype));
+      case InstOp::bitcast: return define(expressions_.bitcast(value(u, 0), source(u, 0).dtype, u.dtype));
       case InstOp::broadcast: case InstOp::extract: return define(value(u, 0));
       case InstOp::shuffle: return define(value(u, static_cast<size_t>(u.list.at(0))));
       case InstOp::load: case InstOp::gather: {
         const std::string element = access(u) + (u.dtype == DType::bool_ ? " != 0" : "");
-        return define(u.src.size() > 2 ? fmt::format("({} ? {} : 0)", value(u, 2), element) : u.dtype == DType::bool_ ? "(" + element + ")" : element, 'x');
+        return define(u.src.size() > 2          ? fmt::format("({} ? {} : 0)", value(u, 2), element)
+                      : u.dtype == DType::bool_ ? "(" + element + ")"
+                                                : element,
+                      'x');
       }
       case InstOp::store: case InstOp::scatter:
         return line([&] {
@@ -266,8 +147,11 @@ class Function {
         check(d_.grid, "a CPU has no grid of threads");
         return line([&] { put(out_, d_.barrier); });
       case InstOp::report:
-        helpers_.need(d_.report, DType::void_, DType::void_);
-        return line([&] { put(out_, "tg_report(", d_.grid ? "status" : "worker->status", ", ", u.value, ", ", bare(value(u, 0)), ", ", bare(value(u, 1)), ");"); });
+        expressions_.need(d_.report);
+        return line([&] {
+          put(out_, "tg_report(", d_.grid ? "status" : "worker->status", ", ", u.value, ", ", bare(value(u, 0)), ", ", bare(value(u, 1)),
+              ");");
+        });
     }
   }
 
@@ -296,43 +180,9 @@ class Function {
   void scratch(const Inst& u) {
     values_[at_] = fresh('m');
     line([&] {
-      put(out_, d_.shared, memory_type(u.dtype), "* const ", values_[at_], " = (", d_.shared, memory_type(u.dtype), "*)(", d_.grid ? "scratch" : "worker->scratch", " + ", u.value, ");");
+      put(out_, d_.shared, memory_type(u.dtype), "* const ", values_[at_], " = (", d_.shared, memory_type(u.dtype), "*)(",
+          d_.grid ? "scratch" : "worker->scratch", " + ", u.value, ");");
     });
-  }
-
-  std::string constant(const Inst& u) const {
-    if (u.dtype == DType::float16) return fmt::format("{}", half_from(u.real));
-    if (u.dtype == DType::bfloat16) return fmt::format("{}", bfloat16_from(u.real));
-    if (is_float(u.dtype)) {
-      if (std::isnan(u.real)) return fmt::format("(({}){})", type(u.dtype), d_.nan);
-      const double v = u.dtype == float32 ? static_cast<double>(static_cast<float>(u.real)) : u.real;
-      if (std::isinf(v)) return fmt::format("(({}){}{})", type(u.dtype), v < 0 ? "-" : "", d_.infinity);
-      std::string text = u.dtype == float32 ? fmt::format("{}", static_cast<float>(v)) : fmt::format("{}", v);
-      if (text.find_first_of(".e") == std::string::npos) text += ".0";
-      return u.dtype == float32 ? text + "f" : text;
-    }
-    if (u.value == std::numeric_limits<int64_t>::min() && u.dtype != uint64) return fmt::format("(-{}{} - 1)", std::numeric_limits<int64_t>::max(), d_.wide_suffix);
-    const bool wide = u.value > std::numeric_limits<int32_t>::max() || u.value < -std::numeric_limits<int32_t>::max();
-    if (u.dtype == uint64) return fmt::format("{}u{}", static_cast<uint64_t>(u.value), wide ? d_.wide_suffix : "");
-    if (u.dtype == uint32) return fmt::format("{}u", static_cast<uint32_t>(u.value));
-    return fmt::format("{}{}", u.value, wide ? d_.wide_suffix : "");
-  }
-
-  /// The expression a rule makes of the operands.
-  std::string apply(const Rule& rule, DType from, DType to, std::span<const std::string> operands) {
-    helpers_.need(rule.helper, from, to);
-    std::string pattern, out;
-    if (rule.text.find_first_of("TUNDM") != std::string_view::npos) helpers_.write(pattern, rule.text, from, to);
-    else pattern = rule.text;
-    const bool call = pattern.back() == ')' && pattern.front() != '(';  // arguments need no parentheses
-    expand(out, pattern, [&](std::string_view key) {
-      const std::string& operand = operands[static_cast<size_t>(key[0] - '0')];
-      put(out, call ? bare(operand) : operand);
-    });
-    return out;
-  }
-  std::string apply(const Rule& rule, DType from, DType to, std::initializer_list<std::string> operands) {
-    return apply(rule, from, to, std::span(operands.begin(), operands.size()));
   }
 
   std::string alu(const Inst& u) {
@@ -346,46 +196,14 @@ class Function {
     }
     if (constants && is_int(t) && size_of(t) == 8) operands.back() = fmt::format("(({}){})", type(t), operands.back());
     const bool shift = u.alu == Op::Shl || u.alu == Op::Shr, division = u.alu == Op::IDiv || u.alu == Op::Mod;
-    const Inst& last = source(u, u.src.size() - 1);
     if (division && u.value == 1 && is_int(t)) kind = kEasy;
-    if (shift && !constants && (kind & (kWideUnsigned | kIndex)) && last.op == InstOp::constant && last.value >= 0 && last.value < 8 * static_cast<int64_t>(size_of(t))) kind = kEasy;
-    const Rule* rule = find(d_.rules, u.alu, kind);
-    if (!rule) rule = find(kRules, u.alu, kind);
-    const bool known = std::any_of(std::begin(kRules), std::end(kRules), [&](const Rule& r) { return r.op == u.alu; });
-    check(rule || (!known && (kind & kFloat)), fmt::format("no rule for alu {} on {}", name_of(u.alu), name_of(t)));
-    if (rule && !rule->text.empty()) return apply(*rule, t, u.dtype, operands);
-    const std::string spelling = spaced(info(u.alu).c);
-    return apply(Rule{u.alu, 0, spelling}, t, u.dtype, operands);
-  }
-
-  std::string convert(const std::string& v, DType from, DType to) {
-    if (type(from) == type(to) && kind_of(from) != kHalf && kind_of(to) != kHalf) return v;
-    if (from == to) return v;
-    const auto half = [&](const char* call, std::string_view function, const std::string& operand) {
-      helpers_.need(function, DType::void_, DType::void_);
-      return fmt::format("{}({})", call, bare(operand));
-    };
-    if (from == float16) return convert(half("tg_float32_of_float16", d_.half_to_float, v), float32, to);
-    if (from == bfloat16) return convert(apply(kBfloatToFloat, DType::void_, DType::void_, {v}), float32, to);
-    if (kind_of(to) == kHalf) {
-      if (from == float32)
-        return to == float16 ? half("tg_float16_of_float32", d_.float_to_half, v) : apply(kFloatToBfloat, DType::void_, DType::void_, {v});
-      if (from == float64) return convert(apply(kDoubleToOdd, DType::void_, DType::void_, {v}), float32, to);
-      // float32 holds small integers exactly; where there is no float64 the others are rounded twice
-      const DType exact = size_of(from) < 4 || !target_.supports(float64) ? float32 : float64;
-      return convert(convert(v, from, exact), exact, to);
+    if (shift && !constants && (kind & (kWideUnsigned | kIndex))) {
+      const Inst& by = source(u, 1);
+      if (by.op == InstOp::constant && by.value >= 0 && by.value < 8 * static_cast<int64_t>(size_of(t))) kind = kEasy;
     }
-    if (to == DType::bool_) return fmt::format("({} != 0)", v);
-    if (is_float(from) && !is_float(to)) return apply(kSaturate, from, to, {v});
-    return fmt::format("(({}){})", type(to), v);
-  }
-
-  std::string bitcast(const Inst& u) {
-    const DType from = source(u, 0).dtype;
-    const bool bits = kind_of(from) & kFloat || kind_of(u.dtype) & kFloat;
-    if (from == u.dtype) return value(u, 0);
-    if (u.dtype == DType::bool_) return fmt::format("({} != 0)", value(u, 0));
-    return bits ? apply(kBits, from, u.dtype, {value(u, 0)}) : fmt::format("(({}){})", type(u.dtype), value(u, 0));
+    std::string out = expressions_.alu(u.alu, kind, t, operands);
+    check(!out.empty(), fmt::format("no rule for alu {} on {}", name_of(u.alu), name_of(t)));
+    return out;
   }
 
   void loop(const Inst& u) {
@@ -402,14 +220,6 @@ class Function {
       if (u.value == 1) put(out_, "++", i, ") {"); else put(out_, i, " += ", u.value, ") {");
     });
     ++depth_;
-  }
-
-  /// Is the name a whole word of the expression?
-  static bool mentions(std::string_view expression, std::string_view name) {
-    const auto letter = [&](size_t i) { return i < expression.size() && std::isalnum(static_cast<unsigned char>(expression[i])); };
-    for (size_t at = 0; (at = expression.find(name, at)) != std::string_view::npos; at += name.size())
-      if (!letter(at - 1) && !letter(at + name.size())) return true;
-    return false;
   }
 
   void end_loop(const Inst& u) {
@@ -435,9 +245,8 @@ class Function {
   }
 
   std::string& out_;
-  Helpers& helpers_;
+  Expressions& expressions_;
   const Phase& phase_;
-  const Target& target_;
   const Dialect& d_;
   const std::vector<Inst>& insts_;
   std::vector<std::string> values_;  // how each instruction's result is written
@@ -450,16 +259,17 @@ class Function {
 }  // namespace
 
 std::string render_c_family(std::span<const Phase> phases, const Target& target, const Dialect& d) {
-  Helpers helpers(d);
+  Expressions expressions(d, target);
   std::string kernels;
   bool uses_float64 = false;
   for (const Phase& phase : phases) {
-    if (phases.front().entry != phase.entry) kernels += '\n';
-    Function(kernels, helpers, phase, target, d).render();
+    if (!kernels.empty()) kernels += '\n';
+    Function(kernels, expressions, phase, d).render();
     for (const Inst& u : phase.insts) uses_float64 |= u.dtype == float64;
   }
-  uses_float64 |= helpers.text.find("double") != std::string::npos;
-  return fmt::format("{}{}{}\n{}", d.prelude, uses_float64 ? d.float64_prelude : "", helpers.text, kernels);
+  const std::string& helpers = expressions.helpers();
+  uses_float64 |= helpers.find("double") != std::string::npos;
+  return fmt::format("{}{}{}\n{}", d.prelude, uses_float64 ? d.float64_prelude : "", helpers, kernels);
 }
 
 }  // namespace tg::render

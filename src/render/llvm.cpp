@@ -22,7 +22,8 @@ constexpr size_t kMaxScopes = 32;  // more written slots than this share no meta
 class Function {
  public:
   Function(std::string& out, const Phase& phase, const Target& target, int& metadata, std::string& metadata_text)
-      : out_(out), phase_(phase), target_(target), insts_(phase.insts), values_(insts_.size()), next_metadata_(metadata), metadata_(metadata_text) {}
+      : out_(out), phase_(phase), target_(target), insts_(phase.insts), values_(insts_.size()), next_metadata_(metadata),
+        metadata_(metadata_text) {}
 
   void render() {
     put(out_, "define void @", phase_.entry, "(ptr %buffers, ptr %scalars, i64 %first, i64 %last, ptr %worker) nounwind");
@@ -64,13 +65,15 @@ class Function {
         check(slot < buffers.size(), "no such buffer");
         values_[at_] = "%b" + std::to_string(slot);
         if (!buffers[slot])
-          put(out_, "  %b", slot, "p = getelementptr ptr, ptr %buffers, i64 ", slot, "\n  %b", slot, " = load ptr, ptr %b", slot, "p, align 8, !align !0\n");
+          put(out_, "  %b", slot, "p = getelementptr ptr, ptr %buffers, i64 ", slot, "\n  %b", slot, " = load ptr, ptr %b", slot,
+              "p, align 8, !align !0\n");
         buffers[slot] = true;
       } else if (u.op == InstOp::scalar) {
         check(slot < scalars.size(), "no such scalar");
         values_[at_] = (u.dtype == DType::float64 ? "%f" : "%s") + std::to_string(slot);
         if (!scalars[slot])
-          put(out_, "  %s", slot, "p = getelementptr i64, ptr %scalars, i64 ", slot, "\n  %s", slot, " = load i64, ptr %s", slot, "p, align 8\n  %f", slot,
+          put(out_, "  %s", slot, "p = getelementptr i64, ptr %scalars, i64 ", slot, "\n  %s", slot, " = load i64, ptr %s", slot,
+              "p, align 8\n  %f", slot,
               " = bitcast i64 %s", slot, " to double\n");
         scalars[slot] = true;
       } else if (u.op == InstOp::scratch) {
@@ -99,7 +102,8 @@ class Function {
     if (scoped.empty()) return;
     const int domain = next_metadata_++, first = next_metadata_;
     put(metadata_, "!", domain, " = distinct !{!", domain, "}\n");
-    for (size_t i = 0; i < scoped.size(); ++i, ++next_metadata_) put(metadata_, "!", next_metadata_, " = distinct !{!", next_metadata_, ", !", domain, "}\n");
+    for (size_t i = 0; i < scoped.size(); ++i, ++next_metadata_)
+      put(metadata_, "!", next_metadata_, " = distinct !{!", next_metadata_, ", !", domain, "}\n");
     const auto list = [&](auto&& keep) {
       put(metadata_, "!", next_metadata_, " = !{");
       bool any = false;
@@ -228,7 +232,8 @@ class Function {
 
   void shuffle(const Inst& u) {
     const int from = source(u, 0).lanes;
-    check(u.list.size() == u.lanes && u.src.size() == 2 && source(u, 1).lanes == from, "a shuffle takes two values of equal lanes and one number per lane");
+    check(u.list.size() == u.lanes && u.src.size() == 2 && source(u, 1).lanes == from,
+          "a shuffle takes two values of equal lanes and one number per lane");
     for (const int32_t i : u.list) check(i >= 0 && i < 2 * from, "a shuffle's lane is outside its operands");
     if (from == 1 || u.lanes == 1) return gather_lanes(u);
     define();
@@ -257,7 +262,8 @@ class Function {
 
   /// Defines %v..p: the address of the access, in bounds of its buffer unless masked or a hint.
   void address(const Inst& u, bool inside) {
-    put(out_, "  ", name("p"), " = getelementptr ", inside ? "inbounds " : "", memory_type(source(u, 0).dtype), ", ptr ", value(u, 0), ", ");
+    put(out_, "  ", name("p"), " = getelementptr ", inside ? "inbounds " : "", memory_type(source(u, 0).dtype), ", ptr ", value(u, 0),
+        ", ");
     operand(u, 1);
     out_ += '\n';
   }
@@ -310,7 +316,8 @@ class Function {
       const size_t bytes = static_cast<size_t>(lanes) * size_of(stored.dtype);
       const bool streams = u.hint == Hint::non_temporal && !masked && bytes >= 16 && std::has_single_bit(bytes);
       put(out_, "  store "), put_type(out_, memory_type(stored.dtype), lanes);
-      put(out_, " ", v, ", ptr ", name("p"), ", align ", streams ? bytes : size_of(stored.dtype), metadata, streams ? ", !nontemporal !1\n" : "\n");
+      put(out_, " ", v, ", ptr ", name("p"), ", align ", streams ? bytes : size_of(stored.dtype), metadata,
+          streams ? ", !nontemporal !1\n" : "\n");
       streamed_ |= streams;
     }
     if (masked && lanes == 1) {
@@ -324,7 +331,9 @@ class Function {
     const bool runs = begin.op == InstOp::constant && end.op == InstOp::constant && begin.value < end.value;
     check(u.value > 0, "a loop's step is positive");
     const std::string body = label("loop", at_);
-    if (!runs) put(out_, "  ", name("g"), " = icmp slt i64 ", value(u, 0), ", ", value(u, 1), "\n  br i1 ", name("g"), ", label %", body, ", label %done", at_, "\n");
+    if (!runs)
+      put(out_, "  ", name("g"), " = icmp slt i64 ", value(u, 0), ", ", value(u, 1), "\n  br i1 ", name("g"), ", label %", body,
+          ", label %done", at_, "\n");
     else put(out_, "  br label %", body, "\n");
     loops_.push_back({at_, 0, block_, !runs});
     open_block(body);
@@ -338,12 +347,14 @@ class Function {
     loops_.pop_back();
     const Inst& head = insts_[loop.at];
     const std::string counter = id(loop.at, ""), next = id(loop.at, "n"), more = id(loop.at, "m"), latch = block_;
-    put(out_, "  ", next, " = add nsw i64 ", counter, ", ", head.value, "\n  ", more, " = icmp slt i64 ", next, ", ", value(head, 1), "\n  br i1 ", more,
+    put(out_, "  ", next, " = add nsw i64 ", counter, ", ", head.value, "\n  ", more, " = icmp slt i64 ", next, ", ", value(head, 1),
+        "\n  br i1 ", more,
         ", label %loop", loop.at, ", label %done", loop.at, "\n");
     open_block(label("done", loop.at));
     std::string phis;
     std::vector<std::string> finals;
-    const auto phi = [&](std::string& out, const std::string& result, DType t, int lanes, const std::string& initial, const std::string& carried) {
+    const auto phi = [&](std::string& out, const std::string& result, DType t, int lanes, const std::string& initial,
+                         const std::string& carried) {
       put(out, "  ", result, " = phi "), put_type(out, scalar_type(t), lanes);
       put(out, " [ ", initial, ", %", loop.before, " ], [ ", carried, ", %", latch, " ]\n");
     };
@@ -362,7 +373,8 @@ class Function {
 
   void report(const Inst& u) {
     const std::string won = label("report", at_), end = label("reported", at_);
-    put(out_, "  ", name("x"), " = cmpxchg ptr %status, i64 0, i64 1 acq_rel monotonic\n  ", name("w"), " = extractvalue { i64, i1 } ", name("x"), ", 1\n");
+    put(out_, "  ", name("x"), " = cmpxchg ptr %status, i64 0, i64 1 acq_rel monotonic\n  ", name("w"), " = extractvalue { i64, i1 } ",
+        name("x"), ", 1\n");
     branch(name("w"), won, end);
     const std::string words[] = {std::to_string(u.value), value(u, 0), value(u, 1)};
     for (size_t i = 0; i < 3; ++i) {

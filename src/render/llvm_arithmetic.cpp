@@ -113,7 +113,8 @@ constexpr std::string_view kLlvmDoubleToOdd =
 
 constexpr std::string_view kTypes[kDTypeCount] = {"void", "i1",  "i8",  "i16", "i32", "i64",   "i8",    "i16",
                                                   "i32",  "i64", "i16", "i16", "float", "double", "i64"};
-constexpr std::string_view kSuffixes[kDTypeCount] = {"", "i8", "i8", "i16", "i32", "i64", "i8", "i16", "i32", "i64", "i16", "i16", "f32", "f64", "i64"};
+constexpr std::string_view kSuffixes[kDTypeCount] = {"",    "i8",  "i8",  "i16", "i32", "i64", "i8", "i16",
+                                                     "i32", "i64", "i16", "i16", "f32", "f64", "i64"};
 bool same_bits(DType a, DType b) { return a == b || (is_int(a) && is_int(b) && size_of(a) == size_of(b)); }
 
 }  // namespace
@@ -145,7 +146,8 @@ void put_splat(std::string& out, DType t, int lanes, std::string_view text) {
   else put(out, text);
 }
 
-void Lines::rule(std::string_view pattern, const std::string& d, DType from, DType to, int lanes, std::span<const std::string* const> operands,
+void Lines::rule(std::string_view pattern, const std::string& d, DType from, DType to, int lanes,
+                 std::span<const std::string* const> operands,
                  int64_t divisor) {
   const auto constant = [&](DType t, std::string_view text) {
     int64_t v = 0;
@@ -177,7 +179,8 @@ void Lines::rule(std::string_view pattern, const std::string& d, DType from, DTy
       else if (key == "low") put_splat(out, from, lanes, std::to_string(divisor - 1));
       else if (key == "high_in") put_splat(out, from, lanes, number(from, 0, std::ldexp(1.0, value_bits)));
       else if (key == "low_in") put_splat(out, from, lanes, number(from, 0, -std::ldexp(1.0, value_bits)));
-      else if (key == "high_out") put_splat(out, to, lanes, is_signed_int(to) ? std::to_string(std::numeric_limits<int64_t>::max() >> (63 - value_bits)) : "-1");
+      else if (key == "high_out")
+        put_splat(out, to, lanes, is_signed_int(to) ? std::to_string(std::numeric_limits<int64_t>::max() >> (63 - value_bits)) : "-1");
       else if (key == "low_out") put_splat(out, to, lanes, std::to_string(std::numeric_limits<int64_t>::min() >> (63 - value_bits)));
       else fail("llvm", at, "unknown key in a rule");
     });

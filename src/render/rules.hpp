@@ -19,14 +19,23 @@ namespace tg::render {
 
 /// Classes of operand types that share a rule, as a bit set.
 enum Kind : uint16_t {
-  kBool = 1, kNarrowSigned = 2, kNarrowUnsigned = 4, kWideSigned = 8, kWideUnsigned = 16, kIndex = 32, kHalf = 64, kFloat32 = 128, kFloat64 = 256,
+  kBool = 1,
+  kNarrowSigned = 2,
+  kNarrowUnsigned = 4,
+  kWideSigned = 8,
+  kWideUnsigned = 16,
+  kIndex = 32,
+  kHalf = 64,
+  kFloat32 = 128,
+  kFloat64 = 256,
   kEasy = 512,         // operands proven to be where the language's own operator is right: no sign, no zero divisor, no overlong shift
   kPowerOfTwo = 1024,  // signed, and the divisor is a constant power of two
   kFloat = kFloat32 | kFloat64, kSigned = kNarrowSigned | kWideSigned, kUnsigned = kNarrowUnsigned | kWideUnsigned,
   kInt = kSigned | kUnsigned | kIndex, kAny = kBool | kInt | kFloat | kHalf,
 };
 constexpr uint16_t kind_of(DType t) {
-  constexpr uint16_t kinds[kDTypeCount] = {0, kBool, kNarrowSigned, kNarrowSigned, kWideSigned, kWideSigned, kNarrowUnsigned, kNarrowUnsigned,
+  constexpr uint16_t kinds[kDTypeCount] = {0,           kBool,           kNarrowSigned,   kNarrowSigned, kWideSigned,
+                                           kWideSigned, kNarrowUnsigned, kNarrowUnsigned,
                                            kWideUnsigned, kWideUnsigned, kHalf, kHalf, kFloat32, kFloat64, kIndex};
   return kinds[static_cast<size_t>(t)];
 }

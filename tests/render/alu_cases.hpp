@@ -11,7 +11,8 @@
 
 namespace tg::testing_ {
 
-inline constexpr DType kTypes[] = {bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, bfloat16, float32, float64, DType::index};
+inline constexpr DType kTypes[] = {bool_,  int8,   int16,   int32,    int64,   uint8,   uint16,
+                                   uint32, uint64, float16, bfloat16, float32, float64, DType::index};
 
 inline uint64_t encode(DType t, Number v) {
   if (t == float16) return half_from(v.d);
@@ -33,19 +34,53 @@ inline std::vector<Number> corners(DType t) {
   std::vector<Number> out;
   if (t == bool_) return {{0, 0}, {1, 0}};
   if (t == DType::index) {  // never wraps: small enough for any product
-    for (const int64_t v : {0LL, 1LL, -1LL, 2LL, 3LL, 7LL, 8LL, -3LL, -8LL, 63LL, 64LL, 100LL, -1000003LL, 1LL << 30}) out.push_back({v, 0});
+    for (const int64_t v : {0LL, 1LL, -1LL, 2LL, 3LL, 7LL, 8LL, -3LL, -8LL, 63LL, 64LL, 100LL, -1000003LL, 1LL << 30})
+      out.push_back({v, 0});
     return out;
   }
   if (is_int(t)) {
     const int bits = 8 * static_cast<int>(size_of(t));
     for (const int64_t v : {0, 1, -1, 2, 3, -3, 5, 7, 8, 31, 32, 63, 64, 100, -100}) out.push_back(round_to(t, {v, 0}));
     for (const int shift : {bits - 1, bits - 2, 24, 53})
-      for (const int64_t d : {-1, 0, 1}) out.push_back(round_to(t, {static_cast<int64_t>((uint64_t{1} << (shift & 63)) + static_cast<uint64_t>(d)), 0}));
+      for (const int64_t d : {-1, 0, 1})
+        out.push_back(round_to(t, {static_cast<int64_t>((uint64_t{1} << (shift & 63)) + static_cast<uint64_t>(d)), 0}));
     return out;
   }
   const double inf = std::numeric_limits<double>::infinity();
-  for (const double v : {0.0, 0.5, 0.999, 1.0, 1.5, 2.5, 3.0, 100.7, 127.0, 128.0, 255.0, 256.0, 32768.0, 65504.0, 65519.0, 65520.0, 0x1p31, 0x1p32, 0x1p63, 0x1p64,
-                         0x1p-14, 0x1p-24, 0x1p-25, 0x1.8p-25, 0x1p-126, 0x1p-133, 0x1p-140, 1e-300, 1e300, 3.4e38, inf, 1.00390625, 1.01171875, 0x1.004000000001p0,
+  for (const double v : {0.0,
+                         0.5,
+                         0.999,
+                         1.0,
+                         1.5,
+                         2.5,
+                         3.0,
+                         100.7,
+                         127.0,
+                         128.0,
+                         255.0,
+                         256.0,
+                         32768.0,
+                         65504.0,
+                         65519.0,
+                         65520.0,
+                         0x1p31,
+                         0x1p32,
+                         0x1p63,
+                         0x1p64,
+                         0x1p-14,
+                         0x1p-24,
+                         0x1p-25,
+                         0x1.8p-25,
+                         0x1p-126,
+                         0x1p-133,
+                         0x1p-140,
+                         1e-300,
+                         1e300,
+                         3.4e38,
+                         inf,
+                         1.00390625,
+                         1.01171875,
+                         0x1.004000000001p0,
                          0x1.002000000001p0, 0x1.01000000001p0, 0x1.fffffp63, 2147483647.0, 16777217.0})
     for (const double s : {1.0, -1.0}) out.push_back(round_to(t, {0, s * v}));
   out.push_back({0, std::numeric_limits<double>::quiet_NaN()});
@@ -102,7 +137,8 @@ inline std::vector<Case> cast_cases() {
   for (const DType from : kTypes)
     for (const DType to : kTypes)
       out.push_back({"cast_" + std::string(name_of(from)) + "_" + std::string(name_of(to)), {from}, to,
-                     [=](Builder& b, const std::vector<Id>& v) { return b.cast(v[0], to); }, [=](const std::vector<Number>& v) { return convert(v[0], from, to); }});
+                     [=](Builder& b, const std::vector<Id>& v) { return b.cast(v[0], to); },
+                     [=](const std::vector<Number>& v) { return convert(v[0], from, to); }});
   return out;
 }
 inline std::vector<Case> bitcast_cases() {
@@ -111,7 +147,8 @@ inline std::vector<Case> bitcast_cases() {
     for (const DType to : kTypes) {
       if (size_of(from) != size_of(to) || from == to || to == bool_) continue;
       out.push_back({"bitcast_" + std::string(name_of(from)) + "_" + std::string(name_of(to)), {from}, to,
-                     [=](Builder& b, const std::vector<Id>& v) { return b.bitcast(v[0], to); }, [=](const std::vector<Number>& v) { return decode(to, encode(from, v[0])); }});
+                     [=](Builder& b, const std::vector<Id>& v) { return b.bitcast(v[0], to); },
+                     [=](const std::vector<Number>& v) { return decode(to, encode(from, v[0])); }});
     }
   return out;
 }

@@ -73,9 +73,11 @@ void check(const std::vector<Case>& cases, const Code& code, int lanes, int64_t 
         Memory one(c.out, 1);
         one.set(0, expected);
         std::string operands;
-        for (size_t k = 0; k < rows[i].size(); ++k) operands += " " + (is_float(c.in[k]) ? std::to_string(rows[i][k].d) : std::to_string(rows[i][k].i));
+        for (size_t k = 0; k < rows[i].size(); ++k)
+          operands += " " + (is_float(c.in[k]) ? std::to_string(rows[i][k].d) : std::to_string(rows[i][k].i));
         ASSERT_TRUE(same(c.out, memory[0].bits(i), one.bits(0)))
-            << c.name << " x" << lanes << " of" << operands << ": got bits " << std::hex << memory[0].bits(i) << ", expected " << one.bits(0);
+            << c.name << " x" << lanes << " of" << operands << ": got bits "
+                                                                 << std::hex << memory[0].bits(i) << ", expected " << one.bits(0);
       }
     }
   }
@@ -161,7 +163,7 @@ TEST(Alu, EveryConstant) {
   for (const DType t : kTypes)
     for (const Number v : corners(t))
       cases.push_back({"constant_" + std::string(name_of(t)) + "_" + std::to_string(cases.size()), {}, t,
-                       [=](Builder& b, const std::vector<Id>&) { return b.add({.op = InstOp::constant, .dtype = t, .value = v.i, .real = v.d}); },
+                       [=](Builder& b, const std::vector<Id>&) { return is_float(t) ? b.real(v.d, t) : b.integer(v.i, t); },
                        [=](const std::vector<Number>&) { return v; }});
   std::vector<Phase> phases;
   for (const Case& c : cases) phases.push_back(kernel(c, 1, 1));

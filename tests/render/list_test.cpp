@@ -95,7 +95,8 @@ TEST(List, NestedLoopsWithAccumulator) {
   for (const int lanes : {1, 8, 16}) {
     Builder b("matmul", {float32, float32, float32});
     const Id c = b.buffer(0), a = b.buffer(1), w = b.buffer(2), zero = b.broadcast(b.real(0), lanes);
-    const Id i = b.loop(b.integer(0), b.integer(kM)), j = b.loop(b.integer(0), b.integer(kN), lanes), k = b.loop(b.integer(0), b.scalar(0, DType::index));
+    const Id i = b.loop(b.integer(0), b.integer(kM)), j = b.loop(b.integer(0), b.integer(kN), lanes),
+             k = b.loop(b.integer(0), b.scalar(0, DType::index));
     const Id acc = b.phi(zero);
     const Id left = b.broadcast(b.load(a, b.alu(Op::Add, {b.alu(Op::Mul, {i, b.integer(kK)}), k})), lanes);
     const Id right = b.load(w, b.alu(Op::Add, {b.alu(Op::Mul, {k, b.integer(kN)}), j}), lanes);
@@ -183,7 +184,8 @@ TEST(List, GatherAndScatter) {
         run(*code, "gather", {out, table, indices});
         for (size_t k = 0; k < kN; ++k)
           for (size_t at = 0; at < bytes; ++at)
-            ASSERT_EQ(out[(kN - 1 - k) * bytes + at], k % 5 == 4 ? 0x7f : table[static_cast<size_t>(indices[k]) * bytes + at]) << name_of(t) << " x" << lanes << " at " << k;
+            ASSERT_EQ(out[(kN - 1 - k) * bytes + at], k % 5 == 4 ? 0x7f : table[static_cast<size_t>(indices[k]) * bytes + at])
+                << name_of(t) << " x" << lanes << " at " << k;
       }
     }
 }
@@ -293,7 +295,8 @@ TEST(List, ManyPhasesAndManySlots) {
   std::vector<Phase> phases;
   for (const char* entry : {"first_pass", "second_pass"}) {
     Builder b(entry, std::vector<DType>(50, int32));
-    for (int s = 0; s < 50; ++s) b.store(b.buffer(s), b.integer(0), b.alu(Op::Add, {b.load(b.buffer((s + 1) % 50), b.integer(0)), b.integer(1, int32)}));
+    for (int s = 0; s < 50; ++s)
+      b.store(b.buffer(s), b.integer(0), b.alu(Op::Add, {b.load(b.buffer((s + 1) % 50), b.integer(0)), b.integer(1, int32)}));
     phases.push_back(b.phase);
   }
   const LlvmCode llvm(render_llvm(phases, cpu_target()));
@@ -334,7 +337,8 @@ TEST(List, WhatALanguageLacksIsRefused) {
 
 TEST(List, Prints) {
   Builder b("sum", {float32, float32});
-  const Id out = b.buffer(0), in = b.buffer(1), n = b.scalar(0, DType::index), begin = b.integer(0), half = b.real(0.5), start = b.broadcast(half, 16);
+  const Id out = b.buffer(0), in = b.buffer(1), n = b.scalar(0, DType::index), begin = b.integer(0), half = b.real(0.5),
+           start = b.broadcast(half, 16);
   const Id i = b.loop(begin, n, 16), acc = b.phi(start), x = b.load(in, i, 16);
   b.end_loop(i, {b.alu(Op::Add, {acc, x})});
   const Id last = b.extract(acc, 3), rest = b.alu(Op::Mod, {n, n}, 1), gate = b.alu(Op::Less, {rest, n});

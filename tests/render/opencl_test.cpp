@@ -12,7 +12,8 @@ using namespace testing_;
 using testing::HasSubstr;
 
 /// Compiles, runs and reads back. Buffers are bytes, given and returned.
-std::optional<Fault> run_on_device(std::span<const Phase> phases, std::vector<std::vector<std::byte>>& buffers, std::vector<int64_t> scalars, std::vector<Grid> grids) {
+std::optional<Fault> run_on_device(std::span<const Phase> phases, std::vector<std::vector<std::byte>>& buffers,
+                                   std::vector<int64_t> scalars, std::vector<Grid> grids) {
   Device& d = device("opencl");
   std::vector<PhaseInfo> infos;
   for (const Phase& p : phases) infos.push_back({p.entry, p.written, p.scratch_bytes, {p.block[0], p.block[1], p.block[2]}});
@@ -48,10 +49,13 @@ void check(const std::string& name, const std::vector<Case>& cases) {
   Builder b(name, {uint8, uint8});
   b.phase.block[0] = 16;
   b.phase.written[0] = true;
-  const Id i = b.alu(Op::Add, {b.alu(Op::Mul, {b.add({.op = InstOp::block, .dtype = DType::index}), b.integer(16)}), b.add({.op = InstOp::thread, .dtype = DType::index})});
+  const Id i = b.alu(Op::Add, {b.alu(Op::Mul, {b.add({.op = InstOp::block, .dtype = DType::index}), b.integer(16)}),
+                               b.add({.op = InstOp::thread, .dtype = DType::index})});
   std::vector<std::vector<std::byte>> buffers(2, std::vector<std::byte>(cases.size() * 3 * kN * 8));
   // Place k of a buffer is bytes [k * 8 * kN, (k + 1) * 8 * kN), seen as elements of the type that is there.
-  const auto at = [&](size_t place, DType t) { return b.alu(Op::Add, {i, b.integer(static_cast<int64_t>(place) * kN * 8 / static_cast<int64_t>(size_of(t)))}); };
+  const auto at = [&](size_t place, DType t) {
+    return b.alu(Op::Add, {i, b.integer(static_cast<int64_t>(place) * kN * 8 / static_cast<int64_t>(size_of(t)))});
+  };
   const auto view = [&](int slot, DType t) { return b.add({.op = InstOp::buffer, .dtype = t == DType::index ? int64 : t, .value = slot}); };
   const auto row = [&](const Case& c, size_t n) {
     std::vector<Number> out;
@@ -85,8 +89,10 @@ void check(const std::string& name, const std::vector<Case>& cases) {
       if (size_of(cases[k].out) < 8) expected &= (uint64_t{1} << (8 * size_of(cases[k].out))) - 1;
       std::memcpy(&got, &buffers[0][k * kN * 8 + e * size_of(cases[k].out)], size_of(cases[k].out));
       std::string text;
-      for (size_t n = 0; n < operands.size(); ++n) text += " " + (is_float(cases[k].in[n]) ? std::to_string(operands[n].d) : std::to_string(operands[n].i));
-      ASSERT_TRUE(same(cases[k].out, got, expected)) << cases[k].name << " of" << text << ": got bits " << std::hex << got << ", expected " << expected;
+      for (size_t n = 0; n < operands.size(); ++n)
+        text += " " + (is_float(cases[k].in[n]) ? std::to_string(operands[n].d) : std::to_string(operands[n].i));
+      ASSERT_TRUE(same(cases[k].out, got, expected))
+          << cases[k].name << " of" << text << ": got bits " << std::hex << got << ", expected " << expected;
     }
 }
 
@@ -111,9 +117,11 @@ TEST(OpenCl, BlocksThreadsSharedMemoryAndBarriers) {
   second.phase.scalars = 2;
   second.phase.grid_axes = 2;
   second.phase.block[1] = 8;
-  const Id y = second.add({.op = InstOp::thread, .dtype = DType::index, .value = 1}), x = second.add({.op = InstOp::block, .dtype = DType::index, .value = 0});
+  const Id y = second.add({.op = InstOp::thread, .dtype = DType::index, .value = 1}),
+           x = second.add({.op = InstOp::block, .dtype = DType::index, .value = 0});
   const Id row = second.add({.op = InstOp::block, .dtype = DType::index, .value = 1});
-  const Id e = second.alu(Op::Add, {second.alu(Op::Mul, {second.alu(Op::Add, {second.alu(Op::Mul, {row, second.integer(8)}), y}), second.integer(4)}), x});
+  const Id e = second.alu(
+      Op::Add, {second.alu(Op::Mul, {second.alu(Op::Add, {second.alu(Op::Mul, {row, second.integer(8)}), y}), second.integer(4)}), x});
   second.store(second.buffer(0), e, second.alu(Op::Add, {second.load(second.buffer(0), e), second.real(1)}));
   std::vector<float> in(kBlock * kBlocks);
   for (size_t k = 0; k < in.size(); ++k) in[k] = static_cast<float>(k);
@@ -148,7 +156,8 @@ TEST(OpenCl, TextIsReadable) {
   Builder b("row_max", {float32, float32});
   b.phase.block[0] = 64;
   const Id out = b.buffer(0), in = b.buffer(1), n = b.scalar(0, DType::index), zero = b.integer(0), low = b.real(-INFINITY);
-  const Id row = b.alu(Op::Add, {b.alu(Op::Mul, {b.add({.op = InstOp::block, .dtype = DType::index}), b.integer(64)}), b.add({.op = InstOp::thread, .dtype = DType::index})});
+  const Id row = b.alu(Op::Add, {b.alu(Op::Mul, {b.add({.op = InstOp::block, .dtype = DType::index}), b.integer(64)}),
+                                 b.add({.op = InstOp::thread, .dtype = DType::index})});
   const Id i = b.loop(zero, n), acc = b.phi(low);
   b.end_loop(i, {b.alu(Op::Max, {acc, b.load(in, b.alu(Op::Add, {b.alu(Op::Mul, {row, n}), i}))})});
   b.store(out, row, acc);

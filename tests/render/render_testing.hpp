@@ -54,10 +54,13 @@ struct Builder {
   }
   Id cast(Id v, DType t) { return add({.op = InstOp::cast, .dtype = t, .lanes = at(v).lanes, .src = {v}}); }
   Id bitcast(Id v, DType t) { return add({.op = InstOp::bitcast, .dtype = t, .lanes = at(v).lanes, .src = {v}}); }
-  Id broadcast(Id v, int lanes) { return add({.op = InstOp::broadcast, .dtype = at(v).dtype, .lanes = static_cast<uint16_t>(lanes), .src = {v}}); }
+  Id broadcast(Id v, int lanes) {
+    return add({.op = InstOp::broadcast, .dtype = at(v).dtype, .lanes = static_cast<uint16_t>(lanes), .src = {v}});
+  }
   Id extract(Id v, int lane) { return add({.op = InstOp::extract, .dtype = at(v).dtype, .value = lane, .src = {v}}); }
   Id shuffle(Id a, Id b, std::vector<int32_t> list) {
-    return add({.op = InstOp::shuffle, .dtype = at(a).dtype, .lanes = static_cast<uint16_t>(list.size()), .src = {a, b}, .list = std::move(list)});
+    return add(
+        {.op = InstOp::shuffle, .dtype = at(a).dtype, .lanes = static_cast<uint16_t>(list.size()), .src = {a, b}, .list = std::move(list)});
   }
   Id load(Id p, Id offset, int lanes = 1, Id mask = -1) {
     return add({.op = InstOp::load, .dtype = at(p).dtype, .lanes = static_cast<uint16_t>(lanes), .src = with({p, offset}, mask)});
@@ -65,9 +68,13 @@ struct Builder {
   Id gather(Id p, Id offsets, Id mask = -1) {
     return add({.op = InstOp::gather, .dtype = at(p).dtype, .lanes = at(offsets).lanes, .src = with({p, offsets}, mask)});
   }
-  void store(Id p, Id offset, Id v, Id mask = -1, Hint hint = Hint::none) { write({.op = InstOp::store, .hint = hint, .src = with({p, offset, v}, mask)}); }
+  void store(Id p, Id offset, Id v, Id mask = -1, Hint hint = Hint::none) {
+    write({.op = InstOp::store, .hint = hint, .src = with({p, offset, v}, mask)});
+  }
   void scatter(Id p, Id offsets, Id v, Id mask = -1) { write({.op = InstOp::scatter, .src = with({p, offsets, v}, mask)}); }
-  Id loop(Id begin, Id end, int64_t step = 1) { return add({.op = InstOp::loop, .dtype = DType::index, .value = step, .src = {begin, end}}); }
+  Id loop(Id begin, Id end, int64_t step = 1) {
+    return add({.op = InstOp::loop, .dtype = DType::index, .value = step, .src = {begin, end}});
+  }
   Id phi(Id initial) { return add({.op = InstOp::phi, .dtype = at(initial).dtype, .lanes = at(initial).lanes, .src = {initial}}); }
   void end_loop(Id loop, std::vector<Id> next = {}) {
     next.insert(next.begin(), loop);
@@ -108,7 +115,8 @@ struct CCode : Code {
   explicit CCode(const std::string& text, const std::string& optimization = "-O1") {
     const std::string stem = (std::filesystem::temp_directory_path() / ("tg_render_" + std::to_string(getpid()))).string();
     std::ofstream(stem + ".c") << text;
-    const std::string command = "cc -std=c99 -ffreestanding -Wall -Werror -ffp-contract=off -fno-math-errno -fno-strict-aliasing -march=native " + optimization +
+    const std::string command =
+        "cc -std=c99 -ffreestanding -Wall -Werror -ffp-contract=off -fno-math-errno -fno-strict-aliasing -march=native " + optimization +
                                 " -fPIC -shared -nostdlib -Wl,-z,defs -o " + stem + ".so " + stem + ".c 2> " + stem + ".log";
     if (std::system(command.c_str()) == 0) library = dlopen((stem + ".so").c_str(), RTLD_NOW | RTLD_LOCAL);
     std::stringstream log;
@@ -121,7 +129,8 @@ struct CCode : Code {
 };
 
 /// Runs one entry over blocks [first, last); the four status words.
-inline std::vector<int64_t> run(const Code& code, const std::string& entry, std::vector<void*> buffers, std::vector<int64_t> scalars = {}, int64_t first = 0,
+inline std::vector<int64_t> run(const Code& code, const std::string& entry, std::vector<void*> buffers, std::vector<int64_t> scalars = {},
+                                int64_t first = 0,
                                 int64_t last = 1) {
   alignas(64) static std::byte scratch[1 << 16];
   std::vector<int64_t> status(4);
@@ -132,7 +141,8 @@ inline std::vector<int64_t> run(const Code& code, const std::string& entry, std:
 
 /// Memory aligned as devices align it, of any element type, with `guard` further elements on which nothing may be written.
 template <class T> struct Array {
-  explicit Array(size_t n, T fill = T()) : data(static_cast<T*>(std::aligned_alloc(kAlignment, (n * sizeof(T) + 2 * kAlignment - 1) / kAlignment * kAlignment)), &std::free) {
+  explicit Array(size_t n, T fill = T())
+      : data(static_cast<T*>(std::aligned_alloc(kAlignment, (n * sizeof(T) + 2 * kAlignment - 1) / kAlignment * kAlignment)), &std::free) {
     size = n;
     for (size_t i = 0; i < n; ++i) data.get()[i] = fill;
   }
