@@ -10,13 +10,13 @@
 namespace tg {
 
 struct Settings {
-  int debug = 0;                 // TG_DEBUG 0-5: what to print (see log.hpp)
-  int threads = 1;               // TG_THREADS: size of the CPU pool, the caller included; default: all cores
-  bool eager = false;            // TG_EAGER: realize every operation at once
-  bool cache = true;             // TG_CACHE: keep compiled kernels on disk
-  std::string cache_dir;         // TG_CACHE_DIR; default $XDG_CACHE_HOME/tg, else $HOME/.cache/tg; empty if there is neither
-  std::string device = "cpu";    // TG_DEVICE: where tensors live that name no device
-  std::optional<int> cpu_vector; // TG_CPU_VECTOR 0, 16, 32, 64: at most this many bytes a vector on the cpu device
+  int debug = 0;                  // TG_DEBUG 0-5: what to print (see log.hpp)
+  int threads = 1;                // TG_THREADS: size of the CPU pool, the caller included; default: all cores
+  bool eager = false;             // TG_EAGER: realize every operation at once
+  bool cache = true;              // TG_CACHE: keep compiled kernels on disk
+  std::string cache_dir;          // TG_CACHE_DIR; default $XDG_CACHE_HOME/tg, else $HOME/.cache/tg; empty if there is neither
+  std::string device = "cpu";     // TG_DEVICE: where tensors live that name no device
+  std::optional<int> cpu_vector;  // TG_CPU_VECTOR 0, 16, 32, 64: at most this many bytes a vector on the cpu device
 };
 
 /// Settings from any source of variables (null: not set). Throws ValueError naming the variable, its value and what it takes.

@@ -27,7 +27,7 @@ constexpr uint16_t narrow_to_16(double value) {
     const uint64_t payload = fraction >> (52 - mantissa_bits) | uint64_t{1} << (mantissa_bits - 1);
     return static_cast<uint16_t>(sign | infinity | (fraction ? payload : 0));
   }
-  const int target = exponent - 1023 + bias;  // exponent field in the narrow format; below 1 the result is denormal
+  const int target = exponent - 1023 + bias;                  // exponent field in the narrow format; below 1 the result is denormal
   if (exponent == 0 || target < -mantissa_bits) return sign;  // below half the least denormal
   if (target > 2 * bias) return static_cast<uint16_t>(sign | infinity);
   const uint64_t significand = fraction | uint64_t{1} << 52;

@@ -19,10 +19,8 @@ void log(int level, std::string_view text) {
   if (!logging(level)) return;
   std::string line(text);
   if (line.empty() || line.back() != '\n') line += '\n';
-  if (innermost)
-    innermost->text_ += line;
-  else
-    std::fwrite(line.data(), 1, line.size(), stderr);  // one call: lines of several threads do not mix
+  if (innermost) innermost->text_ += line;
+  else std::fwrite(line.data(), 1, line.size(), stderr);  // one call: lines of several threads do not mix
 }
 
 void log_warning(std::string_view text) {

@@ -125,9 +125,7 @@ std::optional<std::string> CompileCache::get(Hash128 key) {
   try {
     use_disk();
     if (file_) value = read(key);
-  } catch (const DiskError& e) {
-    give_up(e);
-  }
+  } catch (const DiskError& e) { give_up(e); }
   ++(value ? counts_.disk_hits : counts_.misses);
   if (value) remember(key, *value);
   return value;
@@ -140,9 +138,7 @@ void CompileCache::put(Hash128 key, std::string_view value) {
   try {
     use_disk();
     if (file_) write(key, value);
-  } catch (const DiskError& e) {
-    give_up(e);
-  }
+  } catch (const DiskError& e) { give_up(e); }
 }
 
 CompileCache::Counts CompileCache::counts() const {
@@ -186,9 +182,7 @@ void CompileCache::use_disk() {
     Statement total(file_, "SELECT ifnull(sum(length(value)), 0) FROM kernels");
     total.step();
     disk_bytes_ = total.number(0);
-  } catch (const fs::filesystem_error& e) {
-    throw DiskError{SQLITE_CANTOPEN, e.code().message()};
-  }
+  } catch (const fs::filesystem_error& e) { throw DiskError{SQLITE_CANTOPEN, e.code().message()}; }
 }
 
 void CompileCache::close() noexcept {
@@ -200,7 +194,8 @@ void CompileCache::give_up(const DiskError& e) {
   close();
   if (damaged(e)) put_aside(path());  // the next process begins anew
   log_warning(fmt::format("the compile cache in {} is not used any more by this process: {}. Kernels are compiled anew; TG_CACHE_DIR names "
-                          "another directory, TG_CACHE=0 does without", options_.directory, e.message));
+                          "another directory, TG_CACHE=0 does without",
+                          options_.directory, e.message));
 }
 
 void CompileCache::remember(Hash128 key, std::string_view value) {
@@ -225,8 +220,9 @@ std::optional<std::string> CompileCache::read(Hash128 key) {
 
 void CompileCache::write(Hash128 key, std::string_view value) {
   const std::string id = bytes_of(key), sum = checksum(key, value);
-  Statement(file_, "INSERT OR REPLACE INTO kernels (key, sum, used, value) VALUES (?, ?, ?, ?)", std::string_view(id), std::string_view(sum),
-            int64_t{std::time(nullptr)}, value).step();
+  Statement(file_, "INSERT OR REPLACE INTO kernels (key, sum, used, value) VALUES (?, ?, ?, ?)", std::string_view(id),
+            std::string_view(sum), int64_t{std::time(nullptr)}, value)
+      .step();
   disk_bytes_ += static_cast<int64_t>(value.size());
   if (disk_bytes_ > options_.disk_bytes) evict();
 }
@@ -236,7 +232,9 @@ void CompileCache::evict() {
   const int64_t target = options_.disk_bytes / 4 * 3;
   Statement(file_,
             "DELETE FROM kernels WHERE rowid IN (SELECT rowid FROM (SELECT rowid, sum(length(value)) OVER (ORDER BY used DESC, rowid DESC) "
-            "AS bytes FROM kernels) WHERE bytes > ?)", target).step();
+            "AS bytes FROM kernels) WHERE bytes > ?)",
+            target)
+      .step();
   Statement total(file_, "SELECT ifnull(sum(length(value)), 0) FROM kernels");
   total.step();
   disk_bytes_ = total.number(0);

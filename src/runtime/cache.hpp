@@ -24,10 +24,10 @@ namespace tg {
 struct DiskError;
 
 struct CacheOptions {
-  std::string directory = "";                   // made where missing; empty: memory only
-  int64_t disk_bytes = int64_t{512} << 20;      // beyond this the values unused for longest go
-  int64_t memory_bytes = int64_t{128} << 20;    // beyond this memory is emptied; the disk still has everything
-  int busy_milliseconds = 2000;                 // how long to wait for another process
+  std::string directory = "";                 // made where missing; empty: memory only
+  int64_t disk_bytes = int64_t{512} << 20;    // beyond this the values unused for longest go
+  int64_t memory_bytes = int64_t{128} << 20;  // beyond this memory is emptied; the disk still has everything
+  int busy_milliseconds = 2000;               // how long to wait for another process
 };
 
 class CompileCache {
@@ -41,7 +41,9 @@ class CompileCache {
   std::optional<std::string> get(Hash128 key);
   void put(Hash128 key, std::string_view value);
 
-  struct Counts { int64_t memory_hits = 0, disk_hits = 0, misses = 0, puts = 0; };
+  struct Counts {
+    int64_t memory_hits = 0, disk_hits = 0, misses = 0, puts = 0;
+  };
   Counts counts() const;
   /// Whether the file is in use: false when there is none, or when it was given up.
   bool on_disk() const;
@@ -64,10 +66,10 @@ class CompileCache {
   std::unordered_map<Hash128, std::string> memory_;
   int64_t memory_bytes_ = 0;
   sqlite3* file_ = nullptr;
-  bool wanted_;                 // the disk: until given up or closed
-  int64_t disk_bytes_ = 0;      // as last counted, and what this process has added
+  bool wanted_;             // the disk: until given up or closed
+  int64_t disk_bytes_ = 0;  // as last counted, and what this process has added
   Counts counts_;
-  ForkGuard fork_;              // a connection does not survive a fork: the child opens its own
+  ForkGuard fork_;  // a connection does not survive a fork: the child opens its own
 };
 
 }  // namespace tg

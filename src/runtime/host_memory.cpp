@@ -15,7 +15,6 @@
 namespace tg {
 namespace {
 
-constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kPiece = size_t{8} << 20;
 
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
@@ -25,8 +24,9 @@ size_t machine_bytes() {
   return bytes;
 }
 
-/// `bytes` (a multiple of the huge page) at a huge page's border, or null.
-void* map(size_t bytes) {
+}  // namespace
+
+void* map_pages(size_t bytes) noexcept {
   void* const got = mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (got == MAP_FAILED) return nullptr;
   auto* const begin = static_cast<std::byte*>(got);
@@ -36,8 +36,6 @@ void* map(size_t bytes) {
   madvise(aligned, bytes, MADV_HUGEPAGE);  // refused where there are no huge pages: slower, not wrong
   return aligned;
 }
-
-}  // namespace
 
 size_t size_class(size_t bytes) {
   const size_t significant = std::bit_floor(std::max<size_t>(bytes, 1)) / 8;  // steps of an eighth
@@ -56,15 +54,16 @@ void* HostMemory::allocate(size_t bytes) {
       counts_.cached_bytes -= size;
     } else if (counts_.live_bytes + size <= machine_bytes()) {
       if (counts_.live_bytes + counts_.cached_bytes + size > machine_bytes()) release_cached();
-      block = size < kHugePage ? cut(size) : map(size);
+      block = size < kHugePage ? cut(size) : map_pages(size);
       if (!block && counts_.cached_bytes) {
         release_cached();
-        block = size < kHugePage ? cut(size) : map(size);
+        block = size < kHugePage ? cut(size) : map_pages(size);
       }
     }
   }
   if (!block)
-    throw DeviceError(fmt::format("no memory for {} bytes: {} are in use and the machine has {}", bytes, counts_.live_bytes, machine_bytes()));
+    throw DeviceError(
+        fmt::format("no memory for {} bytes: {} are in use and the machine has {}", bytes, counts_.live_bytes, machine_bytes()));
   counts_.live_bytes += size;
   ++counts_.live_blocks;
   return block;
@@ -95,7 +94,7 @@ HostMemory::Counts HostMemory::counts() const {
 /// A small block from the current piece. What is left of the piece before is given up: less than one block of this size.
 void* HostMemory::cut(size_t bytes) {
   if (left_ < bytes) {
-    void* const piece = map(kPiece);
+    void* const piece = map_pages(kPiece);
     if (!piece) return nullptr;
     pieces_.emplace_back(piece, kPiece);
     next_ = static_cast<std::byte*>(piece);

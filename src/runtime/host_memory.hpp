@@ -26,7 +26,9 @@ class HostMemory {
   void* allocate(size_t bytes);
   void free(void* block, size_t bytes) noexcept;
 
-  struct Counts { size_t live_bytes = 0, live_blocks = 0, cached_bytes = 0; };  // after rounding up
+  struct Counts {
+    size_t live_bytes = 0, live_blocks = 0, cached_bytes = 0;
+  };  // after rounding up
   Counts counts() const;
 
  private:
@@ -41,6 +43,10 @@ class HostMemory {
   size_t left_ = 0;
   Counts counts_;
 };
+
+inline constexpr size_t kHugePage = size_t{2} << 20;
+/// Fresh memory of so many bytes (a multiple of kHugePage) at a huge page's border, or null; to be returned with munmap.
+void* map_pages(size_t bytes) noexcept;
 
 /// The class of a size: a multiple of kAlignment (of 2 MiB from there on) with at most four significant bits.
 size_t size_class(size_t bytes);

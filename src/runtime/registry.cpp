@@ -59,9 +59,7 @@ Device& open(DeviceEntry& entry, std::string_view name) {
   if (entry.owner) return *entry.owner;
   try {
     entry.owner = entry.factory();
-  } catch (const std::exception& e) {
-    throw DeviceError(fmt::format("device \"{}\" cannot be opened: {}", name, e.what()));
-  }
+  } catch (const std::exception& e) { throw DeviceError(fmt::format("device \"{}\" cannot be opened: {}", name, e.what())); }
   if (!entry.owner) throw DeviceError(fmt::format("device \"{}\" cannot be opened: its factory returned nothing", name));
   entry.open.store(entry.owner.get(), std::memory_order_release);
   return *entry.owner;
@@ -94,9 +92,7 @@ std::vector<DeviceStatus> devices() {
     DeviceStatus status{name, "", ""};
     try {
       status.description = open(*entry, name).target().name;
-    } catch (const std::exception& e) {
-      status.problem = e.what();
-    }
+    } catch (const std::exception& e) { status.problem = e.what(); }
     result.push_back(std::move(status));
   }
   return result;

@@ -23,9 +23,7 @@ Settings read(const std::map<std::string, std::string>& variables) {
 std::string refusal(const std::map<std::string, std::string>& variables) {
   try {
     read(variables);
-  } catch (const ValueError& e) {
-    return e.what();
-  }
+  } catch (const ValueError& e) { return e.what(); }
   return "accepted";
 }
 
@@ -43,8 +41,14 @@ TEST(Settings, Defaults) {
 }
 
 TEST(Settings, EveryVariable) {
-  const Settings s = read({{"TG_DEBUG", "3"}, {"TG_THREADS", "7"}, {"TG_EAGER", "1"}, {"TG_CACHE", "0"}, {"TG_CACHE_DIR", "/x"},
-                           {"TG_DEVICE", "null"}, {"TG_CPU_VECTOR", "16"}, {"HOME", "/home/ada"}});
+  const Settings s = read({{"TG_DEBUG", "3"},
+                           {"TG_THREADS", "7"},
+                           {"TG_EAGER", "1"},
+                           {"TG_CACHE", "0"},
+                           {"TG_CACHE_DIR", "/x"},
+                           {"TG_DEVICE", "null"},
+                           {"TG_CPU_VECTOR", "16"},
+                           {"HOME", "/home/ada"}});
   EXPECT_EQ(s.debug, 3);
   EXPECT_EQ(s.threads, 7);
   EXPECT_TRUE(s.eager);

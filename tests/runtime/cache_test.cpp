@@ -131,9 +131,10 @@ TEST_F(Cache, AForkedChildOpensItsOwnConnection) {
   CompileCache cache(here());
   cache.put(key(1), value(1));
   EXPECT_EQ(in_child([&] {
-    cache.put(key(2), value(2));
-    return cache.get(key(1)) == value(1) && cache.on_disk() ? 0 : 1;
-  }), 0);
+              cache.put(key(2), value(2));
+              return cache.get(key(1)) == value(1) && cache.on_disk() ? 0 : 1;
+            }),
+            0);
   EXPECT_EQ(cache.get(key(2)), value(2));
   cache.put(key(3), value(3));
   EXPECT_TRUE(cache.on_disk());
@@ -150,8 +151,7 @@ TEST_F(Cache, AKilledWriterLosesNothingThatWasComplete) {
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
     CompileCache cache(here());
-    for (uint64_t i = 0; i < 20; ++i)
-      EXPECT_EQ(cache.get(key(i)).value_or(value(i, 20000)), value(i, 20000));
+    for (uint64_t i = 0; i < 20; ++i) EXPECT_EQ(cache.get(key(i)).value_or(value(i, 20000)), value(i, 20000));
     EXPECT_TRUE(cache.on_disk());
   }
 }
@@ -175,8 +175,9 @@ TEST_F(Cache, DamagedValuesAreNeverUsed) {
     CompileCache cache(here());
     for (uint64_t i = 0; i < 30; ++i) cache.put(key(i), value(i));
   }
-  execute("UPDATE kernels SET value = zeroblob(1000) WHERE rowid = 1;"
-          "UPDATE kernels SET value = (SELECT value FROM kernels WHERE rowid = 3), sum = (SELECT sum FROM kernels WHERE rowid = 3) WHERE rowid = 2");
+  execute(
+      "UPDATE kernels SET value = zeroblob(1000) WHERE rowid = 1;"
+      "UPDATE kernels SET value = (SELECT value FROM kernels WHERE rowid = 3), sum = (SELECT sum FROM kernels WHERE rowid = 3) WHERE rowid = 2");
   {
     CompileCache cache(here());
     EXPECT_FALSE(cache.get(key(0)).has_value());
@@ -239,16 +240,17 @@ TEST_F(Cache, UnusableDirectoriesAreGivenUp) {
 
 TEST_F(Cache, AFullDiskIsGivenUp) {
   EXPECT_EQ(in_child([&] {
-    signal(SIGXFSZ, SIG_IGN);
-    const rlimit small{200000, 200000};
-    setrlimit(RLIMIT_FSIZE, &small);
-    LogCapture lines(1);
-    CompileCache cache(here());
-    for (uint64_t i = 0; i < 40; ++i) cache.put(key(i), value(i, 20000));
-    for (uint64_t i = 0; i < 40; ++i)
-      if (cache.get(key(i)) != value(i, 20000)) return 1;
-    return cache.on_disk() ? 2 : lines.text().empty() ? 3 : 0;
-  }), 0);
+              signal(SIGXFSZ, SIG_IGN);
+              const rlimit small{200000, 200000};
+              setrlimit(RLIMIT_FSIZE, &small);
+              LogCapture lines(1);
+              CompileCache cache(here());
+              for (uint64_t i = 0; i < 40; ++i) cache.put(key(i), value(i, 20000));
+              for (uint64_t i = 0; i < 40; ++i)
+                if (cache.get(key(i)) != value(i, 20000)) return 1;
+              return cache.on_disk() ? 2 : lines.text().empty() ? 3 : 0;
+            }),
+            0);
   CompileCache cache(here());
   cache.put(key(99), value(99));
   EXPECT_TRUE(cache.on_disk());

@@ -197,9 +197,7 @@ TEST(Cpu, MissingEntryAndWrongGrids) {
   try {
     k.cpu.load(k.cpu.compile(kKernel), {&phase, 1});
     FAIL();
-  } catch (const DeviceError& e) {
-    EXPECT_THAT(e.what(), testing::HasSubstr("no function absent; it has: check, double_it, mirror"));
-  }
+  } catch (const DeviceError& e) { EXPECT_THAT(e.what(), testing::HasSubstr("no function absent; it has: check, double_it, mirror")); }
   EXPECT_THROW(k.cpu.launch(*k.program, {}), InternalError);
 }
 

@@ -24,9 +24,7 @@ TEST(HostMemory, ClassesWasteAtMostAnEighth) {
     EXPECT_GE(size, last);
     EXPECT_EQ(size % kAlignment, 0u);
     EXPECT_EQ(size_class(size), size);
-    if (bytes > 4096 && bytes < 2 * kMega) {
-      EXPECT_LE(size, bytes + bytes / 8 + kAlignment);
-    }
+    if (bytes > 4096 && bytes < 2 * kMega) { EXPECT_LE(size, bytes + bytes / 8 + kAlignment); }
     last = size;
   }
   EXPECT_EQ(size_class(0), kAlignment);

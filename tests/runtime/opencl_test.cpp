@@ -111,9 +111,7 @@ TEST_F(OpenCl, ErrorsAreShortAndPrecise) {
   try {
     cl.allocate(size_t{1} << 50);
     FAIL();
-  } catch (const DeviceError& e) {
-    EXPECT_THAT(e.what(), HasSubstr("opencl: no memory for 1125899906842624 bytes"));
-  }
+  } catch (const DeviceError& e) { EXPECT_THAT(e.what(), HasSubstr("opencl: no memory for 1125899906842624 bytes")); }
   launch(kCount, 1);
   EXPECT_FALSE(cl.synchronize().has_value());
 }

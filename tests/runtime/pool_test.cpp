@@ -67,11 +67,14 @@ TEST(Pool, SeveralThreadsWorkAtOnce) {
   Pool pool(2);
   std::atomic<int> inside = 0;
   // each of the first two pieces waits for the other to be inside too: only two threads can finish this
-  pool.run(2, [](void* c, int64_t, int64_t) {
-    auto& count = *static_cast<std::atomic<int>*>(c);
-    ++count;
-    while (count < 2) std::this_thread::yield();
-  }, &inside);
+  pool.run(
+      2,
+      [](void* c, int64_t, int64_t) {
+        auto& count = *static_cast<std::atomic<int>*>(c);
+        ++count;
+        while (count < 2) std::this_thread::yield();
+      },
+      &inside);
   EXPECT_EQ(inside, 2);
 }
 
@@ -98,10 +101,13 @@ TEST(Pool, ConcurrentAndNestedJobsAllFinish) {
       for (int round = 0; round < 200; ++round) {
         Outer outer{&pool, {}};
         for (int i = 0; i < 5; ++i) outer.inner.emplace_back(9);
-        pool.run(5, [](void* context, int64_t first, int64_t last) {
-          auto* o = static_cast<Outer*>(context);
-          for (int64_t i = first; i < last; ++i) o->pool->run(9, Blocks::job, &o->inner[static_cast<size_t>(i)]);
-        }, &outer);
+        pool.run(
+            5,
+            [](void* context, int64_t first, int64_t last) {
+              auto* o = static_cast<Outer*>(context);
+              for (int64_t i = first; i < last; ++i) o->pool->run(9, Blocks::job, &o->inner[static_cast<size_t>(i)]);
+            },
+            &outer);
         for (const Blocks& b : outer.inner) good += b.each_once();
       }
     });

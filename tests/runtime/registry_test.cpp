@@ -20,9 +20,7 @@ template <typename F>
 std::string problem_of(F f) {
   try {
     f();
-  } catch (const DeviceError& e) {
-    return e.what();
-  }
+  } catch (const DeviceError& e) { return e.what(); }
   return "none";
 }
 
@@ -69,9 +67,8 @@ TEST(Registry, OpensOnceThoughManyAsk) {
 }
 
 TEST(Registry, Renderers) {
-  EXPECT_TRUE(register_renderer("test:lines", [](std::span<const Phase> phases, const Target& t) {
-    return t.name + " " + std::to_string(phases.size());
-  }));
+  EXPECT_TRUE(register_renderer(
+      "test:lines", [](std::span<const Phase> phases, const Target& t) { return t.name + " " + std::to_string(phases.size()); }));
   EXPECT_FALSE(register_renderer("test:lines", {}));
   EXPECT_EQ(renderer("test:lines")({}, device("null").target()), "null cpu avx512 0");
 }

@@ -33,7 +33,9 @@ int64_t cache_bytes(int what, int64_t otherwise) {
 }
 
 #if defined(__x86_64__)
-struct Registers { unsigned a = 0, b = 0, c = 0, d = 0; };
+struct Registers {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+};
 Registers cpuid(unsigned leaf, unsigned sub = 0) {
   Registers r;
   __get_cpuid_count(leaf, sub, &r.a, &r.b, &r.c, &r.d);
@@ -56,7 +58,8 @@ std::string model_name() {
 uint64_t feature_hash() {
   const Registers basic = cpuid(1), more = cpuid(7), yet_more = cpuid(7, 1), extended = cpuid(0x80000001);
   Hash128 h = kHashSeed;
-  for (unsigned word : {basic.a, basic.c, basic.d, more.b, more.c, more.d, yet_more.a, yet_more.d, extended.c, extended.d}) h = mix(h, word);
+  for (unsigned word : {basic.a, basic.c, basic.d, more.b, more.c, more.d, yet_more.a, yet_more.d, extended.c, extended.d})
+    h = mix(h, word);
   return h.low;
 }
 
@@ -89,25 +92,24 @@ Target describe_machine() {
   return t;
 }
 
-/// Scratch memory of one thread: grows to the most that any kernel has asked for. On huge pages where they pay.
+/// Scratch memory of one thread: grows to the most that any kernel has asked for.
 struct Scratch {
   std::byte* memory = nullptr;
-  int64_t size = 0;
+  size_t size = 0;
 
   std::byte* get(int64_t bytes) {
-    if (bytes <= size) return memory;
-    std::free(memory);
-    const int64_t unit = bytes < (256 << 10) ? 4096 : 2 << 20;
-    size = (bytes + unit - 1) / unit * unit;
-    memory = static_cast<std::byte*>(std::aligned_alloc(static_cast<size_t>(unit), static_cast<size_t>(size)));
-    if (!memory) size = 0;
-    if (memory && unit > 4096) madvise(memory, static_cast<size_t>(size), MADV_HUGEPAGE);
+    const auto wanted = static_cast<size_t>(bytes);
+    if (wanted <= size) return memory;
+    release();
+    const size_t rounded = (wanted + kHugePage - 1) / kHugePage * kHugePage;
+    memory = static_cast<std::byte*>(map_pages(rounded));
+    if (memory) size = rounded;
     return memory;
   }
-  ~Scratch() {
-    std::free(std::exchange(memory, nullptr));
-    size = 0;  // a kernel run by a static object's destructor starts anew
+  void release() {
+    if (memory) munmap(std::exchange(memory, nullptr), std::exchange(size, 0));
   }
+  ~Scratch() { release(); }  // a kernel run later, by a static object's destructor, maps anew
 };
 thread_local Scratch scratch;
 
@@ -132,10 +134,8 @@ struct Job {
   static void run(void* context, int64_t first, int64_t last) {
     const Job& job = *static_cast<Job*>(context);
     const CpuWorker worker{scratch.get(job.phase.scratch_bytes), job.status};
-    if (job.phase.scratch_bytes && !worker.scratch)
-      job.out_of_memory->store(true, std::memory_order_relaxed);
-    else
-      job.phase.entry(job.buffers, job.scalars, first, last, &worker);
+    if (job.phase.scratch_bytes && !worker.scratch) job.out_of_memory->store(true, std::memory_order_relaxed);
+    else job.phase.entry(job.buffers, job.scalars, first, last, &worker);
   }
 };
 

@@ -25,14 +25,16 @@
 namespace tg {
 namespace {
 
-#define TG_LLVM_FUNCTIONS(X)                                                                                               \
-  X(ContextCreate) X(ContextDispose) X(ContextSetDiagnosticHandler) X(GetDiagInfoDescription) X(GetDiagInfoSeverity)       \
-  X(CreateMemoryBufferWithMemoryRangeCopy) X(DisposeMemoryBuffer) X(GetBufferStart) X(GetBufferSize)                       \
-  X(ParseIRInContext) X(VerifyModule) X(DisposeModule) X(SetTarget) X(SetModuleDataLayout)                                 \
-  X(CreatePassBuilderOptions) X(DisposePassBuilderOptions) X(RunPasses) X(GetErrorMessage) X(DisposeErrorMessage)          \
-  X(GetTargetFromTriple) X(CreateTargetMachine) X(DisposeTargetMachine) X(CreateTargetDataLayout) X(DisposeTargetData)     \
-  X(TargetMachineEmitToMemoryBuffer) X(GetDefaultTargetTriple) X(GetHostCPUName) X(GetHostCPUFeatures) X(DisposeMessage)   \
-  X(InstallFatalErrorHandler)
+// clang-format off
+#define TG_LLVM_FUNCTIONS(X)                                                                                    \
+  X(ContextCreate) X(ContextDispose) X(ContextSetDiagnosticHandler) X(GetDiagInfoDescription)                   \
+  X(GetDiagInfoSeverity) X(CreateMemoryBufferWithMemoryRangeCopy) X(DisposeMemoryBuffer) X(GetBufferStart)      \
+  X(GetBufferSize) X(ParseIRInContext) X(VerifyModule) X(DisposeModule) X(SetTarget) X(SetModuleDataLayout)     \
+  X(CreatePassBuilderOptions) X(DisposePassBuilderOptions) X(RunPasses) X(GetErrorMessage)                      \
+  X(DisposeErrorMessage) X(GetTargetFromTriple) X(CreateTargetMachine) X(CreateTargetDataLayout)                \
+  X(DisposeTargetData) X(TargetMachineEmitToMemoryBuffer) X(GetDefaultTargetTriple) X(GetHostCPUName)           \
+  X(GetHostCPUFeatures) X(DisposeMessage) X(InstallFatalErrorHandler)
+// clang-format on
 
 /// The functions we use, each a member without its LLVM prefix.
 struct Llvm {

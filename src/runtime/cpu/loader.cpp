@@ -33,10 +33,11 @@ float bfloat16_of_float(float x) { return float_of_low(bfloat16_from(static_cast
 float bfloat16_of_double(double x) { return float_of_low(bfloat16_from(x)); }
 
 void* find_in_process(const std::string& name) {
-  static const std::map<std::string, void*> own = {
-      {"__extendhfsf2", reinterpret_cast<void*>(extend_half)},      {"__truncsfhf2", reinterpret_cast<void*>(half_of_float)},
-      {"__truncdfhf2", reinterpret_cast<void*>(half_of_double)},    {"__truncsfbf2", reinterpret_cast<void*>(bfloat16_of_float)},
-      {"__truncdfbf2", reinterpret_cast<void*>(bfloat16_of_double)}};
+  static const std::map<std::string, void*> own = {{"__extendhfsf2", reinterpret_cast<void*>(extend_half)},
+                                                   {"__truncsfhf2", reinterpret_cast<void*>(half_of_float)},
+                                                   {"__truncdfhf2", reinterpret_cast<void*>(half_of_double)},
+                                                   {"__truncsfbf2", reinterpret_cast<void*>(bfloat16_of_float)},
+                                                   {"__truncdfbf2", reinterpret_cast<void*>(bfloat16_of_double)}};
   const auto it = own.find(name);
   void* found = it != own.end() ? it->second : dlsym(RTLD_DEFAULT, name.c_str());
   if (!found) reject(fmt::format("it calls {}, which the process does not have; the kernel must not use it", name));
@@ -61,7 +62,7 @@ class Reader {
   std::vector<T> array(const Elf64_Shdr& section) const {
     const std::string_view bytes = part(section.sh_offset, section.sh_size);
     std::vector<T> result(bytes.size() / sizeof(T));
-    std::memcpy(result.data(), bytes.data(), result.size() * sizeof(T));
+    if (!result.empty()) std::memcpy(result.data(), bytes.data(), result.size() * sizeof(T));
     return result;
   }
   std::string text(const Elf64_Shdr& strings, uint64_t at) const {
@@ -91,8 +92,7 @@ std::vector<Section> lay_out(const Reader& object, size_t& total) {
     reject("it is not a relocatable ELF64 object");
   if (header.e_machine != EM_X86_64) reject("it is not for x86-64, the only machine whose code this loader knows");
   std::vector<Section> sections;
-  for (uint64_t i = 0; i < header.e_shnum; ++i)
-    sections.push_back({object.read<Elf64_Shdr>(header.e_shoff + i * sizeof(Elf64_Shdr))});
+  for (uint64_t i = 0; i < header.e_shnum; ++i) sections.push_back({object.read<Elf64_Shdr>(header.e_shoff + i * sizeof(Elf64_Shdr))});
   const Elf64_Shdr& names = section(sections, header.e_shstrndx).header;
   for (Section& s : sections) {
     const Elf64_Shdr& h = s.header;
@@ -117,7 +117,11 @@ void relocate(std::byte* place, uint64_t room, uint64_t type, uint64_t symbol, i
   switch (type) {
     case R_X86_64_64: std::memcpy(place, &value, 8); return;
     case R_X86_64_PC64: std::memcpy(place, &relative, 8); return;
-    case R_X86_64_PC32: case R_X86_64_PLT32: case R_X86_64_GOTPCREL: case R_X86_64_GOTPCRELX: case R_X86_64_REX_GOTPCRELX: {
+    case R_X86_64_PC32:
+    case R_X86_64_PLT32:
+    case R_X86_64_GOTPCREL:
+    case R_X86_64_GOTPCRELX:
+    case R_X86_64_REX_GOTPCRELX: {
       const auto low = static_cast<int32_t>(relative);
       if (static_cast<int64_t>(relative) != low) reject("a relative address does not fit in 32 bits");
       std::memcpy(place, &low, 4);
@@ -127,9 +131,7 @@ void relocate(std::byte* place, uint64_t room, uint64_t type, uint64_t symbol, i
   }
 }
 
-bool through_table(uint64_t type) {
-  return type == R_X86_64_GOTPCREL || type == R_X86_64_GOTPCRELX || type == R_X86_64_REX_GOTPCRELX;
-}
+bool through_table(uint64_t type) { return type == R_X86_64_GOTPCREL || type == R_X86_64_GOTPCRELX || type == R_X86_64_REX_GOTPCRELX; }
 
 }  // namespace
 
@@ -153,7 +155,9 @@ LoadedObject::LoadedObject(std::string_view bytes) {
   struct Unmap {
     void* memory;
     size_t size;
-    ~Unmap() { if (memory) munmap(memory, size); }
+    ~Unmap() {
+      if (memory) munmap(memory, size);
+    }
   } guard{mapped, size};
   auto* const memory = static_cast<std::byte*>(mapped);
 
@@ -188,9 +192,9 @@ LoadedObject::LoadedObject(std::string_view bytes) {
       if (index >= symbols.size()) reject("a relocation's symbol is out of range");
       if (r.r_offset >= target.header.sh_size) reject("a relocation lies outside its section");
       const bool undefined = symbols[index].st_shndx == SHN_UNDEF;
-      const uint64_t symbol = through_table(type)                        ? stub_of(index)
+      const uint64_t symbol = through_table(type)                ? stub_of(index)
                               : undefined && type != R_X86_64_64 ? stub_of(index) + 8
-                                                                         : address_of(symbols[index]);
+                                                                 : address_of(symbols[index]);
       relocate(target.at + r.r_offset, target.header.sh_size - r.r_offset, type, symbol, r.r_addend);
     }
   }

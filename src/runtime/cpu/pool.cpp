@@ -13,7 +13,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr int kPiecesPerThread = 4;
 constexpr auto kIdleSpin = std::chrono::microseconds(500);
-constexpr int kPausesPerLook = 64;     // at the clock, while idle
+constexpr int kPausesPerLook = 64;  // at the clock, while idle
 constexpr int kPausesBeforeYield = 2000;
 
 thread_local bool inside_job = false;
@@ -51,10 +51,8 @@ void Pool::run(int64_t n, Job job, void* context, bool tiny) {
   while (do_one_piece()) {}
   inside_job = false;
   for (int spins = 0; unfinished_.load(std::memory_order_acquire) > 0;)
-    if (++spins < kPausesBeforeYield)
-      pause();
-    else
-      std::this_thread::yield();  // a worker that holds a piece may be waiting for this very core
+    if (++spins < kPausesBeforeYield) pause();
+    else std::this_thread::yield();  // a worker that holds a piece may be waiting for this very core
 }
 
 bool Pool::do_one_piece() {

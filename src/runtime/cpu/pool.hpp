@@ -43,7 +43,7 @@ class Pool {
   bool do_one_piece();
 
   const int size_;
-  std::mutex mutex_;                      // held by the caller whose job is running, and while workers start or stop
+  std::mutex mutex_;  // held by the caller whose job is running, and while workers start or stop
   std::vector<std::thread> workers_;
   // the job; written by its caller before `unclaimed_` is published, read only by who has claimed a piece of it
   Job job_ = nullptr;
@@ -51,7 +51,7 @@ class Pool {
   int64_t n_ = 0, pieces_ = 0;
   alignas(64) std::atomic<int64_t> unclaimed_ = 0;  // pieces nobody has taken
   alignas(64) std::atomic<int64_t> unfinished_ = 0;
-  alignas(64) std::atomic<uint32_t> epoch_ = 0;     // counts jobs: what idle workers watch
+  alignas(64) std::atomic<uint32_t> epoch_ = 0;  // counts jobs: what idle workers watch
   std::atomic<int> sleepers_ = 0;
   std::atomic<bool> quit_ = false, stopped_ = false;
   ForkGuard fork_;  // last: unregistered before anything it guards is gone

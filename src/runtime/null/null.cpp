@@ -77,13 +77,28 @@ void NullDevice::reset() {
 }
 
 std::unique_ptr<Device> open_null() {
-  return std::make_unique<NullDevice>(Target{.name = "null cpu avx512", .renderer = "llvm", .vector_bytes = 64, .vector_registers = 32,
-                                             .l1_bytes = 48 << 10, .l2_bytes = 1 << 20, .l3_bytes = 32 << 20, .cores = 8});
+  return std::make_unique<NullDevice>(Target{.name = "null cpu avx512",
+                                             .renderer = "llvm",
+                                             .vector_bytes = 64,
+                                             .vector_registers = 32,
+                                             .l1_bytes = 48 << 10,
+                                             .l2_bytes = 1 << 20,
+                                             .l3_bytes = 32 << 20,
+                                             .cores = 8});
 }
 
 std::unique_ptr<Device> open_null_gpu() {
-  Target target{.name = "null gpu", .renderer = "opencl", .vector_bytes = 16, .vector_registers = 255, .l1_bytes = 128 << 10,
-                .l2_bytes = 32 << 20, .l3_bytes = 0, .cores = 128, .grid = true, .max_threads = 1024, .shared_bytes = 48 << 10};
+  Target target{.name = "null gpu",
+                .renderer = "opencl",
+                .vector_bytes = 16,
+                .vector_registers = 255,
+                .l1_bytes = 128 << 10,
+                .l2_bytes = 32 << 20,
+                .l3_bytes = 0,
+                .cores = 128,
+                .grid = true,
+                .max_threads = 1024,
+                .shared_bytes = 48 << 10};
   target.dtypes &= ~(1u << static_cast<int>(bfloat16));
   return std::make_unique<NullDevice>(std::move(target));
 }

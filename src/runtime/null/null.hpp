@@ -19,8 +19,8 @@ class NullDevice : public Device {
     int64_t kernels = 0;  // calls of launch
     int64_t phases = 0;   // entry points run by them
     int64_t compiles = 0, loads = 0;
-    size_t bytes_in = 0, bytes_out = 0;      // copied
-    size_t live_bytes = 0, peak_bytes = 0;   // allocated
+    size_t bytes_in = 0, bytes_out = 0;     // copied
+    size_t live_bytes = 0, peak_bytes = 0;  // allocated
   };
   Counts counts() const;
   /// Back to zero, but for the memory that lives.

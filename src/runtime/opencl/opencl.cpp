@@ -23,11 +23,13 @@
 namespace tg {
 namespace {
 
-#define TG_CL_FUNCTIONS(X)                                                                                                 \
-  X(GetPlatformIDs) X(GetDeviceIDs) X(GetDeviceInfo) X(GetPlatformInfo) X(CreateContext) X(ReleaseContext)                 \
-  X(CreateCommandQueue) X(ReleaseCommandQueue) X(CreateBuffer) X(CreateSubBuffer) X(ReleaseMemObject)                      \
-  X(EnqueueWriteBuffer) X(EnqueueReadBuffer) X(CreateProgramWithSource) X(BuildProgram) X(GetProgramBuildInfo)             \
-  X(ReleaseProgram) X(CreateKernel) X(ReleaseKernel) X(SetKernelArg) X(EnqueueNDRangeKernel) X(Finish)
+// clang-format off
+#define TG_CL_FUNCTIONS(X)                                                                                      \
+  X(GetPlatformIDs) X(GetDeviceIDs) X(GetDeviceInfo) X(CreateContext) X(ReleaseContext) X(CreateCommandQueue)   \
+  X(ReleaseCommandQueue) X(CreateBuffer) X(CreateSubBuffer) X(ReleaseMemObject) X(EnqueueWriteBuffer)           \
+  X(EnqueueReadBuffer) X(CreateProgramWithSource) X(BuildProgram) X(GetProgramBuildInfo) X(ReleaseProgram)      \
+  X(CreateKernel) X(ReleaseKernel) X(SetKernelArg) X(EnqueueNDRangeKernel) X(Finish)
+// clang-format on
 
 /// The functions we use, each a member without its prefix.
 struct OpenCl {
@@ -41,8 +43,8 @@ const OpenCl& cl() {
     void* const library = dlopen("libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!library) throw DeviceError(fmt::format("{}. Install the package ocl-icd-libopencl1 and a driver", dlerror()));
     auto made = std::make_unique<OpenCl>();
-#define TG_LOAD(name)                                                                     \
-  made->name = reinterpret_cast<decltype(made->name)>(dlsym(library, "cl" #name));        \
+#define TG_LOAD(name)                                                              \
+  made->name = reinterpret_cast<decltype(made->name)>(dlsym(library, "cl" #name)); \
   if (!made->name) throw DeviceError("libOpenCL.so.1 lacks cl" #name "; OpenCL 1.2 is needed");
     TG_CL_FUNCTIONS(TG_LOAD)
 #undef TG_LOAD
@@ -60,7 +62,9 @@ const OpenCl& cl() {
     case CL_INVALID_BUFFER_SIZE: name = " (buffer too large)"; break;
     case CL_INVALID_WORK_GROUP_SIZE: name = " (too many threads a block)"; break;
     case CL_INVALID_KERNEL_NAME: name = " (no such function)"; break;
-    case CL_INVALID_ARG_SIZE: case CL_INVALID_ARG_INDEX: case CL_INVALID_KERNEL_ARGS: name = " (arguments do not match)"; break;
+    case CL_INVALID_ARG_SIZE:
+    case CL_INVALID_ARG_INDEX:
+    case CL_INVALID_KERNEL_ARGS: name = " (arguments do not match)"; break;
     default: break;
   }
   throw DeviceError(fmt::format("opencl: {} failed with code {}{}", what, code, name));
@@ -70,12 +74,12 @@ void check(std::string_view what, cl_int code) {
 }
 
 /// An OpenCL object, released by the function for its kind.
-template <typename T, auto OpenCl::*release>
+template <typename T, auto OpenCl::* release>
 struct Release {
   using pointer = T;
   void operator()(T object) const { (cl().*release)(object); }
 };
-template <typename T, auto OpenCl::*release>
+template <typename T, auto OpenCl::* release>
 using Owned = std::unique_ptr<std::remove_pointer_t<T>, Release<T, release>>;
 using Context = Owned<cl_context, &OpenCl::ReleaseContext>;
 using Queue = Owned<cl_command_queue, &OpenCl::ReleaseCommandQueue>;
@@ -114,7 +118,8 @@ Target describe(cl_device_id id) {
   const std::string extensions = text_info(id, CL_DEVICE_EXTENSIONS) + " ";
   const auto has = [&](std::string_view name) { return extensions.find(std::string(name) + " ") != std::string::npos; };
   Target t;
-  t.name = fmt::format("opencl {} | {} | {}", text_info(id, CL_DEVICE_NAME), text_info(id, CL_DEVICE_VERSION), text_info(id, CL_DRIVER_VERSION));
+  t.name =
+      fmt::format("opencl {} | {} | {}", text_info(id, CL_DEVICE_NAME), text_info(id, CL_DEVICE_VERSION), text_info(id, CL_DRIVER_VERSION));
   t.renderer = "opencl";
   t.vector_bytes = 16;
   t.cores = static_cast<int>(info<cl_uint>(id, CL_DEVICE_MAX_COMPUTE_UNITS));
@@ -152,7 +157,8 @@ class OpenClDevice : public Device {
  public:
   OpenClDevice() : id_(choose_device()), target_(describe(id_)) {
     if (const cl_uint bits = info<cl_uint>(id_, CL_DEVICE_MEM_BASE_ADDR_ALIGN); bits > 8 * kAlignment)
-      throw DeviceError(fmt::format("opencl: {} wants buffers aligned to {} bits; at most {} are served", target_.name, bits, 8 * kAlignment));
+      throw DeviceError(
+          fmt::format("opencl: {} wants buffers aligned to {} bits; at most {} are served", target_.name, bits, 8 * kAlignment));
     cl_int code = 0;
     context_.reset(cl().CreateContext(nullptr, 1, &id_, nullptr, nullptr, &code));
     check("clCreateContext", code);
