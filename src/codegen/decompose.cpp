@@ -62,7 +62,7 @@ const Rules& natural_rules() {  // before the others, which would leave no Log2 
 }
 const Rules& decompositions() {
   static const Rules rules = half_rules() + Rules{
-      {exp2(x),          polynomial(codegen::exp2_polynomial)},
+                                                {exp2(x),          polynomial(codegen::exp2_polynomial)},
       {log2(x),          polynomial(codegen::log2_polynomial)},
       {sin(x),           polynomial(codegen::sin_polynomial)},
       {x + y,            x | y,                   bools(x)},

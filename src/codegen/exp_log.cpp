@@ -16,8 +16,17 @@ namespace {
 
 // 2^r on [-1/2, 1/2]: 1 + r * (c0 + c1 r + ...), so that whole numbers are exact. Relative error: float32 2^-28.3, float64 2^-57.7.
 constexpr double kExp2_32[] = {1, 0x1.62e43p-1, 0x1.ebfbdcp-3, 0x1.c6af7ap-5, 0x1.3b2ddap-7, 0x1.5f0948p-10, 0x1.4171e2p-13};
-constexpr double kExp2_64[] = {1, 0x1.62e42fefa39efp-1, 0x1.ebfbdff82c59dp-3, 0x1.c6b08d704a0d8p-5, 0x1.3b2ab6fba0fd4p-7, 0x1.5d87fe78b2a10p-10,
-                               0x1.4309130c5f342p-13, 0x1.ffcbfbfef184ep-17, 0x1.62bfcd0cb1102p-20, 0x1.b525ffbd816e3p-24, 0x1.e612e7b9d9b4ep-28,
+constexpr double kExp2_64[] = {1,
+                               0x1.62e42fefa39efp-1,
+                               0x1.ebfbdff82c59dp-3,
+                               0x1.c6b08d704a0d8p-5,
+                               0x1.3b2ab6fba0fd4p-7,
+                               0x1.5d87fe78b2a10p-10,
+                               0x1.4309130c5f342p-13,
+                               0x1.ffcbfbfef184ep-17,
+                               0x1.62bfcd0cb1102p-20,
+                               0x1.b525ffbd816e3p-24,
+                               0x1.e612e7b9d9b4ep-28,
                                0x1.e824b2994372ap-32};
 
 // e^r on [-log(2)/2, log(2)/2]: 1 + r + r^2 * (c2 + ...). Relative error: float32 2^-28.2, float64 2^-57.9.
@@ -66,7 +75,8 @@ template <class F> UOp power(const UOp& argument, double doublings, F remainder,
   const int half = (f.bias + 1) / 2;
   const auto exponent = [&](int e) { return f.integer(static_cast<int64_t>(e) << f.mantissa); };
   const UOp biased = shl(bitcast(t, f.bits), f.mantissa) + where(negative, exponent(f.bias + half), exponent(f.bias - half));
-  return horner(remainder(n, x), p) * bitcast(biased, f.real) * where(negative, f.number(std::ldexp(1.0, -half)), f.number(std::ldexp(1.0, half)));
+  return horner(remainder(n, x), p) * bitcast(biased, f.real) *
+         where(negative, f.number(std::ldexp(1.0, -half)), f.number(std::ldexp(1.0, half)));
 }
 
 /// The logarithm of x: `finite(e, m)` where x = (1 + m) * 2^e with m from -1/3 to 1/3, and what x is by itself elsewhere.

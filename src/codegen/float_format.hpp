@@ -14,11 +14,13 @@ struct FloatFormat {
   DType real, bits, words;  // the float; signed and unsigned integers of its size
   int mantissa, bias;       // stored mantissa bits; the exponent field of 1.0
   explicit FloatFormat(DType t)
-      : real(t), bits(t == float64 ? int64 : int32), words(t == float64 ? uint64 : uint32), mantissa(t == float64 ? 52 : 23), bias(t == float64 ? 1023 : 127) {}
+      : real(t), bits(t == float64 ? int64 : int32), words(t == float64 ? uint64 : uint32), mantissa(t == float64 ? 52 : 23),
+        bias(t == float64 ? 1023 : 127) {}
   int width() const { return real == float64 ? 64 : 32; }
   UOp number(double v) const { return constant(real, v); }
   UOp integer(int64_t v) const { return constant(bits, v); }
-  /// What takes a float below 2^(mantissa-1) to the nearest integer when added and subtracted again; that integer is then in the sum's low bits.
+  /// What takes a float below 2^(mantissa-1) to the nearest integer when added and subtracted again; that integer is then in the sum's low
+  /// bits.
   double magic() const { return std::ldexp(1.5, mantissa); }
 };
 

@@ -57,7 +57,8 @@ std::array<UOp, 3> window(const UOp& exponent, const FloatFormat& f) {
   // A barrel shifter: whole words by halving steps, then bits.
   for (int step = (f.bias + 1) / width / 2; step > 0; step /= 2) {
     const UOp bit = not_equal(exponent & f.integer(step * width), f.integer(0));
-    for (size_t i = 0; i + static_cast<size_t>(step) < words.size(); ++i) words[i] = where(bit, words[i + static_cast<size_t>(step)], words[i]);
+    for (size_t i = 0; i + static_cast<size_t>(step) < words.size(); ++i)
+      words[i] = where(bit, words[i + static_cast<size_t>(step)], words[i]);
     words.resize(words.size() - static_cast<size_t>(step));
   }
   const UOp by = cast(exponent & f.integer(width - 1), f.words), rest = constant(f.words, width) - by;
@@ -75,7 +76,7 @@ UOp sin_polynomial(const UOp& x) {
 
   // |x| / (2 pi) without whole turns, as two words of fraction.
   const UOp exponent = shr(magnitude, f.mantissa) - f.bias;
-  const UOp mantissa = cast((magnitude & (one - 1)) | one, f.words);
+  const UOp mantissa = cast((magnitude & f.integer((int64_t{1} << f.mantissa) - 1)) | one, f.words);
   const auto w = window(exponent, f);
   const UOp below = multiply_high(mantissa, w[2]), low = mantissa * w[1] + below;
   const UOp carry = where(less(low, below), constant(f.words, 1), constant(f.words, 0));
@@ -89,7 +90,8 @@ UOp sin_polynomial(const UOp& x) {
   const UOp rest = turns - nearest, tail = rest & f.integer((int64_t{1} << (width - 4 - f.mantissa)) - 1);
   const UOp high = cast(bit_xor(rest, tail), f.real);
   const auto scaled = [&](double piece, int words) { return f.number(std::ldexp(piece, -words * width)); };
-  const auto [two_pi, two_pi_rest] = f.real == float64 ? std::pair(0x1.921fb54442d18p+2, 0x1.1a62633145c07p-52) : std::pair(0x1.921fb6p+2, -0x1.777a5cp-23);
+  const auto [two_pi, two_pi_rest] =
+      f.real == float64 ? std::pair(0x1.921fb54442d18p+2, 0x1.1a62633145c07p-52) : std::pair(0x1.921fb6p+2, -0x1.777a5cp-23);
   const UOp low_radians = fma(cast(tail, f.real), scaled(two_pi, 1), cast(low, f.real) * scaled(two_pi, 2));
   const UOp radians = fma(high, scaled(two_pi, 1), fma(high, scaled(two_pi_rest, 1), low_radians));
   const UOp r = where(less(size, f.number(1)), size, fma(size, f.number(0), radians));
