@@ -70,10 +70,12 @@ constexpr Rule kBfloatToFloat{Op::Cast, 0, "tg_float32_of_bfloat16({0})",
 constexpr Rule kFloatToBfloat{Op::Cast, 0, "tg_bfloat16_of_float32({0})",
                               "{uint16} tg_bfloat16_of_float32(float a) {\n"
                               "  union { float value; {uint32} bits; } u;\n  u.value = a;\n"
-                              "  if (a != a) return ({uint16})(u.bits >> 16 | 0x40);\n  return ({uint16})((u.bits + 0x7fff + (u.bits >> 16 & 1)) >> 16);\n}"};
+                              "  if (a != a) return ({uint16})(u.bits >> 16 | 0x40);\n"
+                              "  return ({uint16})((u.bits + 0x7fff + (u.bits >> 16 & 1)) >> 16);\n}"};
 // To odd: a second rounding, to 16 bits, then gives what one would have (see llvm_arithmetic.cpp).
 constexpr Rule kDoubleToOdd{Op::Cast, 0, "tg_float32_odd_of_float64({0})",
-                            "float tg_float32_odd_of_float64(double a) {\n  union { float value; {uint32} bits; } u;\n  u.value = (float)a;\n"
+                            "float tg_float32_odd_of_float64(double a) {\n"
+                            "  union { float value; {uint32} bits; } u;\n  u.value = (float)a;\n"
                             "  const double back = u.value;\n  if (a != a || back == a) return u.value;\n"
                             "  if ((back < 0 ? -back : back) > (a < 0 ? -a : a)) u.bits -= 1;\n  u.bits |= 1;\n  return u.value;\n}"};
 
