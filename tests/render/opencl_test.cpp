@@ -165,7 +165,8 @@ TEST(OpenCl, TextIsReadable) {
 static float tg_max_float32(float a, float b) { return a > b || a != a ? a : b; }
 
 )"
-            "__kernel __attribute__((reqd_work_group_size(64, 1, 1))) void row_max(__global float* restrict b0, const __global float* restrict b1, long s0, "
+            "__kernel __attribute__((reqd_work_group_size(64, 1, 1))) void row_max("
+            "__global float* restrict b0, const __global float* restrict b1, long s0, "
             R"(__global long* status) {
   const long g0 = (long)get_group_id(0);
   const long l0 = (long)get_local_id(0);
