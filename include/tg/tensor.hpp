@@ -22,7 +22,6 @@
 #include <initializer_list>
 #include <iosfwd>
 #include <iterator>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -83,6 +82,30 @@ class Operand {
 
 struct BackwardOptions;
 
+namespace detail {
+struct TensorImpl;  // src/tensor/impl.hpp
+
+/// Shared ownership, without <memory>, which is half the cost of a header like this.
+class Handle {
+ public:
+  Handle() = default;
+  explicit Handle(TensorImpl* adopted) : impl_(adopted) {}
+  Handle(const Handle& o) noexcept : impl_(o.impl_) { retain(impl_); }
+  Handle(Handle&& o) noexcept : impl_(std::exchange(o.impl_, nullptr)) {}
+  Handle& operator=(Handle o) noexcept { std::swap(impl_, o.impl_); return *this; }
+  ~Handle() { release(impl_); }
+  [[nodiscard]] TensorImpl* get() const { return impl_; }
+  TensorImpl* operator->() const { return impl_; }
+  TensorImpl& operator*() const { return *impl_; }
+  explicit operator bool() const { return impl_ != nullptr; }
+
+ private:
+  static void retain(TensorImpl*) noexcept;
+  static void release(TensorImpl*) noexcept;
+  TensorImpl* impl_ = nullptr;
+};
+}  // namespace detail
+
 class Tensor {
  public:
   Tensor() = default;
@@ -122,7 +145,7 @@ class Tensor {
   [[nodiscard]] static Tensor cat(const std::vector<Tensor>& tensors, int axis = 0);
 
   // ---- what it is; all but defined() throw ValueError on an undefined tensor ----
-  [[nodiscard]] bool defined() const { return impl_ != nullptr; }
+  [[nodiscard]] bool defined() const { return static_cast<bool>(impl_); }
   [[nodiscard]] Sizes shape() const;
   [[nodiscard]] int64_t size(int axis) const;
   [[nodiscard]] int rank() const;
@@ -330,13 +353,11 @@ class Tensor {
   friend Tensor operator-(const Tensor& a) { return a.neg(); }
   friend Tensor operator~(const Tensor& a) { return a.bitwise_not(); }
 
-  struct Impl;  // src/tensor/impl.hpp
-
  private:
-  friend struct Impl;
+  friend struct detail::TensorImpl;
   Tensor& update(const Tensor& value);
   std::ostream& print(std::ostream&) const;
-  std::shared_ptr<Impl> impl_;
+  detail::Handle impl_;
 };
 
 struct BackwardOptions {

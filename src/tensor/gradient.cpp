@@ -19,7 +19,7 @@ thread_local bool is_recording = true;
 
 struct Leaves {
   std::mutex mutex;
-  std::unordered_map<const void*, std::weak_ptr<Tensor::Impl>> by_key;
+  std::unordered_map<const void*, TensorImpl*> by_key;  // those that still live, or are about to take the lock and leave
 };
 Leaves& leaves() { static auto& leaked = *new Leaves; return leaked; }  // static tensors may die late
 
@@ -30,7 +30,7 @@ const void* key_of(const UOp& node) {
 bool may_be_leaf(const UOp& node) { return node.op() == Op::Buffer || node.op() == Op::Assign; }
 
 struct Below {
-  std::vector<std::shared_ptr<Tensor::Impl>> leaves;
+  std::vector<detail::Handle> leaves;
   std::vector<UOp> nodes;  // one each
 };
 Below leaves_below(const UOp& root) {
@@ -40,7 +40,11 @@ Below leaves_below(const UOp& root) {
     const std::lock_guard lock(leaves().mutex);
     const auto it = leaves().by_key.find(key_of(node));
     if (it == leaves().by_key.end()) continue;
-    if (auto leaf = it->second.lock()) out.leaves.push_back(std::move(leaf)), out.nodes.push_back(node);
+    uint32_t refs = it->second->refs.load();
+    while (refs != 0 && !it->second->refs.compare_exchange_weak(refs, refs + 1)) {}
+    if (refs == 0) continue;
+    out.leaves.emplace_back(it->second);
+    out.nodes.push_back(node);
   }
   return out;
 }
@@ -72,7 +76,7 @@ UOp seed_of(const Tensor& y, const UOp& root, const Tensor& seed) {
   return cast(s, root.dtype());
 }
 
-void require_history(const Tensor::Impl& y, bool has_history) {
+void require_history(const TensorImpl& y, bool has_history) {
   if (has_history) return;
   throw GradientError(y.history_dropped
                           ? "backward: it ran before and the history was dropped; pass {.keep_graph = true} to the first backward"
@@ -85,19 +89,19 @@ bool recording() { return is_recording; }
 NoGrad::NoGrad() : before_(std::exchange(is_recording, false)) {}
 NoGrad::~NoGrad() { is_recording = before_; }
 
-void enlist_leaf(const std::shared_ptr<Tensor::Impl>& leaf) {
-  const std::scoped_lock lock(leaves().mutex, leaf->mutex);
-  leaves().by_key.erase(leaf->key);
-  leaf->key = key_of(leaf->value);
-  leaves().by_key[leaf->key] = leaf;
+void enlist_leaf(TensorImpl& leaf) {
+  const std::scoped_lock lock(leaves().mutex, leaf.mutex);
+  leaves().by_key.erase(leaf.key);
+  leaf.key = key_of(leaf.value);
+  leaves().by_key[leaf.key] = &leaf;
 }
-void dismiss_leaf(Tensor::Impl& leaf) noexcept {
+void dismiss_leaf(TensorImpl& leaf) noexcept {
   const std::lock_guard lock(leaves().mutex);
   leaves().by_key.erase(leaf.key);
 }
 
 bool Tensor::requires_grad() const {
-  const Impl& impl = impl_of(*this, "requires_grad");
+  const TensorImpl& impl = impl_of(*this, "requires_grad");
   const std::lock_guard lock(impl.mutex);
   return impl.requires_grad;
 }
@@ -118,7 +122,7 @@ Tensor& Tensor::set_requires_grad(bool on) {
     impl_->value = own_memory(std::move(impl_->value));
     impl_->leaf = impl_->requires_grad = true;
   }
-  enlist_leaf(impl_);
+  enlist_leaf(*impl_);
   return *this;
 }
 
@@ -132,7 +136,7 @@ void Tensor::backward(const BackwardOptions& options) const {
     throw GradientError("backward: every leaf that this tensor was computed from has been assigned to or destroyed since");
   const std::vector<UOp> gradients = tg::gradient(root, seed, below.nodes);
   for (size_t i = 0; i < gradients.size(); ++i) {
-    Impl& leaf = *below.leaves[i];
+    TensorImpl& leaf = *below.leaves[i];
     const std::lock_guard lock(leaf.mutex);
     const UOp full = spread(gradients[i], leaf.value.shape());
     const bool again = leaf.gradient.defined();
@@ -165,7 +169,7 @@ std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& wrt, co
 }
 
 Tensor Tensor::grad() const {
-  const Impl& impl = impl_of(*this, "grad");
+  const TensorImpl& impl = impl_of(*this, "grad");
   const std::lock_guard lock(impl.mutex);
   if (!impl.gradient.defined())
     throw GradientError(impl.leaf ? "grad: there is none yet; call backward() on a tensor computed from this one"
@@ -173,12 +177,12 @@ Tensor Tensor::grad() const {
   return impl.gradient;
 }
 bool Tensor::has_grad() const {
-  const Impl& impl = impl_of(*this, "has_grad");
+  const TensorImpl& impl = impl_of(*this, "has_grad");
   const std::lock_guard lock(impl.mutex);
   return impl.gradient.defined();
 }
 void Tensor::set_grad(const Tensor& gradient) const {
-  Impl& impl = impl_of(*this, "set_grad");
+  TensorImpl& impl = impl_of(*this, "set_grad");
   if (gradient.defined() && gradient.shape() != shape())
     throw ShapeError(fmt::format("set_grad: the gradient's shape {} is not the tensor's {}", to_string(gradient.shape()), to_string(shape())));
   const std::lock_guard lock(impl.mutex);

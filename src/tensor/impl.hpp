@@ -5,6 +5,7 @@
 //
 // A tensor that requires a gradient is either a leaf, whose node is a Buffer of its own (or an assignment to one, until that is realized),
 // or derived, and then keeps its definition, so that backward can walk it.
+#include <atomic>
 #include <initializer_list>
 #include <mutex>
 #include <span>
@@ -17,10 +18,11 @@
 
 namespace tg {
 
-struct Tensor::Impl {
-  Impl(UOp v, std::string d, bool grad) : value(std::move(v)), device(std::move(d)), requires_grad(grad) {}
-  ~Impl();
+struct detail::TensorImpl {
+  TensorImpl(UOp v, std::string d, bool grad) : value(std::move(v)), device(std::move(d)), requires_grad(grad) {}
+  ~TensorImpl();
 
+  std::atomic<uint32_t> refs{1};
   mutable std::mutex mutex;      // guards all below but device
   UOp value;
   const std::string device;
@@ -30,12 +32,13 @@ struct Tensor::Impl {
   bool history_dropped = false;  // backward ran
   Tensor gradient;
 
-  static Tensor wrap(std::shared_ptr<Impl> impl) { Tensor t; t.impl_ = std::move(impl); return t; }
-  static const std::shared_ptr<Impl>& of(const Tensor& t) { return t.impl_; }
+  static Tensor wrap(Handle impl) { Tensor t; t.impl_ = std::move(impl); return t; }
+  static const Handle& of(const Tensor& t) { return t.impl_; }
 };
+using detail::TensorImpl;
 
 /// The Impl of a defined tensor. Throws ValueError otherwise, naming the operation.
-Tensor::Impl& impl_of(const Tensor& t, std::string_view operation);
+TensorImpl& impl_of(const Tensor& t, std::string_view operation);
 /// The node of a tensor's value.
 UOp node_of(const Tensor& t, std::string_view operation);
 bool carries_gradient(const Tensor& t);  // requires one, and is recording
@@ -47,8 +50,8 @@ Tensor make(UOp value, std::string device, bool requires_grad = false);
 Tensor make(UOp value, const Tensor& from);
 
 // ---- leaves: who receives gradients (gradient.cpp) ----
-void enlist_leaf(const std::shared_ptr<Tensor::Impl>& leaf);  // under its current node; again whenever that changes
-void dismiss_leaf(Tensor::Impl& leaf) noexcept;
+void enlist_leaf(TensorImpl& leaf);  // under its current node; again whenever that changes
+void dismiss_leaf(TensorImpl& leaf) noexcept;
 
 // ---- arguments ----
 Sizes sizes_of(const Shape& shape);

@@ -105,9 +105,12 @@ class FloatFormat {
   }
   std::string operator()(double v) const {
     if (!std::isfinite(v)) return fmt::format("{:>{}}", nonfinite(v), width());
-    const Digits d = digits(v);
-    const std::string fraction = d.fraction + std::string(right_ - d.fraction.size(), with_exponent_ ? '0' : ' ');
-    return fmt::format("{:>{}}.{}{}", d.whole, left_, fraction, with_exponent_ ? exponent_text(d.exponent, exponent_) : "");
+    if (!with_exponent_) {
+      const Digits d = digits(v);
+      return fmt::format("{:>{}}.{:<{}}", d.whole, left_, d.fraction, right_);
+    }
+    const Digits d = split(chars(v, std::chars_format::scientific, static_cast<int>(right_)));  // all its digits, none made up
+    return fmt::format("{:>{}}.{:0<{}}{}", d.whole, left_, d.fraction, right_, exponent_text(d.exponent, exponent_));
   }
 
  private:

@@ -11,27 +11,30 @@
 
 namespace tg {
 
-Tensor::Impl::~Impl() { if (leaf) dismiss_leaf(*this); }
+TensorImpl::~TensorImpl() { if (leaf) dismiss_leaf(*this); }
 
-Tensor::Impl& impl_of(const Tensor& t, std::string_view operation) {
-  const auto& impl = Tensor::Impl::of(t);
+void detail::Handle::retain(TensorImpl* impl) noexcept { if (impl) impl->refs.fetch_add(1, std::memory_order_relaxed); }
+void detail::Handle::release(TensorImpl* impl) noexcept { if (impl && impl->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete impl; }
+
+TensorImpl& impl_of(const Tensor& t, std::string_view operation) {
+  const auto& impl = TensorImpl::of(t);
   if (!impl) throw ValueError(fmt::format("{}: the tensor is undefined, a default Tensor(); assign one to it first", operation));
   return *impl;
 }
 UOp node_of(const Tensor& t, std::string_view operation) {
-  const Tensor::Impl& impl = impl_of(t, operation);
+  const TensorImpl& impl = impl_of(t, operation);
   const std::lock_guard lock(impl.mutex);
   return impl.value;
 }
 bool carries_gradient(const Tensor& t) {
-  const auto& impl = Tensor::Impl::of(t);
+  const auto& impl = TensorImpl::of(t);
   if (!impl || !recording()) return false;
   const std::lock_guard lock(impl->mutex);
   return impl->requires_grad;
 }
 
 Tensor make(UOp value, std::string device, bool grad) {
-  Tensor t = Tensor::Impl::wrap(std::make_shared<Tensor::Impl>(std::move(value), std::move(device), grad));
+  Tensor t = TensorImpl::wrap(detail::Handle(new TensorImpl(std::move(value), std::move(device), grad)));
   if (settings().eager) t.realize();
   return t;
 }
@@ -53,7 +56,7 @@ bool Tensor::is_leaf() const { return node_of(*this, "is_leaf").src().empty(); }
 std::vector<Tensor> Tensor::parents() const {
   const UOp node = node_of(*this, "parents");
   std::vector<Tensor> out;
-  for (const UOp& s : node.src()) out.push_back(Impl::wrap(std::make_shared<Impl>(s, device(), false)));
+  for (const UOp& s : node.src()) out.push_back(TensorImpl::wrap(detail::Handle(new TensorImpl(s, device(), false))));
   return out;
 }
 
@@ -61,7 +64,7 @@ std::vector<Tensor> Tensor::parents() const {
 
 namespace {
 /// The tensor's node is replaced by its memory where nothing needs the definition any more.
-void settle(Tensor::Impl& impl, const UOp& realized) {
+void settle(TensorImpl& impl, const UOp& realized) {
   const std::lock_guard lock(impl.mutex);
   if (!(impl.value == realized) || realized.op() == Op::Buffer || (impl.requires_grad && !impl.leaf)) return;
   impl.value = buffer(realized.storage(), realized.dtype(), realized.shape());
@@ -73,7 +76,7 @@ void realize(const std::vector<Tensor>& tensors) {
   std::vector<UOp> nodes, wanted;
   std::string_view device;
   for (const Tensor& t : tensors) {
-    const Tensor::Impl& impl = impl_of(t, "realize");
+    const TensorImpl& impl = impl_of(t, "realize");
     nodes.push_back(node_of(t, "realize"));
     if (has_memory(nodes.back())) continue;
     if (!wanted.empty() && impl.device != device)
@@ -83,9 +86,9 @@ void realize(const std::vector<Tensor>& tensors) {
   }
   if (!wanted.empty()) realize(wanted, device);
   for (size_t i = 0; i < tensors.size(); ++i) {
-    Tensor::Impl& impl = impl_of(tensors[i], "realize");
+    TensorImpl& impl = impl_of(tensors[i], "realize");
     settle(impl, nodes[i]);
-    if (impl.leaf) enlist_leaf(Tensor::Impl::of(tensors[i]));
+    if (impl.leaf) enlist_leaf(impl);
   }
 }
 const Tensor& Tensor::realize() const {
@@ -142,13 +145,13 @@ UOp fitted(const Tensor& target, const Operand& value, std::string_view operatio
 
 Tensor& Tensor::assign(const Operand& value) {
   const UOp v = fitted(*this, value, "assign");
-  Impl& impl = *impl_;
+  TensorImpl& impl = *impl_;
   {
     const std::lock_guard lock(impl.mutex);
     impl.value = impl.leaf || has_memory(impl.value) || impl.value.op() == Op::Assign ? UOp::make(Op::Assign, {impl.value, v}) : v;
     if (!impl.leaf) impl.requires_grad = false;
   }
-  if (impl.leaf) enlist_leaf(impl_);
+  if (impl.leaf) enlist_leaf(impl);
   if (settings().eager) realize();
   return *this;
 }
