@@ -187,7 +187,10 @@ class Engine {
 
 }  // namespace
 
-UOp rewrite(const UOp& root, const Rules& rules) { return Engine(rules).run(root); }
+UOp rewrite(const UOp& root, const Rules& rules) {
+  if (root.node()->settled.load(std::memory_order_relaxed) & rules.mark()) return root;
+  return Engine(rules).run(root);
+}
 std::vector<UOp> rewrite(std::span<const UOp> roots, const Rules& rules) {
   Engine engine(rules);
   std::vector<UOp> out;

@@ -218,43 +218,4 @@ const Rules& fast_math_rules() {
 UOp simplify(const UOp& u) { return rewrite(u, exact_rules()); }
 std::vector<UOp> simplify(std::span<const UOp> roots) { return rewrite(roots, exact_rules()); }
 
-UOp simplify_given(const UOp& expr, const UOp& condition) {
-  UOp out = simplify(expr);
-  std::vector<UOp> facts{simplify(condition)};
-  int fresh = 0;
-  while (!facts.empty()) {
-    const UOp fact = facts.back();
-    facts.pop_back();
-    if (fact.dtype() == DType::bool_ && fact.op() == Op::And) {
-      facts.push_back(fact.src(0));
-      facts.push_back(fact.src(1));
-      continue;
-    }
-    out = simplify(substitute(out, {{fact, constant(DType::bool_, 1)}}));
-    if (fact.op() != Op::Less || fact.src(0).dtype() != DType::index) continue;
-    // The sum that is bounded: a stand-in variable has the narrower bounds; one of its terms is expressed by it.
-    const bool upper = is_const(fact.src(1)), lower = is_const(fact.src(0));
-    if (!upper && !lower) continue;
-    const UOp& bounded = fact.src(upper ? 0 : 1);
-    const Sum sum(bounded);
-    Bounds v = bounded.bounds();
-    if (upper) v.max = std::min(v.max, fact.src(1).as<int64_t>() - 1);
-    else v.min = std::max(v.min, fact.src(0).as<int64_t>() + 1);
-    if (!sum.ok() || v.min > v.max) continue;
-    for (const Sum::Term& t : sum.terms()) {
-      if (t.coef != 1 && t.coef != -1) continue;
-      const UOp stand_in = variable("given" + std::to_string(fresh++), v.min, v.max);
-      Sum solved(stand_in);  // atom = coef * (stand_in - the other terms)
-      solved.add(sum, -1);
-      solved.add(t.atom, t.coef);
-      Sum atom(DType::index);
-      atom.add(solved, t.coef);
-      if (!atom.ok()) continue;
-      const UOp tried = simplify(substitute(simplify(substitute(out, {{t.atom, atom.expr()}})), {{stand_in, bounded}}));
-      if (toposort(tried).size() < toposort(out).size()) out = tried;
-    }
-  }
-  return out;
-}
-
 }  // namespace tg

@@ -182,11 +182,10 @@ const Node* intern(Op op, DType dtype, std::span<const UOp> src, Arg&& arg) {
 
 }  // namespace
 
-void release(const Node* n) noexcept {
+void destroy(const Node* n) noexcept {
   // A list threaded through the dead nodes themselves: no recursion, no allocation.
   const Node* dead = nullptr;
-  auto drop = [&](const Node* m) {
-    if (m->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const auto bury = [&](const Node* m) {
     Table& table = interner().of(m->hash);
     {
       std::lock_guard lock(table.mutex);
@@ -195,10 +194,10 @@ void release(const Node* n) noexcept {
     m->next = dead;
     dead = m;
   };
-  if (n) drop(n);
+  bury(n);
   while (dead) {
     const Node* m = std::exchange(dead, dead->next);
-    for (int i = 0; i < m->arity; ++i) if (const Node* s = Node::take(m->src()[i])) drop(s);
+    for (int i = 0; i < m->arity; ++i) if (const Node* s = Node::take(m->src()[i]); s && s->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) bury(s);
     delete m->storage.load();
     auto* memory = const_cast<Node*>(m);
     memory->~Node();

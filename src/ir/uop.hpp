@@ -27,7 +27,8 @@ namespace tg {
 namespace detail {
 struct Node;
 void retain(const Node*) noexcept;
-void release(const Node*) noexcept;  // never recurses
+void release(const Node*) noexcept;
+void destroy(const Node*) noexcept;  // of a node that nobody holds any more; never recurses
 }  // namespace detail
 
 struct Arg;
@@ -215,6 +216,7 @@ size_t made_nodes();  // ever, in this process: tests bound the work of a pass w
 size_t uses(const UOp&);  // handles that point at the node, this one included
 
 inline void retain(const Node* n) noexcept { if (n) n->refs.fetch_add(1, std::memory_order_relaxed); }
+inline void release(const Node* n) noexcept { if (n && n->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(n); }
 
 }  // namespace detail
 

@@ -143,6 +143,17 @@ TEST(Laws, Given) {
   EXPECT_EQ(simplify_given(where(less(i, 5), i, j), less(i, 5) & less(j, 1)), i);
 }
 
+TEST(Laws, PaddedWindowsUnderTheirGate) {  // a convolution's input, 28 x 30, padded by 1, its image flattened on the way
+  const UOp o = range(28 * 30, 0), k = range(9, 1), c = range(32, 2);
+  const UOp y = floor_div(o, 30) + floor_div(k, 3) - 1, x = floor_mod(o, 30) + floor_mod(k, 3) - 1;
+  const UOp inside = less(index(-1), y) & less(y, 28) & less(index(-1), x) & less(x, 30);
+  const auto axes = unflatten((c * 28 + y) * 30 + x, {32, 28, 30});
+  EXPECT_EQ(simplify_given(axes[0], inside), c);
+  EXPECT_EQ(simplify_given(axes[1], inside), simplify(y));
+  EXPECT_EQ(simplify_given(axes[2], inside), simplify(x));
+  EXPECT_EQ(simplify_given(flatten(axes, {32, 28, 30}), inside), simplify((c * 28 + y) * 30 + x));
+}
+
 // ---- random expressions, at every point ----
 
 class IndexFuzz {
