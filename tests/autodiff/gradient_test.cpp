@@ -315,6 +315,16 @@ TEST(Gradient, RootAndInnerNodesAsTargets) {
   EXPECT_EQ(numbers(g[3]), (Numbers{0, 0}));  // no path
 }
 
+TEST(Gradient, SizesNeedNotBeKnown) {
+  const UOp n = variable("n", 1, 8), bound = make(Op::Bind, {n, index(3)});
+  const UOp sized = buffer(leaf(float64, {3, 2}, {2, 1, 3, 4, 1, 5}).storage(), float64, {Dim(n), 2});
+  const auto bind = [&](const UOp& u) { return numbers(u + cast(bound, float64) * 0); };
+  EXPECT_EQ(bind(grad(sum_all(sized * sized), sized)), (Numbers{4, 2, 6, 8, 2, 10}));
+  EXPECT_EQ(bind(grad(sum_all(make(Op::Scan, {sized}, ScanArg{Monoid::Max, 0})), sized)), (Numbers{1, 1, 2, 1, 0, 1}));
+  EXPECT_EQ(bind(grad(sum_all(make(Op::Shrink, {sized}, Shape{1, Dim(n), 0, 1})), sized)), (Numbers{0, 0, 1, 0, 1, 0}));
+  EXPECT_EQ(bind(grad(sum_all(reduce(sized, Monoid::Prod, 1)), sized)), (Numbers{3, 20, 2, 5, 6, 4}));
+}
+
 TEST(Gradient, DetachStops) {
   const UOp x = leaf(float64, {}, {3});
   EXPECT_EQ(numbers(grad(make(Op::Detach, {x * x}) * x, x)), Numbers{9});

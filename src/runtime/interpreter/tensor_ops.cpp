@@ -255,7 +255,7 @@ Tuple sort(const HostArray& in, SortArg arg) {
       return evaluate(Op::Less, in.dtype, DType::bool_, x, y).i != 0;
     };
     std::iota(order.begin(), order.end(), size_t{0});
-    std::stable_sort(order.begin(), order.end(), before);
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return before(a, b) || (!before(b, a) && a < b); });  // stable
     for (size_t k = 0; k < order.size(); ++k) {
       copy_element(out[0], at(k), in, at(order[k]));
       out[1].set(at(k), {static_cast<int64_t>(order[k]), 0});
