@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "ir/node_map.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
@@ -38,14 +39,14 @@ std::vector<UOp> walk(const UOp& root, const UOp& seed, std::span<const UOp> wrt
   if (seed.dtype() != root.dtype() || (!seed.shape().empty() && seed.shape() != root.shape()))
     fail(fmt::format("the seed is {}, but the root is {}; give the seed the root's dtype and shape", kind(seed), kind(root)));
   const std::vector<UOp> order = toposort(root);
-  std::unordered_map<const detail::Node*, size_t> at;
+  detail::NodeMap<size_t> at;
   std::vector<bool> target(order.size()), path(order.size());
   std::vector<std::vector<UOp>> reached(order.size());
-  for (const UOp& u : order) at.emplace(u.node(), at.size());
-  for (const UOp& w : wrt) if (at.contains(w.node())) target[at[w.node()]] = path[at[w.node()]] = true;
+  for (size_t i = 0; i < order.size(); ++i) at.add(order[i].node()).first = i;
+  for (const UOp& w : wrt) if (const size_t* i = at.find(w.node())) target[*i] = path[*i] = true;
   const auto passes = [](const UOp& u) { return is_float(u.dtype()) && std::ranges::find(kNoGradient, u.op()) == std::end(kNoGradient); };
   for (size_t i = 0; i < order.size(); ++i)
-    for (const UOp& s : order[i].src()) if (path[at[s.node()]] && passes(order[i])) path[i] = true;
+    for (const UOp& s : order[i].src()) if (path[*at.find(s.node())] && passes(order[i])) path[i] = true;
   reached.back() = {broadcast_to(seed, root.shape())};
   for (size_t i = order.size(); i-- > 0;) {
     if (reached[i].empty()) continue;
@@ -54,7 +55,7 @@ std::vector<UOp> walk(const UOp& root, const UOp& seed, std::span<const UOp> wrt
     Match m;
     const GradientRule* rule = nullptr;
     for (size_t k = 0; k < u.src().size() && passes(u); ++k) {
-      const size_t s = at[u.src(k).node()];
+      const size_t s = *at.find(u.src(k).node());
       if (!path[s]) continue;
       if (!rule) m.root = &u, rule = &rule_of(u, m), m.bind(kUpstream, dy), m.bind(kResult, u);
       const SourceGradient& row = rule->sources[std::min(k, rule->sources.size() - 1)];
@@ -65,7 +66,7 @@ std::vector<UOp> walk(const UOp& root, const UOp& seed, std::span<const UOp> wrt
   }
   std::vector<UOp> out;
   for (const UOp& w : wrt)
-    if (const auto it = at.find(w.node()); it != at.end() && !reached[it->second].empty()) out.push_back(reached[it->second][0]);
+    if (const size_t* i = at.find(w.node()); i && !reached[*i].empty()) out.push_back(reached[*i][0]);
     else out.push_back(broadcast_to(constant(w.dtype(), 0), w.shape()));
   return out;
 }
