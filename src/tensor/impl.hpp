@@ -56,7 +56,7 @@ void dismiss_leaf(TensorImpl& leaf) noexcept;
 // ---- arguments ----
 Sizes sizes_of(const Shape& shape);
 Shape shape_of(const Sizes& sizes);
-std::string to_string(const Sizes& sizes);  // "(2, 3)"
+std::string to_string(const Sizes& sizes);  // "(2, 3)", "(2,)"
 int64_t product(std::span<const int64_t> sizes);
 /// 0 <= axis < rank, counted from the end where negative. Throws IndexError.
 int checked_axis(int axis, int rank, std::string_view operation);

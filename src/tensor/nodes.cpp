@@ -20,7 +20,7 @@ Sizes sizes_of(const Shape& shape) {
   return out;
 }
 Shape shape_of(const Sizes& sizes) { return Dims(sizes.begin(), sizes.end()); }
-std::string to_string(const Sizes& sizes) { return fmt::format("({})", fmt::join(sizes, ", ")); }
+std::string to_string(const Sizes& sizes) { return sizes.size() == 1 ? fmt::format("({},)", sizes[0]) : fmt::format("({})", fmt::join(sizes, ", ")); }
 int64_t product(std::span<const int64_t> sizes) { return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>()); }
 
 int checked_axis(int axis, int rank, std::string_view operation) {

@@ -1,0 +1,204 @@
+// Functions of one and two operands against <cmath>; promotion; broadcasting.
+#include "tensor_testing.hpp"
+
+namespace tg {
+namespace {
+
+TEST(Promotion, Tensors) {
+  const auto dtype = [](DType a, DType b) { return (Tensor::zeros({1}, {.dtype = a}) + Tensor::zeros({1}, {.dtype = b})).dtype(); };
+  EXPECT_EQ(dtype(int8, int32), int32);
+  EXPECT_EQ(dtype(uint8, int8), int16);
+  EXPECT_EQ(dtype(tg::bool_, uint8), uint8);
+  EXPECT_EQ(dtype(int64, float16), float16);
+  EXPECT_EQ(dtype(float16, bfloat16), float32);
+  EXPECT_EQ(dtype(uint64, int64), float32);
+}
+
+TEST(Promotion, NumbersAreWeak) {
+  const Tensor small({1, 2}, {.dtype = int8}), half({1, 2}, {.dtype = float16}), flag({true, false}), x({1.f});
+  EXPECT_EQ((small + 1).dtype(), int8);
+  EXPECT_EQ((1 - small).dtype(), int8);
+  EXPECT_EQ((small + 1.5).dtype(), float32);
+  EXPECT_EQ((half * 2.5).dtype(), float16);
+  EXPECT_EQ((half * 2).dtype(), float16);
+  EXPECT_EQ((flag + 1).dtype(), int32);
+  EXPECT_EQ((flag * 1.5f).dtype(), float32);
+  EXPECT_EQ((x + int64_t{1}).dtype(), float32);
+  EXPECT_EQ((small + x.item()).dtype(), float32);
+  EXPECT_EQ((small / 2).dtype(), float32);
+  EXPECT_EQ((small / small).dtype(), float32);
+  EXPECT_EQ((half / 2).dtype(), float16);
+  EXPECT_EQ(small.exp().dtype(), float32);
+  EXPECT_EQ(half.exp().dtype(), float16);
+  expect_equal(small + 1.5, {2}, {2.5, 3.5});
+  expect_throw<ValueError>([&] { (void)(small + 300); }, "add: 300 is outside the range of int8; cast the tensor to a wider dtype first");
+  expect_throw<ValueError>([&] { (void)(Tensor({1}, {.dtype = uint8}) < -1); },
+                           "lt: -1 is outside the range of uint8; cast the tensor to a wider dtype first");
+}
+
+TEST(Broadcasting, EveryPattern) {
+  const Tensor m({{1, 2, 3}, {4, 5, 6}});
+  expect_equal(m + Tensor({10, 20, 30}), {2, 3}, {11, 22, 33, 14, 25, 36});
+  expect_equal(m + Tensor({{10}, {20}}), {2, 3}, {11, 12, 13, 24, 25, 26});
+  expect_equal(Tensor({{1}, {2}}) * Tensor({1, 10}), {2, 2}, {1, 10, 2, 20});
+  expect_equal(m + Tensor::full({}, 1), {2, 3}, {2, 3, 4, 5, 6, 7});
+  expect_equal(Tensor::zeros({0, 3}) + Tensor::ones({1, 3}), {0, 3}, {});
+  expect_equal(Tensor::zeros({3, 1}) + Tensor::zeros({0}), {3, 0}, {});
+  expect_throw<ShapeError>([&] { (void)(m + Tensor({1, 2})); },
+                           "add: shapes (2, 3) and (2,) do not broadcast: axis -1 is 3 and 2; sizes must be equal, or one of them 1");
+}
+
+TEST(Arithmetic, Integers) {
+  const Tensor a({7, -7, 7, -7, 5}), b({2, 2, -2, -2, 0});
+  expect_equal(floor_div(a, b), {5}, {3, -4, -4, 3, 0});
+  expect_equal(a % b, {5}, {1, 1, -1, -1, 0});
+  expect_equal(a - b, {5}, {5, -9, 9, -5, 5});
+  expect_equal(10 - a, {5}, {3, 17, 3, 17, 5});
+  expect_equal(-a, {5}, {-7, 7, -7, 7, -5});
+  expect_equal((a & 3) | 8, {5}, {11, 9, 11, 9, 9});
+  expect_equal(a ^ a, {5}, {0, 0, 0, 0, 0});
+  expect_equal(a << 2, {5}, {28, -28, 28, -28, 20});
+  expect_equal(a >> 1, {5}, {3, -4, 3, -4, 2});
+  expect_equal(~a, {5}, {-8, 6, -8, 6, -6});
+  expect_equal(Tensor({1, 2}, {.dtype = uint8}) - 2, {2}, {255, 0});
+  expect_equal(a.abs(), {5}, {7, 7, 7, 7, 5});
+  expect_equal(a.sign(), {5}, {1, -1, 1, -1, 1});
+  expect_equal(minimum(a, b), {5}, {2, -7, -2, -7, 0});
+  expect_equal(minimum(Tensor({INT32_MIN, 3}), 0), {2}, {INT32_MIN, 0});
+  expect_equal(minimum(Tensor({0, 200}, {.dtype = uint8}), 100), {2}, {0, 100});
+  expect_equal(maximum(0, a), {5}, {7, 0, 7, 0, 5});
+  expect_throw<DTypeError>([] { (void)(Tensor({1.f}) & Tensor({1.f})); }, "bitwise_and: not defined for float32; it is of integers; cast floats first");
+  expect_throw<DTypeError>([] { (void)(Tensor({true}) - Tensor({true})); },
+                           "sub: not defined for bool; use ^ (bitwise_xor), or cast to an integer dtype first");
+}
+
+TEST(Arithmetic, Floats) {
+  const Tensor a({7.f, -7.f, 7.f, -7.f, 5.5f}), b({2.f, 2.f, -2.f, -2.f, 0.5f});
+  expect_near(a / b, {3.5, -3.5, -3.5, 3.5, 11});
+  expect_near(floor_div(a, b), {3, -4, -4, 3, 11});
+  expect_near(a % b, {1, 1, -1, -1, 0});
+  expect_near(maximum(a, NAN), {NAN, NAN, NAN, NAN, NAN});
+  expect_near(minimum(NAN, a), {NAN, NAN, NAN, NAN, NAN});
+  expect_near(Tensor({1.f, 0.f, -1.f}) / 0, {INFINITY, NAN, -INFINITY});
+  expect_near(a.clamp({.min = -1, .max = 6}), {6, -1, 6, -1, 5.5});
+  expect_throw<ValueError>([&] { (void)a.clamp({.min = 2, .max = 1}); }, "clamp: min 2 is not at most max 1");
+}
+
+TEST(Arithmetic, Powers) {
+  expect_equal(pow(Tensor({3}), 19), {1}, {1162261467});
+  expect_equal(pow(Tensor({3, 2, 0, -2}), Tensor({19, 0, 0, 3})), {4}, {1162261467, 1, 1, -8});
+  expect_equal(pow(2, Tensor({0, 1, 10})), {3}, {1, 2, 1024});
+  expect_near(pow(Tensor({2.f, -3.f, 0.f}), 3), {8, -27, 0});
+  expect_near(pow(Tensor({2.f, -4.f}), -2), {0.25, 0.0625});
+  expect_near(pow(Tensor({4.f, 2.f}), 0.5), {2, std::sqrt(2)});
+  expect_near(pow(Tensor({2.f, -8.f, 0.f, 1.5f}), 0), {1, 1, 1, 1});
+  expect_near(pow(Tensor({2.f, -2.f, -2.f, -2.f, 0.f, 0.f}), Tensor({2.5f, 3.f, 2.f, 0.5f, 2.f, 0.f})), {std::pow(2, 2.5), -8, 4, NAN, 0, 1}, 2e-6);
+  expect_throw<ValueError>([] { (void)pow(Tensor({3}), -1); }, "pow: integers to the power -1 are not integers; cast to a float dtype first");
+}
+
+TEST(Comparisons, NanIsUnequalToAll) {
+  const Tensor a({1.f, 2.f, NAN}), b({2.f, 2.f, NAN});
+  expect_equal(a == b, {3}, {0, 1, 0});
+  expect_equal(a != b, {3}, {1, 0, 1});
+  expect_equal(a < b, {3}, {1, 0, 0});
+  expect_equal(a <= b, {3}, {1, 1, 0});
+  expect_equal(a > b, {3}, {0, 0, 0});
+  expect_equal(a >= b, {3}, {0, 1, 0});
+  expect_equal(1 < a, {3}, {0, 1, 0});
+  expect_equal(Tensor({1, 2}) <= 1, {2}, {1, 0});
+  EXPECT_EQ((a == b).dtype(), tg::bool_);
+  expect_equal(logical_and(Tensor({0, 1, 2}), true), {3}, {0, 1, 1});
+  expect_equal(logical_or(Tensor({0.f, 0.5f}), Tensor({false, false})), {2}, {0, 1});
+  expect_equal(logical_xor(Tensor({0, 1}), Tensor({1, 1})), {2}, {1, 0});
+  expect_equal(Tensor({0, 3}).logical_not(), {2}, {1, 0});
+  expect_equal(Tensor({1.f, NAN, INFINITY}).isnan(), {3}, {0, 1, 0});
+  expect_equal(Tensor({1.f, NAN, -INFINITY}).isinf(), {3}, {0, 0, 1});
+  expect_equal(Tensor({1.f, NAN, INFINITY}).isfinite(), {3}, {1, 0, 0});
+}
+
+TEST(Where, BroadcastsAndPromotes) {
+  const Tensor c({true, false});
+  expect_equal(where(c, 1, 2), {2}, {1, 2});
+  expect_equal(where(c, Tensor({{1}, {2}}), 9), {2, 2}, {1, 9, 2, 9});
+  EXPECT_EQ(where(c, 1, 2.5).dtype(), float32);
+  EXPECT_EQ(where(c, Tensor({1}), Tensor({2.f})).dtype(), float32);
+  expect_throw<DTypeError>([] { (void)where(Tensor({1}), 1, 2); }, "where: not defined for int32; the condition must be bool, such as x > 0 or x != 0");
+}
+
+struct Function {
+  const char* name;
+  Tensor (*ours)(const Tensor&);
+  double (*theirs)(double);
+  double low, high, error, floor = 1e-2;  // the error is relative, below the floor absolute
+};
+class FunctionTable : public testing::TestWithParam<Function> {};
+INSTANTIATE_TEST_SUITE_P(, FunctionTable, testing::Values(
+    Function{"exp", exp, std::exp, -20, 20, 4e-6}, Function{"exp2", exp2, std::exp2, -30, 30, 3e-7}, Function{"log", log, std::log, 1e-6, 50, 4e-7},
+    Function{"log2", log2, std::log2, 1e-6, 50, 4e-7}, Function{"sin", sin, std::sin, -30, 30, 4e-7}, Function{"cos", cos, std::cos, -30, 30, 1e-6, 1},
+    Function{"tan", tan, std::tan, -1.5, 1.5, 4e-6}, Function{"sqrt", sqrt, std::sqrt, 0, 50, 2e-7}, Function{"erf", erf, std::erf, -5, 5, 4e-7},
+    Function{"tanh", tanh, std::tanh, -10, 10, 6e-7}, Function{"floor", floor, std::floor, -9, 9, 0}, Function{"ceil", ceil, std::ceil, -9, 9, 0},
+    Function{"round", round, std::nearbyint, -9, 9, 0}, Function{"trunc", trunc, std::trunc, -9, 9, 0}, Function{"abs", abs, std::fabs, -9, 9, 0},
+    Function{"rsqrt", rsqrt, [](double x) { return 1 / std::sqrt(x); }, 0.01, 50, 3e-7},
+    Function{"reciprocal", reciprocal, [](double x) { return 1 / x; }, 0.01, 50, 2e-7},
+    Function{"sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -30, 30, 2e-6},
+    Function{"relu", relu, [](double x) { return std::fmax(x, 0); }, -5, 5, 0},
+    Function{"silu", silu, [](double x) { return x / (1 + std::exp(-x)); }, -20, 20, 4e-6},
+    Function{"gelu", [](const Tensor& x) { return x.gelu(); }, [](double x) { return x * 0.5 * (1 + std::erf(x / std::sqrt(2))); }, -6, 6, 6e-7, 1}),
+    [](const auto& i) { return i.param.name; });
+
+TEST_P(FunctionTable, AgreesWithCmath) {
+  const Function& f = GetParam();
+  const auto values = samples(300, f.low, f.high);
+  std::vector<float> in(values.begin(), values.end());
+  std::vector<double> expected;
+  for (float v : in) expected.push_back(f.theirs(static_cast<double>(v)));
+  const Tensor y = f.ours(Tensor::from(in));
+  const auto got = y.to_vector<double>();
+  for (size_t i = 0; i < in.size(); ++i)
+    EXPECT_LE(std::abs(got[i] - expected[i]), f.error * std::fmax(std::abs(expected[i]), f.floor)) << f.name << "(" << in[i] << ") is " << got[i];
+}
+TEST_P(FunctionTable, HalfIsRoundedOnce) {
+  const Function& f = GetParam();
+  const Tensor x = Tensor::from(samples(50, std::fmax(f.low, -8), std::fmin(f.high, 8))).cast(float16);
+  std::vector<double> expected;
+  for (double v : x.to_vector<double>()) expected.push_back(f.theirs(v));
+  const Tensor y = f.ours(x);
+  EXPECT_EQ(y.dtype(), float16);
+  expect_near(y, expected, 6e-4);
+}
+
+TEST(Functions, StableWhereExpOverflows) {
+  const Tensor x({-1000.f, -100.f, 0.f, 100.f, 1000.f});
+  expect_near(x.sigmoid(), {0, 0, 0.5, 1, 1});
+  expect_near(x.tanh(), {-1, -1, 0, 1, 1});
+  expect_near(x.silu(), {0, 0, 0, 100, 1000});
+  expect_near(x.gelu({.tanh = true}), {0, 0, 0, 100, 1000});
+  for (auto f : {sigmoid, tanh, silu}) {
+    Tensor leaf({-1000.f, -100.f, 100.f, 1000.f}, {.requires_grad = true});
+    f(leaf).sum().backward();
+    for (double g : leaf.grad().to_vector<double>()) EXPECT_TRUE(std::isfinite(g)) << leaf.grad();
+  }
+}
+TEST(Functions, NearZeroTanhKeepsItsDigits) {
+  for (double v : {1e-7, 1e-4, 1e-2, 0.3, 0.6, 0.65}) EXPECT_NEAR(Tensor({v}).tanh().item<double>() / std::tanh(static_cast<float>(v)), 1, 6e-7) << v;
+}
+TEST(Functions, RoundingHalvesGoToEven) {
+  expect_equal(Tensor({0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 0.49999997f, 8388609.f, 1e30f}).round(), {8}, {0, 2, 2, -0.0, -2, 0, 8388609, 1e30f});
+}
+TEST(Functions, NanStays) {
+  const Tensor x({NAN});
+  for (auto f : {abs, sign, floor, ceil, round, trunc, exp, log, sin, cos, tan, sqrt, rsqrt, reciprocal, erf, relu, sigmoid, tanh, silu})
+    EXPECT_TRUE(std::isnan(f(x).item<double>()));
+}
+
+TEST(Casts, FloatsSaturateAndTruncate) {
+  expect_equal(Tensor({1.9f, -1.9f, 300.f, NAN}).cast(int8), {4}, {1, -1, 127, 0});
+  expect_equal(Tensor({0.f, 0.5f, NAN}).cast(tg::bool_), {3}, {0, 1, 1});
+  expect_equal(Tensor({1.f}).bitcast(int32), {1}, {0x3f800000});
+  EXPECT_EQ(Tensor({1}).to(float32).dtype(), float32);
+  expect_throw<DTypeError>([] { (void)Tensor({1.f}).bitcast(int8); },
+                           "bitcast: float32 has 4 bytes an element and int8 has 1; both must be numbers of one size");
+}
+
+}  // namespace
+}  // namespace tg

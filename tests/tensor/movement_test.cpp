@@ -1,0 +1,162 @@
+// Movement and indexing, against what NumPy gives for the same expressions.
+#include "tensor_testing.hpp"
+
+namespace tg {
+namespace {
+
+const Tensor& m() { static const Tensor t({{0, 1, 2}, {3, 4, 5}}); return t; }
+Tensor cube() { return Tensor::arange(24).reshape({2, 3, 4}); }
+
+TEST(Movement, Shapes) {
+  expect_equal(m().reshape({3, -1}), {3, 2}, {0, 1, 2, 3, 4, 5});
+  expect_equal(m().flatten(), {6}, {0, 1, 2, 3, 4, 5});
+  EXPECT_EQ(cube().flatten(1).shape(), (Sizes{2, 12}));
+  EXPECT_EQ(cube().flatten(0, -2).shape(), (Sizes{6, 4}));
+  EXPECT_EQ(cube().unflatten(2, {2, -1}).shape(), (Sizes{2, 3, 2, 2}));
+  EXPECT_EQ(Tensor::full({}, 1).flatten().shape(), Sizes{1});
+  EXPECT_EQ(cube().unsqueeze(-1).shape(), (Sizes{2, 3, 4, 1}));
+  EXPECT_EQ(cube().unsqueeze(0).squeeze().shape(), (Sizes{2, 3, 4}));
+  EXPECT_EQ(Tensor::zeros({1, 2, 1}).squeeze(2).shape(), (Sizes{1, 2}));
+  expect_equal(m().T(), {3, 2}, {0, 3, 1, 4, 2, 5});
+  EXPECT_EQ(cube().permute({2, 0, 1}).shape(), (Sizes{4, 2, 3}));
+  expect_equal(cube().permute({2, 0, 1}).at(3, 1), {3}, {15, 19, 23});
+  EXPECT_EQ(cube().transpose(0, -1).shape(), (Sizes{4, 3, 2}));
+  expect_equal(Tensor({1, 2}).expand({2, 2}), {2, 2}, {1, 2, 1, 2});
+  expect_equal(Tensor({{1}, {2}}).expand({-1, 2}), {2, 2}, {1, 1, 2, 2});
+  expect_equal(Tensor({1, 2}).repeat({2, 2}), {2, 4}, {1, 2, 1, 2, 1, 2, 1, 2});
+  expect_equal(m().flip(), {2, 3}, {5, 4, 3, 2, 1, 0});
+  expect_equal(m().flip(1), {2, 3}, {2, 1, 0, 5, 4, 3});
+}
+
+TEST(Movement, PadAndShrink) {
+  expect_equal(m().pad({{1, 0}}), {2, 4}, {0, 0, 1, 2, 0, 3, 4, 5});
+  expect_equal(m().pad({{0, 1}, {0, 0}}, {.value = 9}), {3, 3}, {0, 1, 2, 3, 4, 5, 9, 9, 9});
+  expect_equal(m().pad({{-1, 1}}), {2, 3}, {1, 2, 0, 4, 5, 0});
+  expect_near(Tensor({1.f}).pad({{1, 0}}, {.value = -INFINITY}), {-INFINITY, 1});
+  expect_equal(m().shrink({{1, 3}}), {2, 2}, {1, 2, 4, 5});
+}
+
+TEST(Movement, Joining) {
+  expect_equal(stack({Tensor({1, 2}), Tensor({3, 4})}), {2, 2}, {1, 2, 3, 4});
+  expect_equal(stack({Tensor({1, 2}), Tensor({3, 4})}, 1), {2, 2}, {1, 3, 2, 4});
+  expect_equal(stack({Tensor({1, 2}), Tensor({3, 4})}, -1), {2, 2}, {1, 3, 2, 4});
+  expect_equal(cat({m(), m()}), {4, 3}, {0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5});
+  expect_equal(cat({m(), m()}, 1), {2, 6}, {0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});
+  expect_equal(cat({Tensor({1}), Tensor({2, 3}), Tensor({4.5f})}), {4}, {1, 2, 3, 4.5});
+  expect_near(cat({Tensor({NAN}), Tensor({-0.f, INFINITY})}), {NAN, 0, INFINITY});
+  EXPECT_TRUE(std::signbit(cat({Tensor({1.f}), Tensor({-0.f, 1.f})}).at(1).item<double>()));
+  expect_equal(cat({Tensor::zeros({0}), Tensor({1.f, 2.f})}), {2}, {1, 2});
+}
+
+TEST(Movement, Splitting) {
+  const auto parts = Tensor::arange(5).split(2);
+  ASSERT_EQ(parts.size(), 3u);
+  expect_equal(parts[2], {1}, {4});
+  const auto uneven = m().split(Sizes{1, 2}, 1);
+  expect_equal(uneven[1], {2, 2}, {1, 2, 4, 5});
+  EXPECT_EQ(Tensor::arange(10).chunk(4).size(), 4u);
+  EXPECT_EQ(Tensor::arange(10).chunk(4)[3].shape(), Sizes{1});
+}
+
+TEST(Movement, Errors) {
+  expect_throw<ShapeError>([] { (void)m().reshape({4}); }, "reshape: shape (2, 3) has 6 elements and shape (4,) has 4; they must be equal");
+  expect_throw<ShapeError>([] { (void)m().reshape({-1, 4}); }, "reshape: 6 elements of shape (2, 3) do not divide into shape (-1, 4)");
+  expect_throw<ShapeError>([] { (void)m().reshape({-1, -1}); }, "reshape: shape (-1, -1) leaves two sizes open; at most one may be -1");
+  expect_throw<ShapeError>([] { (void)m().permute({0}); }, "permute: 1 axes {0} for shape (2, 3); name each of its 2 once");
+  expect_throw<ValueError>([] { (void)m().permute({0, 0}); }, "permute: axis 0 is given twice in {0, 0}");
+  expect_throw<IndexError>([] { (void)m().transpose(0, 2); }, "transpose: axis 2 is out of range for 2 axes; it takes -2 to 1");
+  expect_throw<ShapeError>([] { (void)m().expand({4, 3}); },
+                           "expand: shapes (2, 3) and (4, 3) do not broadcast: axis -2 is 2 and 4; sizes must be equal, or one of them 1");
+  expect_throw<ShapeError>([] { (void)m().expand({1, 3}); },
+                           "expand: shape (2, 3) does not expand to (1, 3); only axes of size 1 and new axes in front grow");
+  expect_throw<IndexError>([] { (void)m().shrink({{0, 4}}); }, "shrink: [0, 4) of axis 1 of size 3; it takes 0 <= begin <= end <= size");
+  expect_throw<ShapeError>([] { (void)m().pad({{0, 0}, {0, 0}, {0, 1}}); }, "pad: 3 pairs {(0, 0), (0, 0), (0, 1)} for the 2 axes of shape (2, 3)");
+  expect_throw<ShapeError>([] { (void)cat({m(), Tensor({1})}); }, "cat: shapes (2, 3) and (1,) differ beside axis 0; all other sizes must be equal");
+  expect_throw<ShapeError>([] { (void)stack({m(), Tensor({1})}); }, "stack: shapes (2, 3) and (1,) differ; they must be equal");
+  expect_throw<ValueError>([] { (void)cat({}); }, "cat: no tensors; give at least one");
+  expect_throw<ShapeError>([] { (void)m().squeeze(0); }, "squeeze: axis 0 of shape (2, 3) is not of size 1");
+  expect_throw<ShapeError>([] { (void)m().split(Sizes{1, 1}, 1); }, "split: lengths (1, 1) add up to 2, axis 1 has 3");
+}
+
+TEST(Indexing, IntegersAndSlices) {
+  const Tensor x = cube();
+  expect_equal(x.at(1, 2, 3), {}, {23});
+  expect_equal(x.at(-1, 0), {4}, {12, 13, 14, 15});
+  expect_equal(x.at(0, slice(1, none), slice(0, 4, 2)), {2, 2}, {4, 6, 8, 10});
+  expect_equal(x.at(0, 0, slice(none, none, -1)), {4}, {3, 2, 1, 0});
+  expect_equal(x.at(0, 0, slice(none, none, -2)), {2}, {3, 1});
+  expect_equal(x.at(0, 0, slice(2, 0, -1)), {2}, {2, 1});
+  expect_equal(x.at(0, 0, slice(-3, -1)), {2}, {1, 2});
+  expect_equal(x.at(0, 0, slice(1, 100)), {3}, {1, 2, 3});
+  expect_equal(x.at(0, 0, slice(3, 1)), {0}, {});
+  expect_equal(Tensor::arange(10).at(slice(1, none, 3)), {3}, {1, 4, 7});
+  expect_equal(Tensor::arange(10).at(slice(8, none, -3)), {3}, {8, 5, 2});
+  EXPECT_EQ(x.at(none, 0, none).shape(), (Sizes{1, 1, 3, 4}));
+  expect_equal(x.at(ellipsis, 0), {2, 3}, {0, 4, 8, 12, 16, 20});
+  EXPECT_EQ(x.at(0, ellipsis, none).shape(), (Sizes{3, 4, 1}));
+  EXPECT_EQ(x.at().shape(), x.shape());
+}
+
+TEST(Indexing, Tensors) {
+  const Tensor x = cube(), rows({1, 0, -1}), columns({2, 0, 1});
+  expect_equal(m().at(Tensor({1, 0, 1})), {3, 3}, {3, 4, 5, 0, 1, 2, 3, 4, 5});
+  expect_equal(m().at(slice(), Tensor({{2, 0}})), {2, 1, 2}, {2, 0, 5, 3});
+  expect_equal(m().at(rows, columns), {3}, {5, 0, 4});
+  expect_equal(x.at(0, slice(), columns), {3, 3}, {2, 0, 1, 6, 4, 5, 10, 8, 9});
+  expect_equal(x.at(Tensor({1, 0}), slice(0, 1), Tensor({0, 3})), {2, 1}, {12, 3});  // apart: in front
+  expect_equal(x.at(slice(), Tensor({{0}, {2}}), Tensor({0, 3})), {2, 2, 2}, {0, 3, 8, 11, 12, 15, 20, 23});
+  expect_equal(m().take(Tensor({2, 2}), 1), {2, 2}, {2, 2, 5, 5});
+  expect_equal(m().at(Tensor({1}, {.dtype = uint8})), {1, 3}, {3, 4, 5});
+  expect_equal(m().gather(1, Tensor({{2, 0}, {1, 1}})), {2, 2}, {2, 0, 4, 4});
+  expect_equal(m().gather(0, Tensor({{1, 0, 1}})), {1, 3}, {3, 1, 5});
+}
+
+TEST(Indexing, Setting) {
+  Tensor x = Tensor::zeros({2, 3});
+  x.set(0, slice(1, 3), 5);
+  expect_equal(x, {2, 3}, {0, 5, 5, 0, 0, 0});
+  x.set(slice(), 0, Tensor({1, 2}));
+  expect_equal(x, {2, 3}, {1, 5, 5, 2, 0, 0});
+  x.set(Tensor({1, 1}), Tensor({1, 2}), Tensor({8.f, 9.f}));
+  expect_equal(x, {2, 3}, {1, 5, 5, 2, 8, 9});
+  x.set(slice(none, none, -1), slice(none, none, 2), Tensor({{1, 2}, {3, 4}}));
+  expect_equal(x, {2, 3}, {3, 5, 4, 1, 8, 2});
+  x.set(ellipsis, 0);
+  expect_equal(x, {2, 3}, {0, 0, 0, 0, 0, 0});
+  Tensor data({1, 2, 3}), alias = data;
+  data.set(-1, 7);
+  expect_equal(alias, {3}, {1, 2, 7});
+}
+
+TEST(Indexing, Errors) {
+  expect_throw<IndexError>([] { (void)m().at(2); }, "at: index 2 is out of range for axis 0 of size 2; it takes -2 to 1");
+  expect_throw<IndexError>([] { (void)m().at(0, 0, 0); }, "at: 3 indices for 2 axes");
+  expect_throw<IndexError>([] { (void)m().at(ellipsis, ellipsis); }, "at: more than one ellipsis; only one can stand for the axes that are left");
+  expect_throw<ValueError>([] { (void)m().at(slice(0, 1, 0)); },
+                           "at: a slice with a step of 0 never arrives; use 1, or an integer for one element");
+  expect_throw<DTypeError>([] { (void)m().at(Tensor({1.f})); }, "at: not defined for float32; an index tensor is of integers; cast it");
+  expect_throw<DTypeError>([] { (void)m().at(m() > 1); }, "at: not defined for bool; for a mask use where(mask, x, 0)");
+  expect_throw<ShapeError>([] { (void)m().gather(0, Tensor({1})); },
+                           "gather: the index's shape (1,) does not fit into (2, 3); it must have as many axes, none but axis 0 longer");
+  expect_throw<ShapeError>([] { Tensor x = Tensor::zeros({2}); x.set(slice(), Tensor({1, 2, 3})); },
+                           "set: shapes (2,) and (3,) do not broadcast: axis -1 is 2 and 3; sizes must be equal, or one of them 1");
+}
+
+TEST(Indexing, DataOutsideIsAnErrorThatNamesIndexAndBound) {
+  for (int bad : {2, -3, 1000}) {
+    const Tensor y = settings().eager ? Tensor() : m().at(Tensor({0, bad}));
+    const auto value = [&] { (void)(settings().eager ? m().at(Tensor({0, bad})) : y).to_vector<int>(); };
+    try {
+      value();
+      FAIL() << bad;
+    } catch (const IndexError& e) {
+      const std::string text = e.what();
+      EXPECT_NE(text.find(std::to_string(bad < 0 ? bad + 2 : bad)), std::string::npos) << text;
+      EXPECT_NE(text.find("size 2"), std::string::npos) << text;
+    }
+  }
+  EXPECT_THROW((void)Tensor::zeros({2, 10}).cross_entropy(Tensor({3, 10})).item(), IndexError);
+}
+
+}  // namespace
+}  // namespace tg
