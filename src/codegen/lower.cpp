@@ -213,12 +213,7 @@ class Lower {
       case Op::Check: return emit_check(u, level);
       case Op::Get: return e_.cast(level, emit(u.src(0), static_cast<size_t>(u.as<int64_t>())), u.dtype());
       case Op::Cast: return e_.cast(level, emit(u.src(0)), u.dtype());
-      case Op::Bitcast: {
-        const int a = emit(u.src(0));
-        Inst i = make(InstOp::bitcast, u.dtype(), 0, {a});
-        i.lanes = static_cast<uint16_t>(e_.lanes(a));
-        return e_.push(level, std::move(i));
-      }
+      case Op::Bitcast: return bitcast(level, emit(u.src(0)), u.dtype());
       default: break;
     }
     if (!is_elementwise(u.op())) throw InternalError(fmt::format("{} cannot be lowered: {}", name_of(u.op()), to_string(u)));
@@ -226,6 +221,12 @@ class Lower {
     for (const UOp& s : u.src()) src.push_back(emit(s));
     const bool nonnegative = (u.op() == Op::IDiv || u.op() == Op::Mod) && u.src(0).bounds().min >= 0 && u.src(1).bounds().min > 0;
     return e_.alu(level, u.op(), u.dtype(), std::move(src), nonnegative);
+  }
+
+  int bitcast(int level, int a, DType to) {
+    Inst i = make(InstOp::bitcast, to, 0, {a});
+    i.lanes = static_cast<uint16_t>(e_.lanes(a));
+    return e_.push(level, std::move(i));
   }
 
   int emit_range(const UOp& r) {
@@ -462,7 +463,9 @@ class Lower {
       if (is_const(u)) { known[u] = emit(u); continue; }
       std::vector<int> src;
       for (const UOp& s : u.src()) src.push_back(known.at(s));
-      known[u] = u.op() == Op::Cast ? e_.cast(e_.depth(), src[0], u.dtype()) : e_.alu(e_.depth(), u.op(), u.dtype(), std::move(src));
+      if (u.op() == Op::Cast) known[u] = e_.cast(e_.depth(), src[0], u.dtype());
+      else if (u.op() == Op::Bitcast) known[u] = bitcast(e_.depth(), src[0], u.dtype());
+      else known[u] = e_.alu(e_.depth(), u.op(), u.dtype(), std::move(src));
     }
     return known.at(root);
   }

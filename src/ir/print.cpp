@@ -27,16 +27,19 @@ std::string arg_text(const UOp& u) {
   if (const auto* v = std::get_if<Shape>(&arg)) return to_string(*v);
   if (const auto* v = std::get_if<Ints>(&arg)) return join(**v);
   if (const auto* v = std::get_if<Name>(&arg)) return **v;
-  if (const auto* v = std::get_if<RangeArg>(&arg)) return fmt::format("{}{}", v->kind == RangeKind::Output ? "i" : v->kind == RangeKind::Reduce ? "r" : "t", v->id);
+  if (const auto* v = std::get_if<RangeArg>(&arg))
+    return fmt::format("{}{}", v->kind == RangeKind::Output ? "i" : v->kind == RangeKind::Reduce ? "r" : "t", v->id);
   if (const auto* v = std::get_if<ReduceArg>(&arg)) {
     std::vector<int64_t> axes;
-    for (int i = 0; i < 32; ++i) if (v->axes >> i & 1) axes.push_back(i);
+    for (int i = 0; i < 32; ++i)
+      if (v->axes >> i & 1) axes.push_back(i);
     return fmt::format("{} {}", kMonoids[static_cast<size_t>(v->monoid)], join(axes));
   }
   if (const auto* v = std::get_if<ScanArg>(&arg)) return fmt::format("{} axis {}", kMonoids[static_cast<size_t>(v->monoid)], v->axis);
   if (const auto* v = std::get_if<SortArg>(&arg)) return fmt::format("axis {}{}", v->axis, v->descending ? " descending" : "");
   if (const auto* v = std::get_if<ScatterArg>(&arg)) return fmt::format("axis {} {}", v->axis, v->mode == ScatterMode::Add ? "add" : "set");
-  if (const auto* v = std::get_if<WindowArg>(&arg)) return fmt::format("axis {} size {} stride {} dilation {}", v->axis, v->size, v->stride, v->dilation);
+  if (const auto* v = std::get_if<WindowArg>(&arg))
+    return fmt::format("axis {} size {} stride {} dilation {}", v->axis, v->size, v->stride, v->dilation);
   if (const auto* v = std::get_if<ParamArg>(&arg)) return fmt::format("slot {}", v->slot);
   if (const auto* v = std::get_if<VariableArg>(&arg)) return *v->name;
   if (const auto* v = std::get_if<BufferArg>(&arg)) return fmt::format("serial {}", v->storage->serial);
@@ -47,8 +50,13 @@ std::string arg_text(const UOp& u) {
 std::string spelled(Op op, const auto& source) {
   std::string out;
   for (std::string_view f = info(op).c; !f.empty();) {
-    if (f[0] == '{') { out += source(static_cast<size_t>(f[1] - '0')); f.remove_prefix(3); }
-    else { out += f[0]; f.remove_prefix(1); }
+    if (f[0] == '{') {
+      out += source(static_cast<size_t>(f[1] - '0'));
+      f.remove_prefix(3);
+    } else {
+      out += f[0];
+      f.remove_prefix(1);
+    }
   }
   return out;
 }
@@ -62,28 +70,41 @@ std::string to_string(const Shape& s) {
   return out + (s.rank() == 1 ? ",)" : ")");
 }
 
-std::string to_string(const UOp& u) {
+// Shared parts are repeated, so the text of a graph can be exponentially longer than the graph: past the limit only "..." is written.
+constexpr size_t kLongestText = 4000;
+void append(std::string& out, const UOp& u) {
+  if (out.size() > kLongestText) {
+    if (!out.ends_with("...")) out += "...";
+    return;
+  }
   switch (u.op()) {
-    case Op::Const: case Op::Range: case Op::Variable: return arg_text(u);
-    case Op::Param: return fmt::format("p{}", u.as<ParamArg>().slot);
-    case Op::Load: {
-      std::string out = fmt::format("{}[{}]", to_string(u.src(0)), to_string(u.src(1)));
-      return u.src().size() > 2 ? fmt::format("({} if {})", out, to_string(u.src(2))) : out;
-    }
+    case Op::Const: case Op::Range: case Op::Variable: out += arg_text(u); return;
+    case Op::Param: out += fmt::format("p{}", u.as<ParamArg>().slot); return;
+    case Op::Load:
+      if (u.src().size() > 2) out += "(";
+      append(out, u.src(0)), out += "[", append(out, u.src(1)), out += "]";
+      if (u.src().size() > 2) out += " if ", append(out, u.src(2)), out += ")";
+      return;
     default: break;
   }
-  if (!info(u.op()).c.empty()) return spelled(u.op(), [&](size_t i) { return to_string(u.src(i)); });
-  std::string out = fmt::format("{}", name_of(u.op()));
+  if (std::string_view f = info(u.op()).c; !f.empty()) {
+    while (!f.empty()) {
+      if (f[0] == '{') { append(out, u.src(static_cast<size_t>(f[1] - '0'))); f.remove_prefix(3); }
+      else { out += f[0]; f.remove_prefix(1); }
+    }
+    return;
+  }
+  out += name_of(u.op());
   if (u.op() == Op::Cast || u.op() == Op::Bitcast) out += fmt::format("<{}>", name_of(u.dtype()));
   else if (const std::string a = arg_text(u); !a.empty()) out += fmt::format("<{}>", a);
   out += "(";
-  for (size_t i = 0; i < u.src().size(); ++i) out += (i ? ", " : "") + to_string(u.src(i));
-  return out + ")";
+  for (size_t i = 0; i < u.src().size(); ++i) { if (i) out += ", "; append(out, u.src(i)); }
+  out += ")";
 }
-
-std::string to_string(const Pat& p, const std::function<std::string(Var)>& name) {
-  if (p.var) return name(*p.var);
-  return p.value ? fmt::format("{:.6g}", *p.value) : spelled(p.op, [&](size_t i) { return to_string(p.src.at(i), name); });
+std::string to_string(const UOp& u) {
+  std::string out;
+  append(out, u);
+  return out;
 }
 
 std::string dump(const UOp& root) {

@@ -1,11 +1,16 @@
+// See cost.hpp.
 #include "schedule/cost.hpp"
 
 #include <algorithm>
+#include <unordered_set>
+#include <vector>
 
 #include "ir/op_info.hpp"
 
 namespace tg {
 namespace {
+
+constexpr size_t kFarEnough = 64;
 
 double own(const UOp& u) {
   switch (u.op()) {
@@ -26,11 +31,22 @@ double elements(const Shape& shape) {
 }
 
 double Cost::operator()(const UOp& u) {
-  double sum = u.op() == Op::Param ? kStreamCost : own(u);
-  for (const UOp& s : u.src()) sum += per_element_.at(s);
+  // Each node below once, down to memory, to reductions (whose own cost is known), and no further than matters to the decision.
+  std::vector<const UOp*> stack{&u};
+  std::unordered_set<const detail::Node*> seen{u.node()};
+  double sum = 0;
+  while (!stack.empty()) {
+    const UOp& n = *stack.back();
+    stack.pop_back();
+    const bool loops = n.op() == Op::Reduce || n.op() == Op::OverlapAdd;
+    if (loops && !(n == u)) { sum += loops_.at(n); continue; }
+    sum += n.op() == Op::Param ? kStreamCost : own(n);
+    for (const UOp& s : n.src()) if (seen.size() < kFarEnough && seen.insert(s.node()).second) stack.push_back(&s);
+  }
   if (u.op() == Op::Reduce) sum = (sum + 1) * std::max(1.0, elements(u.src(0).shape()) / std::max(1.0, elements(u.shape())));
   if (u.op() == Op::OverlapAdd) sum = (sum + 2) * u.as<WindowArg>().size;
-  return per_element_[u] = std::min(sum, 1e30);
+  if (u.op() == Op::Reduce || u.op() == Op::OverlapAdd) loops_[u] = sum;
+  return sum;
 }
 
 }  // namespace tg

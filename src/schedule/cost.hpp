@@ -12,13 +12,13 @@ namespace tg {
 inline constexpr double kStreamCost = 8;      // one element read from or written to memory
 inline constexpr double kLaunchCost = 300e3;  // one more kernel
 
-/// Operations to compute one element of `u` from memory, with everything below it inlined; `stop` says where memory is.
+/// Operations to compute one element of `u` from memory, with everything below it inlined.
 class Cost {
  public:
-  double operator()(const UOp& u);  // needs its sources' costs: call in topological order
+  double operator()(const UOp& u);  // call in topological order: needs the cost of the reductions below
 
  private:
-  std::unordered_map<UOp, double> per_element_;
+  std::unordered_map<UOp, double> loops_;  // of reductions
 };
 double elements(const Shape& shape);  // by its upper bounds
 

@@ -70,7 +70,11 @@ Demands::Demands(std::span<const UOp> roots) {
   for (auto u = order.rbegin(); u != order.rend(); ++u) decide(*u);
 }
 
-void Demands::demand(const UOp& u, Demand d) { demands_[u].push_back(std::move(d)); }
+void Demands::demand(const UOp& u, Demand d) {
+  auto& all = demands_[u];
+  const bool known = std::any_of(all.begin(), all.end(), [&](const Demand& o) { return o.group == d.group && o.idx == d.idx && o.nest == d.nest; });
+  if (!known) all.push_back(std::move(d));
+}
 
 void Demands::decide(const UOp& u) {
   if (u.op() == Op::Param) return;  // in memory already
