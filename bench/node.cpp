@@ -33,7 +33,8 @@ double median_of(int times, const std::function<double()>& measure) {
   return v[static_cast<size_t>(times / 2)];
 }
 void report(const char* name, double value, const char* unit, double target) {
-  fmt::print("{{\"name\": \"{}\", \"value\": {:.1f}, \"unit\": \"{}\", \"peer\": \"target\", \"peer_value\": {}, \"ratio\": {:.3f}}}\n", name, value, unit,
+  fmt::print("{{\"name\": \"{}\", \"value\": {:.1f}, \"unit\": \"{}\", \"peer\": \"target\", \"peer_value\": {}, \"ratio\": {:.3f}}}\n",
+             name, value, unit,
              target, value / target);
 }
 

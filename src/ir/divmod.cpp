@@ -215,8 +215,9 @@ UOp fold_mod(const UOp& u) {
   for (const Sum::Term& t : read.terms()) {  // k * (y % a) is k * y modulo c, where c divides k * a
     const UOp& a = t.atom;
     int64_t ka;
-    const bool inner = a.op() == Op::Mod && is_const(a.src(1)) && !__builtin_mul_overflow(t.coef, a.src(1).as<int64_t>(), &ka) && ka % c == 0;
-    sum.add(inner && a.src(1).as<int64_t>() > 0 ? a.src(0) : a, t.coef);
+    const int64_t m = a.op() == Op::Mod && is_const(a.src(1)) ? a.src(1).as<int64_t>() : 0;
+    const bool inner = m > 0 && !__builtin_mul_overflow(t.coef, m, &ka) && ka % c == 0;
+    sum.add(inner ? a.src(0) : a, t.coef);
   }
   sum.add_constant(read.constant());
   if (!sum.ok()) return {};

@@ -126,7 +126,8 @@ Shape shape_of(Op op, std::span<const UOp> src, const Arg& arg) {
     case Op::Param: return std::get<ParamArg>(arg).shape;
     case Op::Iota: return std::get<Shape>(arg);
     case Op::Reshape:
-      if (!(std::get<Shape>(arg).numel() == in().numel())) misfit(op, src, fmt::format("cannot become {}", to_string(std::get<Shape>(arg))));
+      if (!(std::get<Shape>(arg).numel() == in().numel()))
+        misfit(op, src, fmt::format("cannot become {}", to_string(std::get<Shape>(arg))));
       return std::get<Shape>(arg);
     case Op::Expand: {
       const Shape& out = std::get<Shape>(arg);
@@ -215,8 +216,9 @@ void check_dtypes(Op op, std::span<const UOp> src, DType dtype) {
   if (op == Op::Where && src[0].dtype() != DType::bool_) misfit(op, src, "the condition is not bool");
   for (size_t i = first + 1; i < src.size(); ++i) if (src[i].dtype() != src[first].dtype()) misfit(op, src, "sources differ in dtype");
   const DType t = src[first].dtype();
-  const bool needs_float = op == Op::Exp2 || op == Op::Log2 || op == Op::Sin || op == Op::Sqrt || op == Op::Recip || op == Op::Trunc || op == Op::Div;
-  const bool needs_int = op == Op::IDiv || op == Op::Mod || op == Op::Shl || op == Op::Shr || op == Op::And || op == Op::Or || op == Op::Xor;
+  constexpr Op kFloatOnly[] = {Op::Exp2, Op::Log2, Op::Sin, Op::Sqrt, Op::Recip, Op::Trunc, Op::Div};
+  constexpr Op kIntegerOnly[] = {Op::IDiv, Op::Mod, Op::Shl, Op::Shr, Op::And, Op::Or, Op::Xor};
+  const bool needs_float = std::ranges::count(kFloatOnly, op) != 0, needs_int = std::ranges::count(kIntegerOnly, op) != 0;
   if ((needs_float && !is_float(t)) || (needs_int && is_float(t))) misfit(op, src, "no meaning for this dtype");
 }
 

@@ -62,7 +62,8 @@ Number evaluate(Op op, DType t, DType out, Number a, Number b, Number c) {
     r.d = t == DType::float64 ? apply<double>(op, a.d, b.d, c.d) : static_cast<double>(apply<float>(op, a.d, b.d, c.d));
     r.i = r.d != 0;
   } else if (t == DType::uint64) {
-    r.i = static_cast<int64_t>(ops::meaning<uint64_t>(op)(static_cast<uint64_t>(a.i), static_cast<uint64_t>(b.i), static_cast<uint64_t>(c.i)));
+    const auto bits = [](Number n) { return static_cast<uint64_t>(n.i); };
+    r.i = static_cast<int64_t>(ops::meaning<uint64_t>(op)(bits(a), bits(b), bits(c)));
   } else {
     const bool past_end = (op == Op::Shl || op == Op::Shr) && static_cast<uint64_t>(b.i) >= 8 * size_of(t);
     if (past_end) b.i = 64;

@@ -40,7 +40,8 @@ constexpr bool commutes(Op op) { return has(info(op).traits, Trait::Commutes); }
 
 // Scalar meanings that C++ has no operator for. T is float, double, int64_t or uint64_t.
 namespace ops {
-template <class T> T max(T a, T b) {  // nan if either is; of two zeros the positive one, so that order never matters (IEEE 754-2019 maximum)
+// Nan if either is; of two zeros the positive one, so that order never matters (IEEE 754-2019 maximum).
+template <class T> T max(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) if (a == b) return std::signbit(a) ? b : a;
   return a > b || a != a ? a : b;
 }

@@ -161,7 +161,8 @@ class Engine {
     if (!next) { finish(*f.from, rebuilt); return; }
     if (trace_) log(5, fmt::format("{}:{}: {} -> {}", fired->file, fired->line(), to_string(rebuilt), to_string(next)));
     if (++f.steps > kStepCap)
-      throw InternalError(fmt::format("rewriting does not settle; rule {}:{} fired last, at {}", fired->file, fired->line(), name_of(next.op())));
+      throw InternalError(
+          fmt::format("rewriting does not settle; rule {}:{} fired last, at {}", fired->file, fired->line(), name_of(next.op())));
     if (const UOp* known = done(next)) { finish(*f.from, UOp(*known)); return; }
     f.now = next;  // keep rewriting the replacement
     f.entered = false;

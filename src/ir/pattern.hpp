@@ -71,9 +71,6 @@ inline Pat trunc(Pat a) { return {Op::Trunc, {std::move(a)}}; }
 /// An elementwise pattern as text, its holes by the names given: "(dy*y)".
 std::string to_string(const Pat&, const std::function<std::string(Var)>& name);
 
-/// An elementwise pattern as text, its holes by the names given: "(dy*y)".
-std::string to_string(const Pat&, const std::function<std::string(Var)>& name);
-
 /// What each hole stands for. Non-owning: valid while the matched expression lives.
 class Match {
  public:
@@ -123,7 +120,7 @@ class Rules {
   std::array<std::vector<Rule>, kOpCount> by_op_;
 };
 
-/// Rewrites sources before users, to a fixed point, without recursion. A rule set that does not settle throws InternalError naming the rule.
+/// Rewrites sources before users, to a fixed point, without recursion. Rules that do not settle throw InternalError naming one.
 UOp rewrite(const UOp& root, const Rules&);
 std::vector<UOp> rewrite(std::span<const UOp> roots, const Rules&);
 

@@ -116,6 +116,10 @@ UOp shift_right(const UOp& u) {
   if (u.dtype() != DType::index || !is_const(u.src(1)) || static_cast<uint64_t>(u.src(1).as<int64_t>()) > 62) return {};
   return floor_div(u.src(0), int64_t{1} << u.src(1).as<int64_t>());
 }
+UOp add_nothing(const Match& m) {  // -0 is the zero that leaves every float as it is
+  return is_const(m[c], 0) && (!is_float(m[c].dtype()) || std::signbit(number(m[c]))) ? m[x] : UOp{};
+}
+bool integer_beside(const Match& m) { return is_int(m[x].dtype()) && !is_const(m[y]); }
 // x / 2^k is x * 2^-k where that number exists: both are the same real number, rounded once.
 UOp divide_by_power(const Match& m) {
   int exponent;
@@ -133,7 +137,7 @@ UOp negate_condition(const Match& m) {  // where(not a, x, y) is where(a, y, x)
 const Rules& exact_rules() {
   static const Rules rules = (every_op() + Rules{
       // floats, as IEEE 754 has them: x + 0 is not among these (-0 + 0 is 0), x - x neither (nan)
-      {x + c,                              [](const Match& m) { return is_const(m[c], 0) && (std::signbit(number(m[c])) || !is_float(m[c].dtype())) ? m[x] : UOp{}; }},
+      {x + c,                              add_nothing},
       {x * 1,                              x},
       {x / 1,                              x},
       {(x * -1) * -1,                      x},
@@ -142,7 +146,7 @@ const Rules& exact_rules() {
       // integers
       {any(Op::Add),                       on_root(fold_sum)},
       {any(Op::Mul),                       on_root(fold_product)},
-      {(x * c) * y,                        [](const Match& m) { return is_int(m[x].dtype()) && !is_const(m[y]) ? m[x] * m[y] * m[c] : UOp{}; }},
+      {(x * c) * y,                        (x * y) * c,                     integer_beside},
       {any(Op::IDiv),                      on_root(fold_idiv)},
       {any(Op::Mod),                       on_root(fold_mod)},
       {any(Op::Less),                      on_root(fold_less)},
@@ -198,14 +202,14 @@ const Rules& fast_math_rules() {
       {x * recip(x),                       1},
       {recip(recip(x)),                    x},
       {x + x,                              x * 2,                           floats},
-      {x + x * c,                          [](const Match& m) { return is_float(m[c].dtype()) ? m[x] * constant(m[c].dtype(), number(m[c]) + 1) : UOp{}; }},
+      {x + x * c,                          x * (c + 1),                     floats},
       {x * c + x * d,                      x * (c + d),                     floats},
       {(x + c) + d,                        x + (c + d),                     floats},
       {(x * c) * d,                        x * (c * d),                     floats},
       {(x * y) / y,                        x},
       {x * (y / x),                        y},
       {x * recip(y),                       x / y},
-      {x / c,                              [](const Match& m) { return number(m[c]) != 0 ? m[x] * constant(m[c].dtype(), 1 / number(m[c])) : UOp{}; }},
+      {x / c,                              x * recip(c),                    [](const Match& m) { return number(m[c]) != 0; }},
       {sqrt(x * x),                        max(x, -x)},
       {log2(exp2(x)),                      x},
       {exp2(log2(x)),                      x},

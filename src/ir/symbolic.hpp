@@ -18,7 +18,8 @@ const Rules& fast_math_rules();
 /// The expression under the exact rules. A node that was simplified before is recognised at once.
 UOp simplify(const UOp&);
 std::vector<UOp> simplify(std::span<const UOp>);
-/// The expression where `condition` (a bool, such as a load's gate) is known to hold: its comparisons narrow the bounds of what they compare.
+/// The expression where `condition` (a bool, such as a load's gate) is known to hold: its comparisons narrow the bounds of what they
+/// compare, also of the quotients and remainders of a range.
 UOp simplify_given(const UOp& expr, const UOp& condition);
 
 }  // namespace tg

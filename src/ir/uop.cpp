@@ -197,7 +197,10 @@ void destroy(const Node* n) noexcept {
   bury(n);
   while (dead) {
     const Node* m = std::exchange(dead, dead->next);
-    for (int i = 0; i < m->arity; ++i) if (const Node* s = Node::take(m->src()[i]); s && s->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) bury(s);
+    for (int i = 0; i < m->arity; ++i) {
+      const Node* s = Node::take(m->src()[i]);
+      if (s && s->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) bury(s);
+    }
     delete m->storage.load();
     auto* memory = const_cast<Node*>(m);
     memory->~Node();
@@ -258,7 +261,9 @@ UOp range(const Dim& extent, int id, RangeKind kind) { return UOp::make(Op::Rang
 UOp variable(std::string name, int64_t min, int64_t max) {
   return UOp::make(Op::Variable, {}, VariableArg{Name(std::move(name)), min, max}, DType::index);
 }
-UOp scalar_variable(std::string name, DType dtype) { return UOp::make(Op::Variable, {}, VariableArg{Name(std::move(name)), INT64_MIN, INT64_MAX}, dtype); }
+UOp scalar_variable(std::string name, DType dtype) {
+  return UOp::make(Op::Variable, {}, VariableArg{Name(std::move(name)), INT64_MIN, INT64_MAX}, dtype);
+}
 UOp param(int slot, DType dtype, Shape shape) { return UOp::make(Op::Param, {}, ParamArg{slot, std::move(shape)}, dtype); }
 UOp buffer(std::shared_ptr<Storage> storage, DType dtype, Shape shape) {
   return UOp::make(Op::Buffer, {}, BufferArg{std::move(storage), std::move(shape)}, dtype);

@@ -58,6 +58,25 @@ bool many_components(const UOp& u) {
   return m && u.as<int64_t>() >= 0 && u.as<int64_t>() < components[static_cast<size_t>(*m)];
 }
 
+bool reduce_ok(const UOp& u) { return u.src().size() == 1 && u.as<ReduceArg>().axes >> u.src(0).shape().rank() == 0; }
+bool window_ok(const UOp& u) {
+  const auto& w = u.as<WindowArg>();
+  return axis_ok(u, w.axis) && w.size > 0 && w.stride > 0 && w.dilation > 0;
+}
+bool gather_ok(const UOp& u) { return axis_ok(u, u.as<int64_t>()) && is_int(u.src(1).dtype()); }
+bool scatter_ok(const UOp& u) {
+  return axis_ok(u, u.as<ScatterArg>().axis) && is_int(u.src(1).dtype()) && u.src(0).dtype() == u.src(2).dtype();
+}
+bool assign_ok(const UOp& u) { return u.src(0).shape() == u.src(1).shape() && u.src(0).dtype() == u.src(1).dtype(); }
+bool bind_ok(const UOp& u) { return u.src(0).op() == Op::Variable && is_const(u.src(1)); }
+bool range_ok(const UOp& u) { return u.src(0).dtype() == DType::index && u.src(0).ranges() == 0; }
+bool load_ok(const UOp& u) { return access_ok(u, 2) && u.dtype() == u.src(0).dtype(); }
+bool store_ok(const UOp& u) { return access_ok(u, 3) && u.src(2).dtype() == u.src(0).dtype(); }
+bool check_ok(const UOp& u) { return u.dtype() == DType::index && u.src(1).dtype() == DType::index; }
+bool end_ok(const UOp& u) {
+  return std::ranges::all_of(u.src(), [](const UOp& s) { return s.dtype() == DType::void_ || s.op() == Op::Range || is_const(s); });
+}
+
 struct Check {
   Op op;
   Stage stage;
@@ -65,33 +84,35 @@ struct Check {
   const char* otherwise;
 };
 constexpr Check kChecks[] = {
-    {Op::Reduce, Stage::Tensor, [](const UOp& u) { return u.src().size() == 1 && u.as<ReduceArg>().axes >> u.src(0).shape().rank() == 0; }, "its axes are not its source's"},
+    {Op::Reduce, Stage::Tensor, reduce_ok, "its axes are not its source's"},
     {Op::Permute, Stage::Tensor, [](const UOp& u) { return distinct_axes(u, true); }, "its axes are no permutation"},
     {Op::Flip, Stage::Tensor, [](const UOp& u) { return distinct_axes(u, false); }, "its axes are not its source's"},
     {Op::Pad, Stage::Tensor, pairs_ok, "negative padding"},
     {Op::Shrink, Stage::Tensor, pairs_ok, "it cuts outside its source"},
-    {Op::Window, Stage::Tensor, [](const UOp& u) { const auto& w = u.as<WindowArg>(); return axis_ok(u, w.axis) && w.size > 0 && w.stride > 0 && w.dilation > 0; }, "it is no window of its source"},
-    {Op::Gather, Stage::Tensor, [](const UOp& u) { return axis_ok(u, u.as<int64_t>()) && is_int(u.src(1).dtype()); }, "its axis or index does not fit"},
-    {Op::Scatter, Stage::Tensor, [](const UOp& u) { return axis_ok(u, u.as<ScatterArg>().axis) && is_int(u.src(1).dtype()) && u.src(0).dtype() == u.src(2).dtype(); }, "its axis, index or values do not fit"},
+    {Op::Window, Stage::Tensor, window_ok, "it is no window of its source"},
+    {Op::Gather, Stage::Tensor, gather_ok, "its axis or index does not fit"},
+    {Op::Scatter, Stage::Tensor, scatter_ok, "its axis, index or values do not fit"},
     {Op::Scan, Stage::Tensor, [](const UOp& u) { return axis_ok(u, u.as<ScanArg>().axis); }, "its axis is not its source's"},
     {Op::Sort, Stage::Tensor, [](const UOp& u) { return axis_ok(u, u.as<SortArg>().axis); }, "its axis is not its source's"},
-    {Op::Assign, Stage::Tensor, [](const UOp& u) { return u.src(0).shape() == u.src(1).shape() && u.src(0).dtype() == u.src(1).dtype(); }, "target and value differ"},
-    {Op::Bind, Stage::Tensor, [](const UOp& u) { return u.src(0).op() == Op::Variable && is_const(u.src(1)); }, "it binds no variable to a constant"},
+    {Op::Assign, Stage::Tensor, assign_ok, "target and value differ"},
+    {Op::Bind, Stage::Tensor, bind_ok, "it binds no variable to a constant"},
     {Op::Get, Stage::Tensor, many_components, "its source has no such component"},
     {Op::Get, Stage::Kernel, many_components, "its source has no such component"},
-    {Op::Range, Stage::Kernel, [](const UOp& u) { return u.src(0).dtype() == DType::index && u.src(0).ranges() == 0; }, "its extent is no size"},
-    {Op::Load, Stage::Kernel, [](const UOp& u) { return access_ok(u, 2) && u.dtype() == u.src(0).dtype(); }, "memory, index or gate do not fit"},
-    {Op::Store, Stage::Kernel, [](const UOp& u) { return access_ok(u, 3) && u.src(2).dtype() == u.src(0).dtype(); }, "memory, index, value or gate do not fit"},
-    {Op::Check, Stage::Kernel, [](const UOp& u) { return u.dtype() == DType::index && u.src(1).dtype() == DType::index; }, "it checks no index"},
+    {Op::Range, Stage::Kernel, range_ok, "its extent is no size"},
+    {Op::Load, Stage::Kernel, load_ok, "memory, index or gate do not fit"},
+    {Op::Store, Stage::Kernel, store_ok, "memory, index, value or gate do not fit"},
+    {Op::Check, Stage::Kernel, check_ok, "it checks no index"},
     {Op::Reduce, Stage::Kernel, ranges_follow, "it reduces over what is no range"},
-    {Op::End, Stage::Kernel, [](const UOp& u) { return std::ranges::all_of(u.src(), [](const UOp& s) { return s.dtype() == DType::void_ || s.op() == Op::Range || is_const(s); }); }, "it ends what is neither store nor range"},
+    {Op::End, Stage::Kernel, end_ok, "it ends what is neither store nor range"},
 };
 
 const char* fault(const UOp& u, Stage stage) {
-  if (!belongs(u.op(), stage)) return stage == Stage::Kernel ? "this op has no place in a kernel" : "this op has no place in a graph of tensors";
+  if (!belongs(u.op(), stage))
+    return stage == Stage::Kernel ? "this op has no place in a kernel" : "this op has no place in a graph of tensors";
   if (stage == Stage::Tensor && u.ranges() != 0) return "a range is open outside of kernels";
   if (stage == Stage::Tensor && u.dtype() == DType::index && !u.shape().empty()) return "no tensor has the dtype index";
-  if (stage == Stage::Kernel && u.op() != Op::Param && u.op() != Op::After && !u.shape().empty()) return "a kernel's expressions are scalars";
+  if (stage == Stage::Kernel && u.op() != Op::Param && u.op() != Op::After && !u.shape().empty())
+    return "a kernel's expressions are scalars";
   for (const Check& c : kChecks) if (c.op == u.op() && c.stage == stage && !c.holds(u)) return c.otherwise;
   return nullptr;
 }

@@ -23,10 +23,23 @@ template <> struct TypeOf<double> { static constexpr DType value = DType::float6
 template <class T> std::vector<T> edges() {
   using L = std::numeric_limits<T>;
   if constexpr (std::is_floating_point_v<T>)
-    return {T(0), T(-0.0), T(1), T(-1), T(0.5), T(-2.5), T(3), T(127.7), T(-128.9), T(300), T(70000), T(3e9), T(-3e9), T(2e19), T(-2e19), L::min(), L::denorm_min(), L::max(),
+    return {T(0),        T(-0.0),       T(1),           T(-1),         T(0.5),  T(-2.5),  T(3),     T(127.7),        T(-128.9),
+            T(300),      T(70000),      T(3e9),         T(-3e9),       T(2e19), T(-2e19), L::min(), L::denorm_min(), L::max(),
             L::lowest(), L::infinity(), -L::infinity(), L::quiet_NaN()};
   else
-    return {L::min(), static_cast<T>(L::min() + 1), T(0), T(1), T(2), T(3), T(7), T(8), static_cast<T>(-1), static_cast<T>(-7), static_cast<T>(L::max() - 1), L::max(), static_cast<T>(L::max() / 2)};
+    return {L::min(),
+            static_cast<T>(L::min() + 1),
+            T(0),
+            T(1),
+            T(2),
+            T(3),
+            T(7),
+            T(8),
+            static_cast<T>(-1),
+            static_cast<T>(-7),
+            static_cast<T>(L::max() - 1),
+            L::max(),
+            static_cast<T>(L::max() / 2)};
 }
 template <class T> Number boxed(T v) {
   if constexpr (std::is_floating_point_v<T>) return {0, static_cast<double>(v)};
@@ -112,7 +125,8 @@ template <class To, class From> To converted(From v) {
 template <class From, class To> void check_conversion() {
   for (From v : edges<From>()) {
     const Number n = convert(boxed(v), TypeOf<From>::value, TypeOf<To>::value);
-    EXPECT_TRUE(alike(unboxed<To>(n), converted<To>(v))) << name_of(TypeOf<From>::value) << " " << +v << " to " << name_of(TypeOf<To>::value);
+    EXPECT_TRUE(alike(unboxed<To>(n), converted<To>(v)))
+        << name_of(TypeOf<From>::value) << " " << +v << " to " << name_of(TypeOf<To>::value);
     EXPECT_TRUE(same(TypeOf<To>::value, round_to(TypeOf<To>::value, n), n));
   }
 }
@@ -128,7 +142,8 @@ TEST(HalfScalars, RoundOnce) {
   for (DType t : {DType::float16, DType::bfloat16})
     for (double a : edges<double>()) {
       const Number x = round_to(t, {0, a});
-      const double expected = t == DType::float16 ? static_cast<double>(half_to_float(half_from(a))) : static_cast<double>(bfloat16_to_float(bfloat16_from(a)));
+      const double expected =
+          t == DType::float16 ? static_cast<double>(half_to_float(half_from(a))) : static_cast<double>(bfloat16_to_float(bfloat16_from(a)));
       EXPECT_TRUE(alike(x.d, expected));
       EXPECT_TRUE(same(t, evaluate(Op::Add, t, t, x, {0, 1}), round_to(t, {0, static_cast<double>(static_cast<float>(x.d) + 1.0f)})));
     }

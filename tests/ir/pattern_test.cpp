@@ -54,7 +54,8 @@ TEST(Rewrite, CirclesAreReportedWithTheRulesLine) {
     rewrite(UOp::make(Op::Exp2, {param(0, float32)}), rules);
     FAIL() << "it settled";
   } catch (const InternalError& e) {
-    EXPECT_THAT(e.what(), testing::AnyOf(testing::HasSubstr("pattern_test.cpp:" + std::to_string(line)), testing::HasSubstr("pattern_test.cpp:" + std::to_string(line + 1))));
+    EXPECT_THAT(e.what(), testing::AnyOf(testing::HasSubstr("pattern_test.cpp:" + std::to_string(line)),
+                                         testing::HasSubstr("pattern_test.cpp:" + std::to_string(line + 1))));
   }
 }
 TEST(Rewrite, ARuleThatChangesTheDtypeIsReported) {

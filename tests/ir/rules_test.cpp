@@ -54,7 +54,8 @@ class Instance {
   double real() {
     static constexpr double special[] = {0.0, -0.0, 1, -1, 2, 0.5, 3, 1e-40, 65504, -1e30, INFINITY, -INFINITY, NAN};
     if (tame_) return static_cast<double>(random_.between(1, 400)) / 100;
-    return random_.coin() ? random_.pick(special) : std::ldexp(static_cast<double>(random_.between(-9999, 9999)), static_cast<int>(random_.between(-20, 8)));
+    return random_.coin() ? random_.pick(special)
+                          : std::ldexp(static_cast<double>(random_.between(-9999, 9999)), static_cast<int>(random_.between(-20, 8)));
   }
   int64_t integer() {
     switch (random_.below(4)) {
@@ -64,7 +65,8 @@ class Instance {
     }
   }
   UOp number_like(DType t) {
-    if (is_float(t)) return constant(t, random_.coin() ? std::ldexp(random_.coin() ? 1.0 : -1.0, static_cast<int>(random_.between(-6, 6))) : real());
+    if (is_float(t))
+      return constant(t, random_.coin() ? std::ldexp(random_.coin() ? 1.0 : -1.0, static_cast<int>(random_.between(-6, 6))) : real());
     return constant(t, t == DType::index ? random_.between(-6, 40) : random_.below(3) ? random_.between(-2, 17) : integer());
   }
   UOp leaf(DType t) {
@@ -78,7 +80,8 @@ class Instance {
     if (depth == 0) return leaf(t);
     if (!shaped_ && random_.below(12) == 0 && t != DType::index)
       return UOp::make(Op::Load, {param(5, t, Shape{100}), expression(DType::index, 1)}, Arg{}, t);
-    static constexpr Op kOps[] = {Op::Add, Op::Mul, Op::Max, Op::IDiv, Op::Mod, Op::And, Op::Or, Op::Less, Op::NotEqual, Op::Where, Op::Cast, Op::Div};
+    static constexpr Op kOps[] = {Op::Add, Op::Mul,  Op::Max,      Op::IDiv,  Op::Mod,  Op::And,
+                                  Op::Or,  Op::Less, Op::NotEqual, Op::Where, Op::Cast, Op::Div};
     for (int tries = 0; tries < 20; ++tries) {
       const Op op = random_.pick(kOps);
       if ((info(op).result == Result::Bool) != (t == DType::bool_ && op != Op::And && op != Op::Or && op != Op::Where)) continue;
@@ -113,7 +116,8 @@ class Instance {
       case Op::Load: return load(memory, at, gate());
       case Op::Store: return store(memory, at, expression(t, 1), gate());
       case Op::Range: return range(random_.between(1, 2), static_cast<int>(random_.below(2)));
-      case Op::Reduce: return UOp::make(op, {expression(t, 1), random_.coin() ? index(0) : range(3, 0), index(0)}, ReduceArg{random_.pick(kPlain), 0});
+      case Op::Reduce:
+        return UOp::make(op, {expression(t, 1), random_.coin() ? index(0) : range(3, 0), index(0)}, ReduceArg{random_.pick(kPlain), 0});
       case Op::End: return UOp::make(op, {store(memory, at, expression(t, 1)), random_.coin() ? index(0) : range(3, 0)}, Arg{});
       default: throw InternalError("no instance of this op");
     }
@@ -176,11 +180,13 @@ void fuzz(const Rules& rules, bool tame, int wanted) {
           const Number x = outcome(u, v), y = outcome(to, v);
           if (tame && !(std::isfinite(x.d) && std::isfinite(y.d))) continue;
           ASSERT_TRUE(tame && is_float(u.dtype()) ? close(x.d, y.d) : same(u.dtype(), x, y))
-              << rule.file << ":" << rule.line() << " on " << name_of(u.dtype()) << "\n  " << to_string(u) << " = " << x.i << " " << x.d << "\n  "
+              << rule.file << ":" << rule.line() << " on " << name_of(u.dtype()) << "\n  " << to_string(u) << " = " << x.i << " " << x.d
+              << "\n  "
               << to_string(to) << " = " << y.i << " " << y.d << "\n" << dump(u);
         }
       }
-      EXPECT_GE(fired, wanted / 10 + 1) << rule.file << ":" << rule.line() << " on " << name_of(rule.left.op) << " fired " << fired << " times";
+      EXPECT_GE(fired, wanted / 10 + 1) << rule.file << ":" << rule.line() << " on " << name_of(rule.left.op) << " fired " << fired
+                                        << " times";
     }
   }
 }

@@ -29,7 +29,8 @@ std::vector<UOp> ranges_of(const std::vector<int64_t>& shape) {
   return r;
 }
 
-const std::vector<std::vector<int64_t>> kShapes = {{5}, {4, 6}, {2, 3, 4}, {16, 1, 7}, {3, 5, 7, 2}, {1, 1, 8}, {64, 64, 3, 3}, {2, 2, 2, 2, 2}};
+const std::vector<std::vector<int64_t>> kShapes = {{5},          {4, 6},    {2, 3, 4},      {16, 1, 7},
+                                                   {3, 5, 7, 2}, {1, 1, 8}, {64, 64, 3, 3}, {2, 2, 2, 2, 2}};
 
 TEST(Laws, FlattenThenUnflattenGivesTheAxes) {
   for (const auto& shape : kShapes) {
@@ -233,7 +234,8 @@ TEST(IndexAlgebra, SimplifiedUnderAConditionIsTheSameWhereItHolds) {
     const UOp e = fuzz.expression(3), given = fuzz.condition(2), s = simplify_given(e, given);
     fuzz.at_every_point([&](const Values& v) {
       if (!value_of(given, v).i) return;
-      ASSERT_EQ(value_of(e, v).i, value_of(s, v).i) << "seed " << seed << "\n  " << to_string(e) << "\n  " << to_string(given) << "\n  " << to_string(s);
+      ASSERT_EQ(value_of(e, v).i, value_of(s, v).i)
+          << "seed " << seed << "\n  " << to_string(e) << "\n  " << to_string(given) << "\n  " << to_string(s);
     });
   }
 }

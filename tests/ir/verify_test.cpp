@@ -47,7 +47,8 @@ TEST(Verify, RefusesWhatDoesNotFit) {
   EXPECT_THAT(tensor(Op::Sort, SortArg{2, false}), testing::HasSubstr("axis"));
   EXPECT_THAT(tensor(Op::Scan, ScanArg{Monoid::Sum, 2}), testing::HasSubstr("axis"));
   EXPECT_THAT(refusal(UOp::make(Op::Gather, {x, constant(float32, 0.0)}, int64_t{0}), Stage::Tensor), testing::HasSubstr("index"));
-  EXPECT_THAT(refusal(UOp::make(Op::Scatter, {x, zero, zero}, ScatterArg{0, ScatterMode::Add}), Stage::Tensor), testing::HasSubstr("values"));
+  EXPECT_THAT(refusal(UOp::make(Op::Scatter, {x, zero, zero}, ScatterArg{0, ScatterMode::Add}), Stage::Tensor),
+              testing::HasSubstr("values"));
   EXPECT_THAT(refusal(UOp::make(Op::Assign, {x, m}), Stage::Tensor), testing::HasSubstr("differ"));
   EXPECT_THAT(refusal(UOp::make(Op::Bind, {x, zero}), Stage::Tensor), testing::HasSubstr("binds no"));
   const UOp sum = UOp::make(Op::Reduce, {x}, ReduceArg{Monoid::ArgMax, 1});
@@ -57,7 +58,8 @@ TEST(Verify, RefusesWhatDoesNotFit) {
   EXPECT_THAT(refusal(store(m, i, zero), Stage::Kernel), testing::HasSubstr("value"));
   EXPECT_THAT(refusal(range(Dim(i), 1), Stage::Kernel), testing::HasSubstr("extent"));
   EXPECT_THAT(refusal(UOp::make(Op::Check, {zero, zero}, int64_t{0}), Stage::Kernel), testing::HasSubstr("no index"));
-  EXPECT_THAT(refusal(UOp::make(Op::Reduce, {load(m, i), load(m, i)}, ReduceArg{Monoid::Sum, 0}), Stage::Kernel), testing::HasSubstr("no range"));
+  EXPECT_THAT(refusal(UOp::make(Op::Reduce, {load(m, i), load(m, i)}, ReduceArg{Monoid::Sum, 0}), Stage::Kernel),
+              testing::HasSubstr("no range"));
   EXPECT_THAT(refusal(UOp::make(Op::End, {i + 1, i}, Arg{}), Stage::Kernel), testing::HasSubstr("neither store"));
 }
 TEST(Verify, IsOnInDebugBuilds) {
