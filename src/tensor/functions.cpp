@@ -71,10 +71,11 @@ Tensor Tensor::ceil() const {
 Tensor Tensor::round() const {
   if (whole_numbers(*this)) return *this;
   // Adding 1.5 * 2^mantissa leaves no room for a fraction: the addition rounds, to even. Larger numbers have no fraction.
-  return in_working_dtype(detach(), [](const Tensor& x) {
+  const Tensor rounded = in_working_dtype(detach(), [](const Tensor& x) {
     const double room = x.dtype() == DType::float64 ? 0x1.8p52 : 0x1.8p23;
     return tg::where(x.abs() < room / 3, (x + room) - room, x);
   });
+  return make(node_of(rounded, "round"), *this);  // differentiable, with a gradient of zero
 }
 
 Tensor Tensor::exp2() const { return unary(*this, Op::Exp2, "exp2"); }

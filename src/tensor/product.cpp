@@ -71,8 +71,8 @@ ReduceOptions over(Axes axes) {
 /// A vector over channels as it broadcasts beside (n, c, ...).
 Tensor per_channel(const Tensor& v, const Tensor& x, std::string_view operation, std::string_view what) {
   if (v.rank() != 1 || v.size(0) != x.size(1))
-    throw ShapeError(fmt::format("{}: the {}'s shape {} is not ({}), one number a channel of shape {}", operation, what, to_string(v.shape()), x.size(1),
-                                 to_string(x.shape())));
+    throw ShapeError(fmt::format("{}: the {}'s shape {} is not {}, one number a channel of shape {}", operation, what, to_string(v.shape()),
+                                 to_string(Sizes{x.size(1)}), to_string(x.shape())));
   Sizes sizes(static_cast<size_t>(x.rank() - 1), 1);
   sizes[0] = v.size(0);
   return v.reshape(sizes);

@@ -137,7 +137,7 @@ UOp fitted(const Tensor& target, const Operand& value, std::string_view operatio
   check_same_device(target, *value.tensor, operation);
   const UOp v = node_of(*value.tensor, operation);
   if (broadcast_shape(node.shape(), v.shape(), operation) != node.shape())
-    throw ShapeError(fmt::format("{}: a value of shape {} does not fit into shape {}; it may only have axes of size 1 more than equal ones", operation,
+    throw ShapeError(fmt::format("{}: a value of shape {} does not fit into shape {}; it must broadcast to it", operation,
                                  to_string(v.shape()), to_string(node.shape())));
   return spread(tg::cast(v, node.dtype()), node.shape());
 }

@@ -130,6 +130,7 @@ struct Function {
   Tensor (*ours)(const Tensor&);
   double (*theirs)(double);
   double low, high, error, floor = 1e-2;  // the error is relative, below the floor absolute
+  friend void PrintTo(const Function& f, std::ostream* out) { *out << f.name; }
 };
 class FunctionTable : public testing::TestWithParam<Function> {};
 INSTANTIATE_TEST_SUITE_P(, FunctionTable, testing::Values(

@@ -1,0 +1,148 @@
+// matmul, convolution, pooling, normalisation and cross-entropy against plain loops.
+#include "ir/uop.hpp"
+#include "tensor_testing.hpp"
+
+namespace tg {
+namespace {
+
+Tensor random(const Sizes& shape, uint64_t seed) {
+  int64_t n = 1;
+  for (int64_t s : shape) n *= s;
+  const auto v = samples(n, -1, 1, seed);
+  return Tensor::from(std::vector<float>(v.begin(), v.end()), shape);
+}
+
+TEST(Matmul, MatricesAndVectors) {
+  const Tensor a({{1.f, 2.f, 3.f}, {4.f, 5.f, 6.f}}), b({{1.f, 0.f}, {0.f, 1.f}, {2.f, 2.f}}), v({1.f, 2.f, 3.f});
+  expect_equal(a.matmul(b), {2, 2}, {7, 8, 16, 17});
+  expect_equal(a.matmul(v), {2}, {14, 32});
+  expect_equal(v.matmul(b), {2}, {7, 8});
+  expect_equal(v.dot(v), {}, {14});
+  expect_equal(a.reshape({2, 1, 3}).matmul(b), {2, 1, 2}, {7, 8, 16, 17});
+  EXPECT_EQ(random({5, 1, 2, 3}, 1).matmul(random({4, 3, 2}, 2)).shape(), (Sizes{5, 4, 2, 2}));
+  expect_equal(Tensor({{1, 2}}, {.dtype = int8}).matmul(Tensor({{3}, {4}}, {.dtype = int8})), {1, 1}, {11});
+  expect_equal(Tensor::zeros({2, 0}).matmul(Tensor::zeros({0, 3})), {2, 3}, {0, 0, 0, 0, 0, 0});
+  expect_throw<ShapeError>([&] { (void)a.matmul(a); },
+                           "matmul: shapes (2, 3) and (2, 3): the last axis of the first is 3 and the last but one of the second 2; they must be equal");
+  expect_throw<ShapeError>([&] { (void)a.matmul(Tensor({1.f})); },
+                           "matmul: shapes (2, 3) and (1,): the last axis of the first is 3 and the only axis of the second 1; they must be equal");
+  expect_throw<ShapeError>([&] { (void)a.matmul(Tensor::full({}, 1.f)); },
+                           "matmul: shapes (2, 3) and (); a scalar has no axis to contract, use * instead");
+}
+TEST(Matmul, IsSevenNodes) {
+  if (settings().eager) return;  // eager tensors have no graph
+  const Tensor a = random({3, 4}, 1), b = random({4, 5}, 2);
+  const size_t before = detail::made_nodes();
+  const Tensor c = a.matmul(b);
+  EXPECT_LE(detail::made_nodes() - before, 7u);
+}
+
+struct Convolution {
+  int64_t n, c, h, w, o, kh, kw;
+  ConvOptions options;
+};
+std::vector<double> by_loops(const Convolution& s, const std::vector<double>& x, const std::vector<double>& k, int64_t& oh, int64_t& ow) {
+  const auto& p = s.options;
+  oh = (s.h + 2 * p.padding.height - p.dilation.height * (s.kh - 1) - 1) / p.stride.height + 1;
+  ow = (s.w + 2 * p.padding.width - p.dilation.width * (s.kw - 1) - 1) / p.stride.width + 1;
+  const int64_t in = s.c / p.groups, out = s.o / p.groups;
+  std::vector<double> y;
+  for (int64_t n = 0; n < s.n; ++n)
+    for (int64_t o = 0; o < s.o; ++o)
+      for (int64_t i = 0; i < oh; ++i)
+        for (int64_t j = 0; j < ow; ++j) {
+          double sum = 0;
+          for (int64_t c = 0; c < in; ++c)
+            for (int64_t a = 0; a < s.kh; ++a)
+              for (int64_t b = 0; b < s.kw; ++b) {
+                const int64_t row = i * p.stride.height + a * p.dilation.height - p.padding.height;
+                const int64_t column = j * p.stride.width + b * p.dilation.width - p.padding.width;
+                if (row < 0 || row >= s.h || column < 0 || column >= s.w) continue;
+                sum += x[static_cast<size_t>(((n * s.c + o / out * in + c) * s.h + row) * s.w + column)] *
+                       k[static_cast<size_t>(((o * in + c) * s.kh + a) * s.kw + b)];
+              }
+          y.push_back(sum);
+        }
+  return y;
+}
+TEST(Conv2d, AgreesWithLoops) {
+  const std::vector<Convolution> cases{
+      {2, 3, 6, 5, 4, 3, 3, {}},
+      {1, 2, 7, 7, 2, 3, 3, {.stride = 2, .padding = 1}},
+      {1, 2, 8, 9, 3, 2, 3, {.stride = {2, 3}, .padding = {1, 2}, .dilation = {2, 1}}},
+      {2, 4, 5, 5, 6, 3, 3, {.padding = 1, .groups = 2}},
+      {1, 3, 4, 4, 3, 2, 2, {.groups = 3}},
+      {1, 1, 1, 1, 1, 1, 1, {}},
+  };
+  for (const Convolution& s : cases) {
+    const Tensor x = random({s.n, s.c, s.h, s.w}, 1), k = random({s.o, s.c / s.options.groups, s.kh, s.kw}, 2), b = random({s.o}, 3);
+    int64_t oh, ow;
+    const auto expected = by_loops(s, x.to_vector<double>(), k.to_vector<double>(), oh, ow);
+    const Tensor y = x.conv2d(k, s.options);
+    EXPECT_EQ(y.shape(), (Sizes{s.n, s.o, oh, ow}));
+    expect_near(y, expected, 1e-5);
+    expect_close(x.conv2d(k, b, s.options), y + b.reshape({s.o, 1, 1}), 1e-6);
+  }
+}
+TEST(Conv2d, Errors) {
+  const Tensor x = random({1, 2, 4, 4}, 1);
+  expect_throw<ShapeError>([&] { (void)x.conv2d(random({1, 3, 3, 3}, 1)); },
+                           "conv2d: input (1, 2, 4, 4), weight (1, 3, 3, 3), groups 1: the input must have weight axis 1 times groups channels, and weight "
+                           "axis 0 must divide by groups");
+  expect_throw<ShapeError>([&] { (void)x.conv2d(random({1, 2, 5, 3}, 1)); },
+                           "conv2d: a window of 5 with dilation 1 spans 5 and does not fit into the height of shape (1, 2, 4, 4) with padding 0; pad more");
+  expect_throw<ValueError>([&] { (void)x.conv2d(random({1, 2, 3, 3}, 1), {.stride = 0}); }, "conv2d: stride (0, 0); it takes 1 or more");
+  expect_throw<ShapeError>([&] { (void)x.conv2d(random({1, 2, 3, 3}, 1), random({2}, 1)); },
+                           "conv2d: the bias's shape (2,) is not (1,), one number a channel of shape (1, 1, 2, 2)");
+  expect_throw<ShapeError>([&] { (void)x.at(0).conv2d(random({1, 2, 3, 3}, 1)); }, "conv2d: the input's shape (2, 4, 4) is not (n, channels, height, width)");
+}
+
+TEST(Pooling, MaximumAndMean) {
+  const Tensor x = Tensor::arange(16, {.dtype = float32}).reshape({1, 1, 4, 4});
+  expect_equal(x.max_pool2d(), {1, 1, 2, 2}, {5, 7, 13, 15});
+  expect_equal(x.avg_pool2d(), {1, 1, 2, 2}, {2.5, 4.5, 10.5, 12.5});
+  expect_equal(x.max_pool2d({.size = 3, .stride = 1}), {1, 1, 2, 2}, {10, 11, 14, 15});
+  expect_equal((-x).max_pool2d({.size = 2, .padding = 1}), {1, 1, 3, 3}, {0, -1, -3, -4, -5, -7, -12, -13, -15});
+  expect_equal(x.avg_pool2d({.size = 2, .padding = 1}), {1, 1, 3, 3}, {0, 0.75, 0.75, 3, 7.5, 4.5, 3, 6.75, 3.75});
+  expect_equal(Tensor::arange(16).reshape({1, 1, 4, 4}).max_pool2d({.size = {1, 2}, .padding = {0, 1}}), {1, 1, 4, 3},
+               {0, 2, 3, 4, 6, 7, 8, 10, 11, 12, 14, 15});
+  expect_throw<ValueError>([&] { (void)x.max_pool2d({.size = 1, .padding = 1}); },
+                           "max_pool2d: a padding of more than half the size would leave windows of padding alone");
+}
+
+TEST(Norms, MeanZeroVarianceOne) {
+  const Tensor x = random({4, 6}, 1), w = Tensor::full({6}, 2.f), b = Tensor::full({6}, 1.f);
+  const Tensor y = x.layer_norm(w, b, {.eps = 0});
+  expect_near(y.mean({.axis = 1}), {1, 1, 1, 1});
+  expect_near(y.std({.axis = 1, .correction = 0}), {2, 2, 2, 2}, 1e-5);
+  expect_close(x.layer_norm(w, Tensor(), {.eps = 0}) + 1, y);
+  const Tensor z = x.batch_norm(x.mean({.axis = 0}), x.var({.axis = 0, .correction = 0}), w, b, {.eps = 0});
+  expect_near(z.mean({.axis = 0}), {1, 1, 1, 1, 1, 1}, 1e-5);
+  expect_near(z.std({.axis = 0, .correction = 0}), {2, 2, 2, 2, 2, 2}, 1e-5);
+  EXPECT_EQ(random({2, 3, 4, 5}, 1).batch_norm(w.at(slice(0, 3)), w.at(slice(0, 3)), w.at(slice(0, 3)), w.at(slice(0, 3))).shape(), (Sizes{2, 3, 4, 5}));
+  expect_throw<ShapeError>([&] { (void)x.layer_norm(Tensor({1.f}), b); }, "layer_norm: the weight's shape (1,) is not that of the last axes of (4, 6)");
+}
+
+TEST(CrossEntropy, IsTheMeanOfTheTargetsLogProbabilities) {
+  const Tensor logits({{1.f, 2.f, 3.f}, {0.f, 0.f, 0.f}});
+  const double first = 3 - std::log(std::exp(1.) + std::exp(2.) + std::exp(3.));
+  expect_near(logits.cross_entropy(Tensor({2, 0})), {(-first + std::log(3.)) / 2});
+  EXPECT_EQ(random({2, 5, 3, 4}, 1).cross_entropy(Tensor::zeros({2, 3, 4}, {.dtype = int64})).shape(), Sizes{});
+  expect_throw<ShapeError>([&] { (void)logits.cross_entropy(Tensor({1})); },
+                           "cross_entropy: targets of shape (1,) for logits of shape (2, 3); they must be (2,), one class index each");
+}
+TEST(CrossEntropy, NeverBuildsAMask) {
+  if (settings().eager) return;  // eager tensors have no graph
+  const Tensor logits = random({4, 7}, 1);
+  bool gathers = false;
+  std::function<void(const Tensor&)> walk = [&](const Tensor& t) {
+    gathers |= t.op() == Op::Gather;
+    EXPECT_LE(t.numel(), 28);
+    for (const Tensor& p : t.parents()) walk(p);
+  };
+  walk(logits.cross_entropy(Tensor({0, 1, 2, 3})));
+  EXPECT_TRUE(gathers);
+}
+
+}  // namespace
+}  // namespace tg

@@ -1,0 +1,109 @@
+// Random numbers: the published vectors of the block function, the documented layout, and what the distributions must be.
+#include "ir/uop.hpp"
+#include "tensor_testing.hpp"
+
+namespace tg {
+namespace {
+
+using Words = std::array<uint32_t, 2>;
+
+TEST(Threefry, KnownAnswers) {  // Random123's kat_vectors, threefry2x32, 20 rounds
+  EXPECT_EQ(threefry2x32({0, 0}, {0, 0}), (Words{0x6b200159, 0x99ba4efe}));
+  EXPECT_EQ(threefry2x32({0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}), (Words{0x1cb996fc, 0xbb002be7}));
+  EXPECT_EQ(threefry2x32({0x13198a2e, 0x03707344}, {0x243f6a88, 0x85a308d3}), (Words{0xc4923a9c, 0x483df7a0}));
+}
+
+TEST(Random, TensorsFollowTheDocumentedLayout) {
+  manual_seed(uint64_t{5} << 32 | 7);
+  (void)Tensor::rand({3});
+  const auto x = Tensor::rand({2, 3}).to_vector<float>();
+  const Words key = threefry2x32({5, 7}, {0, 1});
+  for (uint32_t i = 0; i < 6; ++i) {
+    const Words w = threefry2x32(key, {0, i});
+    EXPECT_EQ(x[i], static_cast<float>((w[0] ^ w[1]) >> 9) * 0x1p-23f) << i;
+  }
+  REQUIRE_DTYPE(float64);
+  manual_seed(7);
+  const auto y = Tensor::rand({4}, {.dtype = float64}).to_vector<double>();
+  for (uint32_t i = 0; i < 4; ++i) {
+    const Words w = threefry2x32(threefry2x32({0, 7}, {0, 0}), {0, i});
+    EXPECT_EQ(y[i], static_cast<double>((uint64_t{w[0]} << 32 | w[1]) >> 12) * 0x1p-52) << i;
+  }
+}
+
+TEST(Random, SeedsRepeatAndCallsDiffer) {
+  manual_seed(3);
+  const auto a = Tensor::rand({8}).to_vector<float>(), b = Tensor::rand({8}).to_vector<float>();
+  manual_seed(3);
+  EXPECT_EQ(Tensor::rand({8}).to_vector<float>(), a);
+  EXPECT_NE(a, b);
+  const Tensor x = Tensor::rand({8}), y = Tensor::rand({8});  // two draws in one graph
+  EXPECT_NE((x - y).abs().sum().item<float>(), 0);
+  EXPECT_EQ(x.to_vector<float>(), x.to_vector<float>());
+}
+
+TEST(Random, Distributions) {
+  manual_seed(1);
+  const int64_t n = 20000;
+  const Tensor u = Tensor::rand({n}), g = Tensor::randn({n}), k = Tensor::uniform({n}, {.low = -2, .high = 4});
+  EXPECT_GE(u.min().item<float>(), 0);
+  EXPECT_LT(u.max().item<float>(), 1);
+  EXPECT_NEAR(u.mean().item<double>(), 0.5, 0.01);
+  EXPECT_NEAR(u.var().item<double>(), 1 / 12., 0.003);
+  EXPECT_NEAR(g.mean().item<double>(), 0, 0.03);
+  EXPECT_NEAR(g.var().item<double>(), 1, 0.04);
+  EXPECT_NEAR((g * g * g).mean().item<double>(), 0, 0.1);
+  EXPECT_NEAR(pow(g, 4).mean().item<double>(), 3, 0.25);
+  EXPECT_GT(g.max().item<float>(), 3);
+  EXPECT_NEAR(k.mean().item<double>(), 1, 0.06);
+  const Tensor dice = Tensor::randint({n}, -1, 5);
+  EXPECT_EQ(dice.dtype(), int32);
+  for (int face = -1; face < 5; ++face) EXPECT_NEAR((dice == face).sum().item<double>(), n / 6., 200) << face;
+  const Tensor w = Tensor::kaiming_uniform({100, 50});
+  const double bound = std::sqrt(6 / 50.);
+  EXPECT_LE(w.abs().max().item<double>(), bound);
+  EXPECT_GT(w.abs().max().item<double>(), 0.99 * bound);
+}
+
+TEST(Random, EveryFloatDtypeStaysBelowOne) {
+  for (DType t : {float16, bfloat16, float32, float64}) {
+    if (!supported(t)) continue;
+    const Tensor u = Tensor::rand({3000}, {.dtype = t});
+    EXPECT_EQ(u.dtype(), t);
+    EXPECT_LT(u.max().item<double>(), 1) << name_of(t);
+    EXPECT_NEAR(u.cast(float32).mean().item<double>(), 0.5, 0.02) << name_of(t);
+    EXPECT_NEAR(Tensor::randn({3000}, {.dtype = t}).cast(float32).std().item<double>(), 1, 0.05) << name_of(t);
+  }
+}
+
+TEST(Random, Dropout) {
+  const Tensor x = Tensor::ones({10000}), y = x.dropout(0.25);
+  EXPECT_NEAR(y.mean().item<double>(), 1, 0.03);
+  EXPECT_NEAR((y == 0).cast(float32).mean().item<double>(), 0.25, 0.02);
+  expect_close(x.dropout(0.25, false), x);
+  expect_near(Tensor({1.f, 2.f}).dropout(1), {0, 0});
+  expect_throw<ValueError>([&] { (void)x.dropout(1.5); }, "dropout: p is 1.5; it takes a probability from 0 to 1");
+}
+
+TEST(Random, TheGraphIsTheSameAtEveryStep) {
+  if (settings().eager) return;  // eager tensors have no graph
+  (void)Tensor::rand({5});
+  const auto nodes = [] {
+    const size_t before = detail::made_nodes();
+    const Tensor x = Tensor::rand({5});
+    return detail::made_nodes() - before;
+  };
+  const size_t first = nodes();
+  EXPECT_EQ(nodes(), first);
+}
+
+TEST(Random, Errors) {
+  expect_throw<ValueError>([] { (void)Tensor::randint({1}, 3, 3); }, "randint: the range [3, 3) must hold 1 to 2^32 integers");
+  expect_throw<ValueError>([] { (void)Tensor::randint({1}, 0, 300, {.dtype = uint8}); },
+                           "randint: 299 is outside the range of uint8; cast the tensor to a wider dtype first");
+  expect_throw<DTypeError>([] { (void)Tensor::rand({1}, {.dtype = int32}); }, "rand: not defined for int32; ask for a float dtype, or use randint");
+  expect_throw<ShapeError>([] { (void)Tensor::kaiming_uniform({3}); }, "kaiming_uniform: shape (3,) has no fan-in; it takes two axes or more");
+}
+
+}  // namespace
+}  // namespace tg
