@@ -46,21 +46,6 @@ std::string arg_text(const UOp& u) {
   return "";
 }
 
-/// The op's spelling, each {i} replaced by its source's text.
-std::string spelled(Op op, const auto& source) {
-  std::string out;
-  for (std::string_view f = info(op).c; !f.empty();) {
-    if (f[0] == '{') {
-      out += source(static_cast<size_t>(f[1] - '0'));
-      f.remove_prefix(3);
-    } else {
-      out += f[0];
-      f.remove_prefix(1);
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string to_string(const Dim& d) { return d.known() ? fmt::format("{}", d.value()) : to_string(d.expr()); }
@@ -70,6 +55,13 @@ std::string to_string(const Shape& s) {
   return out + (s.rank() == 1 ? ",)" : ")");
 }
 
+/// The op's spelling, each {i} left to write_source.
+void spell(std::string& out, Op op, const auto& write_source) {
+  for (std::string_view f = info(op).c; !f.empty();) {
+    if (f[0] == '{') { write_source(static_cast<size_t>(f[1] - '0')); f.remove_prefix(3); }
+    else { out += f[0]; f.remove_prefix(1); }
+  }
+}
 // Shared parts are repeated, so the text of a graph can be exponentially longer than the graph: past the limit only "..." is written.
 constexpr size_t kLongestText = 4000;
 void append(std::string& out, const UOp& u) {
@@ -87,13 +79,7 @@ void append(std::string& out, const UOp& u) {
       return;
     default: break;
   }
-  if (std::string_view f = info(u.op()).c; !f.empty()) {
-    while (!f.empty()) {
-      if (f[0] == '{') { append(out, u.src(static_cast<size_t>(f[1] - '0'))); f.remove_prefix(3); }
-      else { out += f[0]; f.remove_prefix(1); }
-    }
-    return;
-  }
+  if (!info(u.op()).c.empty()) return spell(out, u.op(), [&](size_t i) { append(out, u.src(i)); });
   out += name_of(u.op());
   if (u.op() == Op::Cast || u.op() == Op::Bitcast) out += fmt::format("<{}>", name_of(u.dtype()));
   else if (const std::string a = arg_text(u); !a.empty()) out += fmt::format("<{}>", a);
@@ -104,6 +90,14 @@ void append(std::string& out, const UOp& u) {
 std::string to_string(const UOp& u) {
   std::string out;
   append(out, u);
+  return out;
+}
+
+std::string to_string(const Pat& p, const std::function<std::string(Var)>& name) {
+  if (p.var) return name(*p.var);
+  if (p.value) return fmt::format("{:.6g}", *p.value);
+  std::string out;
+  spell(out, p.op, [&](size_t i) { out += to_string(p.src.at(i), name); });
   return out;
 }
 
