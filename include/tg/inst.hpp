@@ -52,14 +52,14 @@ enum class InstOp : uint8_t {
 
 /// Whether a store should bypass the cache. non_temporal promises that a whole vector's address is a multiple of its bytes; it has
 /// no effect on masked and scattered stores and on vectors whose bytes are not a power of two.
-enum class Hint : uint8_t { none, non_temporal };
+enum class Hint : uint8_t { usual, non_temporal };
 
 struct Inst {
   InstOp op;
   Op alu = Op::Add;           // for InstOp::alu
   DType dtype = DType::void_; // of the result; of the element for pointers; void for stores and control
   uint16_t lanes = 1;
-  Hint hint = Hint::none;
+  Hint hint = Hint::usual;
   int64_t value = 0;
   double real = 0;            // for floating constants
   std::vector<int32_t> src = {};

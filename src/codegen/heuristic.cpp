@@ -150,6 +150,7 @@ class Chooser {
     tile(name(p.lanes), lanes_, AxisKind::Vector);
     tile(name(p.lanes), p.vectors, AxisKind::Unroll);
     tile(name(p.rows), p.height, AxisKind::Unroll);
+    if (p.staged) stage(reads(a, p.lanes) ? a : b, p, *best);
     return true;
   }
   static bool reads(const UOp& u, const UOp& r) {
@@ -162,29 +163,62 @@ class Chooser {
     return n;
   }
 
-  struct Plan { UOp lanes, rows; int64_t vectors = 1, height = 1; double cost = 1e30; };
+  struct Plan { UOp lanes, rows; int64_t vectors = 1, height = 1; double cost = 1e30; bool staged = false; };
   // Lanes along one of `along`, a register tile over one of `across`: the cheapest, in cycles for one product of one lane.
   Plan plan(const std::vector<UOp>& along, const std::vector<UOp>& across, const UOp& reduce) const {
     Plan best;
     const int64_t accumulators = target_.vector_registers - (target_.vector_registers > 16 ? 6 : 4);
+    double rows = 1;  // how often a staged panel is read
+    for (const UOp& r : across) rows *= static_cast<double>(extent(r));
     for (const UOp& v : along)
-      for (const UOp& r : across) {
-        const int64_t most = std::min<int64_t>(4, ceil_div(extent(v), lanes_));
-        for (int64_t vectors = 1; vectors <= most; ++vectors)
-          for (int64_t height = 1; height <= std::min<int64_t>(extent(r), accumulators / vectors); ++height) {
-            const double tile = static_cast<double>(vectors * height);
-            const double cycles = std::max({tile / 2, static_cast<double>(vectors) * load_cost(v) + static_cast<double>(height) / 2, 4.0});
-            double cost = cycles / (tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height));
-            cost += store_cost(v) / length(reduce);
-            if (cost < best.cost) best = {v, r, vectors, height, cost};
-          }
-      }
+      for (const UOp& r : across)
+        for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, ceil_div(extent(v), lanes_)); ++vectors)
+          for (int64_t height = 1; height <= std::min<int64_t>(extent(r), accumulators / vectors); ++height)
+            for (bool staged : {false, true}) {
+              const double panel = length(reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);
+              if (staged && panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
+              const double load = staged ? 0.5 + (load_cost(v) + 0.5) * static_cast<double>(height) / rows : load_cost(v);
+              const double tile = static_cast<double>(vectors * height);
+              const double cycles = std::max({tile / 2, static_cast<double>(vectors) * load + static_cast<double>(height) / 2, 4.0});
+              double cost = cycles / (tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height));
+              cost += store_cost(v) / length(reduce);
+              if (cost < best.cost) best = {v, r, vectors, height, cost, staged};
+            }
     return best;
   }
   double load_cost(const UOp& v) const {
     double worst = 0.5;
     for (const Access& a : accesses_) if (const int64_t s = stride(a.index, v); !a.store && s != 0 && s != 1) worst = static_cast<double>(lanes_) / 2;
     return worst;
+  }
+  // A packed panel of the operand that has the lanes: of all of it before any loop where that fits beside the other operand, else of one
+  // block of lanes, whose loop then goes outermost so that everything else reuses it.
+  void stage(const UOp& operand, const Plan& p, const UOp& reduce) {
+    Verb v;
+    v.kind = Verb::Kind::Stage;
+    for (const UOp& u : toposort(operand)) if (u.op() == Op::Load && stride(u.src(1), p.lanes) != 0) v.param = u.src(0).as<ParamArg>().slot;
+    double all = length(reduce) * static_cast<double>(widest_);
+    bool batched = false;
+    for (const UOp& r : kernel_.ranges)
+      if ((reduce.ranges() & r.ranges()) && reads(operand, r)) { all *= static_cast<double>(extent(r)); batched |= !(r == p.lanes) && reads(reduce.src(0), r) && in_both(reduce, r); }
+    if (all <= 0.5 * static_cast<double>(target_.l2_bytes) && !batched) {
+      v.axis = "launch";
+    } else {
+      v.axis = name(p.lanes);
+      Verb order;
+      order.kind = Verb::Kind::Order;
+      for (int a : nest_.order) order.axes.push_back(nest_.axes[static_cast<size_t>(a)].name);
+      const auto lanes = std::find(order.axes.begin(), order.axes.end(), v.axis);
+      const auto first = std::find_if(order.axes.begin(), order.axes.end(), [&](const std::string& n) { return !is_batch(n, reduce); });
+      if (lanes > first) std::rotate(first, lanes, lanes + 1);
+      apply(std::move(order));
+    }
+    apply(std::move(v));
+  }
+  bool in_both(const UOp& reduce, const UOp& r) const { return reads(reduce.src(0).src(0), r) && reads(reduce.src(0).src(1), r); }
+  bool is_batch(const std::string& axis, const UOp& reduce) const {
+    for (const UOp& r : kernel_.ranges) if (name(r) == axis) return in_both(reduce, r);
+    return false;
   }
   double store_cost(const UOp& v) const {
     double sum = 0;

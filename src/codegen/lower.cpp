@@ -89,6 +89,9 @@ class Lower {
       for (int i : s.axes) if (&nest_.axes[static_cast<size_t>(i)] == &a) return (kernel_.sequential & s.original.ranges()) && !s.reduces();
     return false;
   }
+  bool staged_at(int axis) const {
+    return std::any_of(nest_.staged.begin(), nest_.staged.end(), [&](const Nest::Staged& s) { return s.at == axis; });
+  }
   double work() const {
     double per_point = 0, points = 1;
     for (const UOp& u : toposort(stores_)) {
@@ -141,6 +144,7 @@ class Lower {
     for (; grid_axes_ < nest_.order.size() && blocks < enough; ++grid_axes_) {
       const Axis& a = nest_.axes[static_cast<size_t>(nest_.order[grid_axes_])];
       if (sequential(a) || a.range.src(0).ranges() != 0) break;
+      if (grid_axes_ > 0 && staged_at(nest_.order[grid_axes_ - 1])) break;  // what is staged serves all loops further in
       blocks *= std::max<int64_t>(1, a.range.src(0).bounds().max);
     }
   }
@@ -285,6 +289,8 @@ class Lower {
 
   int emit_load(const UOp& u, int level) {
     const int slot = u.src(0).as<ParamArg>().slot;
+    for (const Nest::Staged& s : nest_.staged)
+      if (s.param == slot && !filling_ && !(written_ >> slot & 1)) return load_staged(u, s.at < 0 ? 0 : depth_of_[id(nest_.axes[static_cast<size_t>(s.at)].range)]);
     const UOp gate = u.src().size() > 2 ? u.src(2) : UOp();
     const UOp* vector = vector_axis(u.src(1).ranges());
     const UOp* gate_vector = gate ? vector_axis(gate.ranges()) : nullptr;
@@ -297,6 +303,70 @@ class Lower {
     i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
     if (gate) i.src.push_back(e_.broadcast(emit(gate), lanes));
     return e_.push(level, std::move(i));
+  }
+
+  // ---- staging: a copy in scratch of what one round of a loop reads, laid out in the order in which it is read ----
+
+  struct Panel { int pointer; std::vector<UOp> axes; std::vector<int64_t> strides; };
+
+  int load_staged(const UOp& u, int depth) {
+    auto at = panels_.find(u);
+    if (at == panels_.end()) at = panels_.emplace(u, fill(u, depth)).first;
+    const Panel& p = at->second;
+    UOp idx = index(0);
+    for (size_t i = 0; i < p.axes.size(); ++i) idx = idx + p.axes[i] * p.strides[i];
+    const UOp where = simplify(idx);
+    keep_.push_back(where);
+    const UOp* vector = vector_axis(u.ranges());
+    Inst i = make(InstOp::load, u.dtype(), 0, {p.pointer, address(where, vector).base});
+    i.lanes = static_cast<uint16_t>(vector ? width(*vector) : 1);
+    return e_.push(std::max(depth, level_of(u.ranges())), std::move(i));
+  }
+
+  // The loops further in become the panel's axes: those of reductions outermost, register tile and lanes innermost.
+  Panel fill(const UOp& u, int depth) {
+    std::vector<UOp> loops;
+    std::vector<const Axis*> tile;
+    const UOp* vector = vector_axis(u.ranges());
+    for (const Axis& a : nest_.axes) {
+      if (!(u.ranges() & bit(a.range))) continue;
+      if (a.kind == AxisKind::Unroll) tile.push_back(&a);
+      else if (a.kind == AxisKind::Loop && (depth_of_[id(a.range)] == 0 || depth_of_[id(a.range)] > depth)) loops.push_back(a.range);
+    }
+    Panel p;
+    p.axes = loops;
+    for (const Axis* a : tile) p.axes.push_back(a->range);
+    if (vector) p.axes.push_back(*vector);
+    int64_t size = 1;
+    p.strides.resize(p.axes.size());
+    for (size_t i = p.axes.size(); i-- > 0;) { p.strides[i] = size; size *= p.axes[i].src(0).bounds().max; }
+    int64_t& bytes = out_.phase.scratch_bytes;
+    p.pointer = e_.push(0, make(InstOp::scratch, u.dtype(), bytes));
+    bytes += (size * static_cast<int64_t>(size_of(u.dtype())) + 63) / 64 * 64;
+
+    std::vector<Emitter::Level> inner(std::make_move_iterator(e_.levels.begin() + depth + 1), std::make_move_iterator(e_.levels.end()));
+    e_.levels.resize(static_cast<size_t>(depth) + 1);
+    const auto outer_point = point_;
+    const auto outer_depth = depth_of_;
+    filling_ = true;
+    for (const UOp& r : loops) open(r);
+    UOp idx = index(0);
+    for (size_t i = 0; i < p.axes.size(); ++i) idx = idx + p.axes[i] * p.strides[i];
+    const UOp to = simplify(idx);
+    keep_.push_back(to);
+    for_points(tile, [&] {
+      const int value = emit(u);
+      Inst i = make(InstOp::store, u.dtype(), 0, {p.pointer, address(to, vector).base, value});
+      i.lanes = static_cast<uint16_t>(e_.lanes(value));
+      e_.push(e_.depth(), std::move(i));
+      e_.levels[static_cast<size_t>(level_of(u.ranges()))].memo.erase(key(u, 0));
+    });
+    for (size_t i = 0; i < loops.size(); ++i) e_.close_loop({});
+    filling_ = false;
+    point_ = outer_point;
+    depth_of_ = outer_depth;
+    e_.levels.insert(e_.levels.end(), std::make_move_iterator(inner.begin()), std::make_move_iterator(inner.end()));
+    return p;
   }
 
   void emit_store(const UOp& s) {
@@ -508,6 +578,8 @@ class Lower {
   std::array<int, 64> depth_of_{};
   std::array<int64_t, 64> point_{};
   uint64_t written_ = 0;
+  std::unordered_map<UOp, Panel> panels_;
+  bool filling_ = false;
   size_t grid_axes_ = 0;
 };
 

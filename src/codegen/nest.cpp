@@ -11,6 +11,7 @@
 namespace tg {
 namespace {
 
+constexpr std::string_view kLaunch = "launch";
 constexpr std::string_view kKinds[] = {"grid", "loop", "unroll", "vector", "thread"};
 std::string_view name_of(AxisKind k) { return kKinds[static_cast<size_t>(k)]; }
 
@@ -180,7 +181,8 @@ void Nest::apply(const Verb& v) {
     }
     case Verb::Kind::Stage: {
       const int at = find(v.axis);
-      if (at < 0) refuse(v, "no such axis");
+      if (at < 0 && v.axis != kLaunch) refuse(v, "no such axis");
+      if (at >= 0 && std::find(order.begin(), order.end(), at) == order.end()) refuse(v, "not an output loop");
       staged.push_back({v.param, at});
       return;
     }

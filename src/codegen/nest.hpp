@@ -35,7 +35,7 @@ struct Split {
 struct Verb {
   enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group };
   Kind kind = Kind::Tile;
-  std::string axis;                // Tile, Group: which. Stage: at which loop
+  std::string axis;                // Tile, Group: which. Stage: in which loop, "launch" for before all of them
   int64_t size = 0;                // Tile: how many. Group: into how many parts
   AxisKind as = AxisKind::Loop;    // Tile: what the inner part becomes
   std::vector<std::string> axes;   // Order: output axes, outermost first
@@ -58,7 +58,7 @@ class Nest {
   /// Whether it would.
   bool fits(const Verb&) const;
 
-  struct Staged { int param; int at; };
+  struct Staged { int param; int at; };  // at: an axis, -1 for before all loops
   std::vector<Axis> axes;
   std::vector<Split> splits;        // every range of the kernel
   std::vector<int> order;           // output axes that are loops, outermost first (grid axes first)

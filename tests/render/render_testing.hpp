@@ -68,7 +68,7 @@ struct Builder {
   Id gather(Id p, Id offsets, Id mask = -1) {
     return add({.op = InstOp::gather, .dtype = at(p).dtype, .lanes = at(offsets).lanes, .src = with({p, offsets}, mask)});
   }
-  void store(Id p, Id offset, Id v, Id mask = -1, Hint hint = Hint::none) {
+  void store(Id p, Id offset, Id v, Id mask = -1, Hint hint = Hint::usual) {
     write({.op = InstOp::store, .hint = hint, .src = with({p, offset, v}, mask)});
   }
   void scatter(Id p, Id offsets, Id v, Id mask = -1) { write({.op = InstOp::scatter, .src = with({p, offsets, v}, mask)}); }
