@@ -1,5 +1,6 @@
 #pragma once
 // Everything a user of tensors needs: #include <tg/tg.hpp>
+#include "tg/explain.hpp"
 #include "tg/functions.hpp"
 #include "tg/random.hpp"
 #include "tg/tensor.hpp"

@@ -89,6 +89,8 @@ bool recording() { return is_recording; }
 NoGrad::NoGrad() : before_(std::exchange(is_recording, false)) {}
 NoGrad::~NoGrad() { is_recording = before_; }
 
+std::vector<UOp> leaf_nodes_below(const UOp& root) { return leaves_below(root).nodes; }
+
 void enlist_leaf(TensorImpl& leaf) {
   const std::scoped_lock lock(leaves().mutex, leaf.mutex);
   leaves().by_key.erase(leaf.key);
