@@ -7,7 +7,7 @@ in:  blocks, by what stands after the three backticks:
        cpp no-run     compiled only
        cpp skip       left alone
        output         what the cpp block before it must have printed, to the letter
-out: what went wrong, with the document's line, then `N passed, N failed`
+out: what went wrong, with the document's line, then `N passed, N failed`. With --update the output blocks are rewritten instead
 
 A block with `int main` is a program of its own. Every other is the body of a function; all of them share one translation unit,
 their #include lines at its top, and each runs in a process of its own.
@@ -23,29 +23,40 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--source", type=Path, required=True)
 parser.add_argument("--build", type=Path, required=True)
 parser.add_argument("--cxx", required=True)
+parser.add_argument("--update", action="store_true")
 args = parser.parse_known_args()[0]
+args.source, args.build = args.source.resolve(), args.build.resolve()
 work = args.build / "docs"
 
 KINDS = {"cpp": "run", "cpp continue": "continue", "cpp no-run": "compile", "cpp skip": "skip", "output": "output"}
+SEPARATOR = "\x1e"  # printed between the blocks of a snippet
+
+
+class Part:
+    """A cpp block; `output` is (first line, text) of the output block that follows it."""
+    def __init__(self, document, line, code):
+        self.document, self.line, self.code, self.output = document, line, code, None
 
 
 class Snippet:
-    def __init__(self, document, line, runs):
-        self.where, self.runs, self.parts, self.output = f"{document}:{line}", runs, [], None
+    def __init__(self, part, runs):
+        self.parts, self.runs = [part], runs
 
-    def add(self, document, line, code):
-        self.parts.append((document, line, code))
+    def where(self):
+        return f"{self.parts[0].document}:{self.parts[0].line - 1}"
 
     def code(self, keep=lambda line: True):
         """The text, with #line directives, so that the compiler speaks of the document."""
         out = []
-        for document, first, code in self.parts:
-            out.append(f'#line {first} "{document}"')
-            out += [line if keep(line) else "" for line in code.splitlines()]
+        for part in self.parts:
+            if out:
+                out.append(f'std::cout << "\\x{ord(SEPARATOR):x}";')
+            out.append(f'#line {part.line} "{part.document}"')
+            out += [line if keep(line) else "" for line in part.code.splitlines()]
         return "\n".join(out) + "\n"
 
     def is_program(self):
-        return any(re.search(r"\bint main\s*\(", code) for _, _, code in self.parts)
+        return any(re.search(r"\bint main\s*\(", part.code) for part in self.parts)
 
 
 def snippets(document):
@@ -61,12 +72,11 @@ def snippets(document):
             elif role in ("continue", "output") and not found:
                 complaints.append(f"{name}:{start}: a block '{kind}' needs a cpp block before it")
             elif role == "output":
-                found[-1].output = code + "\n"
+                found[-1].parts[-1].output = (start, "".join(line + "\n" for line in body))
             elif role == "continue":
-                found[-1].add(name, start + 1, code)
+                found[-1].parts.append(Part(name, start + 1, code))
             elif role in ("run", "compile"):
-                found.append(Snippet(name, start, role == "run"))
-                found[-1].add(name, start + 1, code)
+                found.append(Snippet(Part(name, start + 1, code), role == "run"))
             kind = None
         elif kind is not None:
             body.append(line)
@@ -81,7 +91,7 @@ def is_include(line):
 
 def bodies(group):
     """One translation unit: a function a snippet, chosen by number on the command line."""
-    include_lines = {line.strip() for s in group for _, _, code in s.parts for line in code.splitlines() if is_include(line)}
+    include_lines = {line.strip() for s in group for p in s.parts for line in p.code.splitlines() if is_include(line)}
     out = ["#include <tg/tg.hpp>", "#include <cstdlib>", "#include <iostream>", *sorted(include_lines)]
     for number, snippet in enumerate(group):
         out.append(f"static void snippet_{number}() {{\n{snippet.code(lambda line: not is_include(line))}}}")
@@ -109,13 +119,26 @@ def run(snippet, *command):
         return "ran for more than 300 s"
     if result.returncode:
         return f"ended with status {result.returncode}\n{result.stdout}{result.stderr}"
-    if snippet.output is not None and result.stdout != snippet.output:
-        return f"printed\n{result.stdout}instead of\n{snippet.output}"
-    return ""
+    printed = result.stdout.split(SEPARATOR)
+    wrong = [(part, text) for part, text in zip(snippet.parts, printed, strict=True) if part.output and part.output[1] != text]
+    if args.update:
+        corrections.extend((part.document, *part.output, text) for part, text in wrong)
+        return ""
+    return "\n".join(f"{part.document}:{part.line - 1}: printed\n{text}instead of\n{part.output[1]}" for part, text in wrong)
+
+
+def correct():
+    """Later lines first, so that the earlier ones stay where they are."""
+    for document, first, old, new in sorted(corrections, reverse=True):
+        path = args.source / document
+        lines = path.read_text().splitlines(keepends=True)
+        lines[first:first + old.count("\n")] = [new]
+        path.write_text("".join(lines))
+        print(f"{document}:{first}: updated")
 
 
 work.mkdir(exist_ok=True)
-failures, found = [], []
+failures, found, corrections = [], [], []
 for document in sorted([*args.source.glob("*.md"), *args.source.glob("docs/*.md")]):
     more, complaints = snippets(document)
     found += more
@@ -133,7 +156,8 @@ for number, snippet in enumerate(s for s in found if s.is_program()):
         commands[snippet] = (work / f"program_{number}",)
 for snippet, command in commands.items():
     if snippet.runs and (what := run(snippet, *command)):
-        failures.append(f"{snippet.where}: {what}")
+        failures.append(f"{snippet.where()}: {what}")
+correct()
 for failure in failures:
     print(failure)
 print(f"{len(found) - min(len(failures), len(found))} passed, {len(failures)} failed")
