@@ -67,7 +67,9 @@ namespace tg {
 
 [[nodiscard]] inline Tensor matmul(const Tensor& a, const Tensor& b) { return a.matmul(b); }
 [[nodiscard]] inline Tensor dot(const Tensor& a, const Tensor& b) { return a.matmul(b); }
-[[nodiscard]] inline Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o = {}) { return x.conv2d(w, bias, o); }
+[[nodiscard]] inline Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o = {}) {
+  return x.conv2d(w, bias, o);
+}
 [[nodiscard]] inline Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& o = {}) { return x.conv2d(w, o); }
 [[nodiscard]] inline Tensor max_pool2d(const Tensor& x, const PoolOptions& o = {}) { return x.max_pool2d(o); }
 [[nodiscard]] inline Tensor avg_pool2d(const Tensor& x, const PoolOptions& o = {}) { return x.avg_pool2d(o); }

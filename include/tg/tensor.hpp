@@ -115,14 +115,16 @@ class Tensor {
   template <class Container>
     requires requires(const Container& c) { std::data(c); std::size(c); }
   [[nodiscard]] static Tensor from(const Container& data, const Sizes& shape, const TensorOptions& options = {}) {
-    return from_memory(std::data(data), static_cast<int64_t>(std::size(data)), detail::dtype_of<std::decay_t<decltype(*std::data(data))>>(), shape,
+    return from_memory(std::data(data), static_cast<int64_t>(std::size(data)), detail::dtype_of<std::decay_t<decltype(*std::data(data))>>(),
+                       shape,
                        options);
   }
   template <class Container>
     requires requires(const Container& c) { std::data(c); std::size(c); }
   [[nodiscard]] static Tensor from(const Container& data) { return from(data, {static_cast<int64_t>(std::size(data))}); }
   /// The same of `count` elements of `dtype` at `data`, in the machine's byte order; converted where options ask for another dtype.
-  [[nodiscard]] static Tensor from_memory(const void* data, int64_t count, DType dtype, const Sizes& shape, const TensorOptions& options = {});
+  [[nodiscard]] static Tensor from_memory(const void* data, int64_t count, DType dtype, const Sizes& shape,
+                                          const TensorOptions& options = {});
 
   [[nodiscard]] static Tensor full(const Sizes& shape, Scalar value, const TensorOptions& options = {});  // dtype of a literal
   [[nodiscard]] static Tensor zeros(const Sizes& shape, const TensorOptions& options = {});
@@ -319,8 +321,8 @@ class Tensor {
   /// (..., m, k) by (..., k, n); leading axes broadcast; vectors as in NumPy. 16-bit floats accumulate in float32.
   [[nodiscard]] Tensor matmul(const Tensor& b) const;
   [[nodiscard]] Tensor dot(const Tensor& b) const { return matmul(b); }
-  /// (n, c, h, w) with weights (o, c / groups, kh, kw) and bias (o) or none, to (n, o, oh, ow), oh = (h + 2 padding - dilation (kh - 1) - 1) /
-  /// stride + 1. Cross-correlation, as every framework's.
+  /// (n, c, h, w) with weights (o, c / groups, kh, kw) and bias (o), or Tensor() for none, to (n, o, oh, ow); oh is
+  /// (h + 2 padding - dilation (kh - 1) - 1) / stride + 1. Cross-correlation, as every framework's.
   [[nodiscard]] Tensor conv2d(const Tensor& weight, const Tensor& bias, const ConvOptions& options = {}) const;
   [[nodiscard]] Tensor conv2d(const Tensor& weight, const ConvOptions& options = {}) const;
   [[nodiscard]] Tensor max_pool2d(const PoolOptions& options = {}) const;  // padding is never the maximum
@@ -330,8 +332,8 @@ class Tensor {
   /// Over axis 1, with the given mean and variance (c): (x - mean) / sqrt(var + eps) * weight + bias. Ioffe, Szegedy 2015.
   [[nodiscard]] Tensor batch_norm(const Tensor& mean, const Tensor& var, const Tensor& weight, const Tensor& bias,
                                   const NormOptions& options = {}) const;
-  /// Mean over all targets of -log_softmax(this)[target]: logits (n, classes, ...), integer targets (n, ...). IndexError, when computed, for
-  /// a target outside.
+  /// Mean over all targets of -log_softmax(this)[target]: logits (n, classes, ...), integer targets (n, ...). IndexError, when it is
+  /// computed, for a target outside.
   [[nodiscard]] Tensor cross_entropy(const Tensor& target) const;
 
   friend Tensor operator+(const Operand& a, const Operand& b) { return add(a, b); }

@@ -38,13 +38,15 @@ struct Literals {
  private:
   void read(const std::vector<Value>& values, const std::string& where, size_t depth) {
     if (static_cast<int64_t>(values.size()) != shape[depth])
-      throw ShapeError(fmt::format("Tensor: {} has {} elements where its neighbours have {}; lists at one depth must be of one length", where, values.size(),
+      throw ShapeError(fmt::format("Tensor: {} has {} elements where its neighbours have {}; lists at one depth must be of one length",
+                                   where, values.size(),
                                    shape[depth]));
     const bool lists = depth + 1 < shape.size();
     for (size_t i = 0; i < values.size(); ++i) {
       const Value& v = values[i];
       if (v.is_list() != lists)
-        throw ShapeError(fmt::format("Tensor: {}[{}] is a {} where its neighbours are {}s", where, i, lists ? "number" : "list", lists ? "list" : "number"));
+        throw ShapeError(fmt::format("Tensor: {}[{}] is a {} where its neighbours are {}s", where, i, lists ? "number" : "list",
+                                     lists ? "list" : "number"));
       if (lists) read(v.list(), fmt::format("{}[{}]", where, i), depth + 1);
       else {
         numbers.push_back(v.number());
@@ -75,7 +77,8 @@ Tensor::Tensor(std::initializer_list<Value> values, const TensorOptions& options
   HostArray array(dtype_of(options, literals.dtype), literals.shape);
   for (size_t i = 0; i < literals.numbers.size(); ++i) {
     const Scalar& s = literals.numbers[i];
-    const Number n = is_float(s.dtype()) ? Number{0, s.to<double>()} : Number{s.dtype() == DType::uint64 ? static_cast<int64_t>(s.to<uint64_t>()) : s.to<int64_t>(), 0};
+    const Number n = is_float(s.dtype()) ? Number{0, s.to<double>()}
+                                         : Number{s.dtype() == DType::uint64 ? static_cast<int64_t>(s.to<uint64_t>()) : s.to<int64_t>(), 0};
     array.set(i, convert(n, is_float(s.dtype()) ? DType::float64 : s.dtype(), array.dtype));
   }
   *this = from_array(array, options);
@@ -112,7 +115,8 @@ Tensor Tensor::arange(Scalar start, Scalar stop, Scalar step, const TensorOption
   if (step == 0) throw ValueError("arange: a step of 0 never arrives");
   const double length = std::ceil((stop.to<double>() - start.to<double>()) / step.to<double>());
   const bool whole = !is_float(start.dtype()) && !is_float(stop.dtype()) && !is_float(step.dtype());
-  const DType dtype = dtype_of(options, whole ? promote(promote(literal_dtype(start), literal_dtype(stop)), literal_dtype(step)) : DType::float32);
+  const DType dtype =
+      dtype_of(options, whole ? promote(promote(literal_dtype(start), literal_dtype(stop)), literal_dtype(step)) : DType::float32);
   require_dtype(dtype != DType::bool_, "arange", dtype, "ask for an integer or float dtype");
   if (!(length < 0x1p60)) throw ValueError(fmt::format("arange: {} elements; start, stop and step must be finite", length));
   const int64_t n = length > 0 ? static_cast<int64_t>(length) : 0;

@@ -107,7 +107,8 @@ Tensor mul(const Operand& a, const Operand& b) { return Fitted("mul", a, b).resu
 Tensor sub(const Operand& a, const Operand& b) {
   Fitted f("sub", a, b);
   f.require(f.dtype() != DType::bool_, "use ^ (bitwise_xor), or cast to an integer dtype first");
-  const UOp negative = is_const(f.b) ? (is_float(f.dtype()) ? constant(f.dtype(), -f.b.as<double>()) : constant(f.dtype(), -f.b.as<int64_t>())) : f.b * -1;
+  const UOp negative =
+      is_const(f.b) ? (is_float(f.dtype()) ? constant(f.dtype(), -f.b.as<double>()) : constant(f.dtype(), -f.b.as<int64_t>())) : f.b * -1;
   return f.result(f.a + negative);
 }
 Tensor div(const Operand& a, const Operand& b) {

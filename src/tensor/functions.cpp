@@ -57,7 +57,8 @@ Tensor Tensor::neg() const {
 Tensor Tensor::abs() const { return is_unsigned(dtype()) ? *this : maximum(neg(), *this); }
 Tensor Tensor::sign() const {
   const Tensor zero = *this * 0;  // keeps nan
-  return dtype() == DType::bool_ ? *this : tg::where(*this < 0, is_unsigned(dtype()) ? zero : zero - 1, tg::where(*this > 0, zero + 1, zero));
+  return dtype() == DType::bool_ ? *this
+                                 : tg::where(*this < 0, is_unsigned(dtype()) ? zero : zero - 1, tg::where(*this > 0, zero + 1, zero));
 }
 Tensor Tensor::trunc() const { return whole_numbers(*this) ? *this : unary(*this, Op::Trunc, "trunc"); }
 Tensor Tensor::floor() const {
@@ -123,8 +124,11 @@ Tensor Tensor::erf() const {
   return in_working_dtype(*this, [](const Tensor& x) {
     // N. Juffa's erff (2 ranges): near 0 x + x P(x^2), beyond 1 - exp(Q(|x|)) with the sign of x.
     const Tensor s = x * x, t = x.abs().clamp({.max = 4});  // 1 in float32 from 3.92 on
-    const Tensor near = x + x * polynomial(s, {-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1});
-    const Tensor q = t * polynomial(t, {-1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1}) - t;
+    const Tensor near =
+        x + x * polynomial(s, {-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1});
+    const Tensor q =
+        t * polynomial(t, {-1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1}) -
+        t;
     const Tensor beyond = 1 - q.exp();
     return tg::where(t < 0.927734375, near, tg::where(x < 0, -beyond, beyond));
   });

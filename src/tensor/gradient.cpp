@@ -65,7 +65,8 @@ UOp own_memory(UOp node) {
 UOp seed_of(const Tensor& y, const UOp& root, const Tensor& seed) {
   if (!seed.defined()) {
     if (y.numel() != 1)
-      throw GradientError(fmt::format("backward: the tensor of shape {} has {} elements; reduce it to one, or pass {{.seed = ...}} of its shape",
+      throw GradientError(
+          fmt::format("backward: the tensor of shape {} has {} elements; reduce it to one, or pass {{.seed = ...}} of its shape",
                                       to_string(y.shape()), y.numel()));
     return spread(constant(root.dtype(), 1.0), root.shape());
   }
@@ -80,7 +81,8 @@ void require_history(const TensorImpl& y, bool has_history) {
   if (has_history) return;
   throw GradientError(y.history_dropped
                           ? "backward: it ran before and the history was dropped; pass {.keep_graph = true} to the first backward"
-                          : "backward: nothing below this tensor requires a gradient; call set_requires_grad() on a leaf before computing with it");
+                          : "backward: nothing below this tensor requires a gradient; call set_requires_grad() on a leaf before "
+                             "computing with it");
 }
 
 }  // namespace
@@ -142,7 +144,8 @@ void Tensor::backward(const BackwardOptions& options) const {
     const std::lock_guard lock(leaf.mutex);
     const UOp full = spread(gradients[i], leaf.value.shape());
     const bool again = leaf.gradient.defined();
-    leaf.gradient = make(again ? node_of(leaf.gradient, "backward") + full : full, leaf.device, options.create_graph || (again && leaf.gradient.requires_grad()));
+    leaf.gradient = make(again ? node_of(leaf.gradient, "backward") + full : full, leaf.device,
+                         options.create_graph || (again && leaf.gradient.requires_grad()));
   }
   if (options.keep_graph || options.create_graph || impl_->leaf) return;
   {
@@ -186,7 +189,8 @@ bool Tensor::has_grad() const {
 void Tensor::set_grad(const Tensor& gradient) const {
   TensorImpl& impl = impl_of(*this, "set_grad");
   if (gradient.defined() && gradient.shape() != shape())
-    throw ShapeError(fmt::format("set_grad: the gradient's shape {} is not the tensor's {}", to_string(gradient.shape()), to_string(shape())));
+    throw ShapeError(
+        fmt::format("set_grad: the gradient's shape {} is not the tensor's {}", to_string(gradient.shape()), to_string(shape())));
   const std::lock_guard lock(impl.mutex);
   impl.gradient = gradient;
 }

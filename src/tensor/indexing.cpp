@@ -85,7 +85,8 @@ UOp basic(UOp x, const std::vector<Index>& indices, Selection& selection) {
     Positions p{0, size, 1};
     if (i.kind == Index::Kind::Integer) {
       if (i.integer < -size || i.integer >= size)
-        throw IndexError(fmt::format("at: index {} is out of range for axis {} of size {}; it takes {} to {}", i.integer, axis, size, -size, size - 1));
+        throw IndexError(
+            fmt::format("at: index {} is out of range for axis {} of size {}; it takes {} to {}", i.integer, axis, size, -size, size - 1));
       p = {i.integer < 0 ? i.integer + size : i.integer, 1, 1};
     } else if (i.kind == Index::Kind::Slice) p = positions(i.slice, size);
     if (i.kind == Index::Kind::Tensor) {
@@ -169,7 +170,8 @@ Tensor& Tensor::set_at(const std::vector<Index>& indices, const Operand& value) 
     check_same_device(*this, *value.tensor, "set");
     v = node_of(*value.tensor, "set");
     if (broadcast_shape(places.shape(), v.shape(), "set") != places.shape())
-      throw ShapeError(fmt::format("set: a value of shape {} does not fit into the selected {}", to_string(v.shape()), to_string(places.shape())));
+      throw ShapeError(
+          fmt::format("set: a value of shape {} does not fit into the selected {}", to_string(v.shape()), to_string(places.shape())));
     v = tg::cast(v, x.dtype());
   } else v = weak_constant(value.scalar, x.dtype(), "set");
   const Shape line{places.shape().numel()};
@@ -195,14 +197,16 @@ Tensor Tensor::gather(int axis, const Tensor& index) const {
   bool fits = wanted.size() == own.size();
   for (size_t k = 0; fits && k < own.size(); ++k) fits = static_cast<int>(k) == a || wanted[k] <= own[k];
   if (!fits)
-    throw ShapeError(fmt::format("gather: the index's shape {} does not fit into {}; it must have as many axes, none but axis {} longer", to_string(wanted),
+    throw ShapeError(fmt::format("gather: the index's shape {} does not fit into {}; it must have as many axes, none but axis {} longer",
+                                 to_string(wanted),
                                  to_string(own), a));
   const DType dtype = index_dtype(numel());
   UOp flat;
   for (size_t k = 0; k < own.size(); ++k) {
     Sizes along(own.size(), 1);
     along[k] = wanted[k];
-    const UOp place = static_cast<int>(k) == a ? valid(i, own[k], dtype) : spread(tg::reshape(iota(wanted[k], dtype), shape_of(along)), i.shape());
+    const UOp place =
+        static_cast<int>(k) == a ? valid(i, own[k], dtype) : spread(tg::reshape(iota(wanted[k], dtype), shape_of(along)), i.shape());
     flat = flat ? flat * own[k] + place : place;
   }
   return make(tg::gather(tg::reshape(x, {numel()}), flat, 0), *this);
@@ -210,10 +214,12 @@ Tensor Tensor::gather(int axis, const Tensor& index) const {
 
 Tensor Tensor::cross_entropy(const Tensor& target) const {
   Sizes wanted = shape();
-  if (wanted.size() < 2) throw ShapeError(fmt::format("cross_entropy: logits of shape {}; they must be (n, classes, ...)", to_string(wanted)));
+  if (wanted.size() < 2)
+    throw ShapeError(fmt::format("cross_entropy: logits of shape {}; they must be (n, classes, ...)", to_string(wanted)));
   wanted.erase(wanted.begin() + 1);
   if (target.shape() != wanted)
-    throw ShapeError(fmt::format("cross_entropy: targets of shape {} for logits of shape {}; they must be {}, one class index each", to_string(target.shape()),
+    throw ShapeError(fmt::format("cross_entropy: targets of shape {} for logits of shape {}; they must be {}, one class index each",
+                                 to_string(target.shape()),
                                  to_string(shape()), to_string(wanted)));
   return -log_softmax(1).gather(1, target.unsqueeze(1)).mean();
 }

@@ -25,7 +25,8 @@ std::string text(const Pairs& pairs) {
 Pairs aligned(Pairs pairs, const Tensor& x, std::string_view operation, auto rest) {
   const Sizes shape = x.shape();
   if (pairs.size() > shape.size())
-    throw ShapeError(fmt::format("{}: {} pairs {} for the {} axes of shape {}", operation, pairs.size(), text(pairs), shape.size(), to_string(shape)));
+    throw ShapeError(
+        fmt::format("{}: {} pairs {} for the {} axes of shape {}", operation, pairs.size(), text(pairs), shape.size(), to_string(shape)));
   for (size_t i = shape.size() - pairs.size(); i-- > 0;) pairs.insert(pairs.begin(), rest(shape[i]));
   return pairs;
 }
@@ -61,12 +62,14 @@ Tensor Tensor::reshape(const Sizes& wanted) const {
     if (std::count(sizes.begin(), sizes.end(), -1) > 0)
       throw ShapeError(fmt::format("reshape: shape {} leaves two sizes open; at most one may be -1", to_string(wanted)));
     if (rest == 0 || n % rest != 0)
-      throw ShapeError(fmt::format("reshape: {} elements of shape {} do not divide into shape {}", n, to_string(shape()), to_string(wanted)));
+      throw ShapeError(
+          fmt::format("reshape: {} elements of shape {} do not divide into shape {}", n, to_string(shape()), to_string(wanted)));
     *open = n / rest;
   }
   check_sizes(sizes, "reshape");
   if (product(sizes) != n)
-    throw ShapeError(fmt::format("reshape: shape {} has {} elements and shape {} has {}; they must be equal", to_string(shape()), n, to_string(wanted),
+    throw ShapeError(fmt::format("reshape: shape {} has {} elements and shape {} has {}; they must be equal", to_string(shape()), n,
+                                 to_string(wanted),
                                  product(sizes)));
   const UOp moved = tg::reshape(u, shape_of(sizes));
   return moved == u ? *this : make(moved, *this);
@@ -101,7 +104,8 @@ Tensor Tensor::unflatten(int axis, const Sizes& into) const {
 Tensor Tensor::permute(const std::vector<int>& axes) const {
   const UOp u = node_of(*this, "permute");
   if (static_cast<int>(axes.size()) != rank())
-    throw ShapeError(fmt::format("permute: {} axes {{{}}} for shape {}; name each of its {} once", axes.size(), fmt::join(axes, ", "), to_string(shape()), rank()));
+    throw ShapeError(fmt::format("permute: {} axes {{{}}} for shape {}; name each of its {} once", axes.size(), fmt::join(axes, ", "),
+                                 to_string(shape()), rank()));
   checked_axes(axes, rank(), "permute");
   std::vector<int64_t> order;
   for (int a : axes) order.push_back(checked_axis(a, rank(), "permute"));
@@ -110,7 +114,8 @@ Tensor Tensor::permute(const std::vector<int>& axes) const {
 Tensor Tensor::transpose(int a, int b) const {
   std::vector<int> order(static_cast<size_t>(rank()));
   std::iota(order.begin(), order.end(), 0);
-  std::swap(order[static_cast<size_t>(checked_axis(a, rank(), "transpose"))], order[static_cast<size_t>(checked_axis(b, rank(), "transpose"))]);
+  std::swap(order[static_cast<size_t>(checked_axis(a, rank(), "transpose"))],
+            order[static_cast<size_t>(checked_axis(b, rank(), "transpose"))]);
   return permute(order);
 }
 Tensor Tensor::T() const {
@@ -127,13 +132,15 @@ Tensor Tensor::expand(const Sizes& wanted) const {
   check_sizes(sizes, "expand");
   const Shape target = shape_of(sizes);
   if (own.size() > sizes.size() || broadcast_shape(u.shape(), target, "expand") != target)
-    throw ShapeError(fmt::format("expand: shape {} does not expand to {}; only axes of size 1 and new axes in front grow", to_string(own), to_string(wanted)));
+    throw ShapeError(fmt::format("expand: shape {} does not expand to {}; only axes of size 1 and new axes in front grow", to_string(own),
+                                 to_string(wanted)));
   return make(spread(u, target), *this);
 }
 Tensor Tensor::repeat(const Sizes& times) const {
   Sizes own = shape(), apart, spread, joined;
   if (times.size() < own.size())
-    throw ShapeError(fmt::format("repeat: {} counts {} for the {} axes of shape {}; give one an axis", times.size(), to_string(times), own.size(), to_string(own)));
+    throw ShapeError(fmt::format("repeat: {} counts {} for the {} axes of shape {}; give one an axis", times.size(), to_string(times),
+                                 own.size(), to_string(own)));
   check_sizes(times, "repeat");
   own.insert(own.begin(), times.size() - own.size(), 1);
   for (size_t i = 0; i < own.size(); ++i) {
@@ -233,7 +240,8 @@ Tensor Tensor::stack(const std::vector<Tensor>& tensors, int axis) {
   bool grad = false;
   for (const Tensor& t : parts) {
     if (t.shape() != parts[0].shape())
-      throw ShapeError(fmt::format("stack: shapes {} and {} differ; they must be equal", to_string(parts[0].shape()), to_string(t.shape())));
+      throw ShapeError(
+          fmt::format("stack: shapes {} and {} differ; they must be equal", to_string(parts[0].shape()), to_string(t.shape())));
     nodes.push_back(node_of(t, "stack"));
     grad = grad || carries_gradient(t);
   }
@@ -256,7 +264,8 @@ Tensor Tensor::cat(const std::vector<Tensor>& tensors, int axis) {
     Sizes s = t.shape();
     if (s.size() == common.size()) total += std::exchange(s[static_cast<size_t>(a)], common[static_cast<size_t>(a)]);
     if (s != common)
-      throw ShapeError(fmt::format("cat: shapes {} and {} differ beside axis {}; all other sizes must be equal", to_string(common), to_string(t.shape()), axis));
+      throw ShapeError(fmt::format("cat: shapes {} and {} differ beside axis {}; all other sizes must be equal", to_string(common),
+                                   to_string(t.shape()), axis));
     equal = equal && t.shape() == common;
   }
   if (equal) return stack(parts, a).flatten(a, a + 1);

@@ -20,7 +20,9 @@ Sizes sizes_of(const Shape& shape) {
   return out;
 }
 Shape shape_of(const Sizes& sizes) { return Dims(sizes.begin(), sizes.end()); }
-std::string to_string(const Sizes& sizes) { return sizes.size() == 1 ? fmt::format("({},)", sizes[0]) : fmt::format("({})", fmt::join(sizes, ", ")); }
+std::string to_string(const Sizes& sizes) {
+  return sizes.size() == 1 ? fmt::format("({},)", sizes[0]) : fmt::format("({})", fmt::join(sizes, ", "));
+}
 int64_t product(std::span<const int64_t> sizes) { return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>()); }
 
 int checked_axis(int axis, int rank, std::string_view operation) {
@@ -94,7 +96,8 @@ Shape broadcast_shape(const Shape& a, const Shape& b, std::string_view operation
   for (size_t i = 0; i < rank; ++i) {  // from the last axis
     const Dim x = i < a.rank() ? a[a.rank() - 1 - i] : Dim(1), y = i < b.rank() ? b[b.rank() - 1 - i] : Dim(1);
     if (!(x == y) && !(x == Dim(1)) && !(y == Dim(1)))
-      throw ShapeError(fmt::format("{}: shapes {} and {} do not broadcast: axis {} is {} and {}; sizes must be equal, or one of them 1", operation,
+      throw ShapeError(fmt::format("{}: shapes {} and {} do not broadcast: axis {} is {} and {}; sizes must be equal, or one of them 1",
+                                   operation,
                                    to_string(a), to_string(b), -static_cast<int>(i) - 1, to_string(x), to_string(y)));
     out[rank - 1 - i] = x == Dim(1) ? y : x;
   }

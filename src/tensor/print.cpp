@@ -78,7 +78,9 @@ Digits positional(double v, DType t, int precision) {
   trim(d.fraction);
   return d;
 }
-std::string exponent_text(int exponent, size_t width) { return fmt::format("e{}{:0{}}", exponent < 0 ? '-' : '+', std::abs(exponent), width); }
+std::string exponent_text(int exponent, size_t width) {
+  return fmt::format("e{}{:0{}}", exponent < 0 ? '-' : '+', std::abs(exponent), width);
+}
 size_t exponent_width(int exponent) { return std::abs(exponent) >= 100 ? 3 : 2; }
 std::string nonfinite(double v) { return std::isnan(v) ? "nan" : v < 0 ? "-inf" : "inf"; }
 

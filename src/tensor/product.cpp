@@ -28,7 +28,8 @@ struct Factors {
 };
 
 UOp window(const UOp& x, int axis, int64_t size, int64_t stride, int64_t dilation) {
-  return UOp::make(Op::Window, {x}, WindowArg{axis, static_cast<int32_t>(size), static_cast<int32_t>(stride), static_cast<int32_t>(dilation)});
+  return UOp::make(Op::Window, {x},
+                   WindowArg{axis, static_cast<int32_t>(size), static_cast<int32_t>(stride), static_cast<int32_t>(dilation)});
 }
 
 struct Windows {
@@ -36,7 +37,8 @@ struct Windows {
 };
 /// Windows of the last two of four axes, (n, c, oh, ow, kh, kw); the padding is zeros, or `outside`.
 Tensor windows(const Tensor& x, const Windows& w, double outside, std::string_view operation) {
-  if (x.rank() != 4) throw ShapeError(fmt::format("{}: the input's shape {} is not (n, channels, height, width)", operation, to_string(x.shape())));
+  if (x.rank() != 4)
+    throw ShapeError(fmt::format("{}: the input's shape {} is not (n, channels, height, width)", operation, to_string(x.shape())));
   const auto check = [&](const Pair& p, int64_t least, std::string_view what) {
     if (p.height < least || p.width < least || p.height > INT32_MAX || p.width > INT32_MAX)
       throw ValueError(fmt::format("{}: {} ({}, {}); it takes {} or more", operation, what, p.height, p.width, least));
@@ -48,7 +50,9 @@ Tensor windows(const Tensor& x, const Windows& w, double outside, std::string_vi
   const auto fits = [&](int axis, int64_t size, int64_t padding, int64_t dilation) {
     const int64_t length = x.size(axis) + 2 * padding, needed = (size - 1) * dilation + 1;
     if (length < needed)
-      throw ShapeError(fmt::format("{}: a window of {} with dilation {} spans {} and does not fit into {} of shape {} with padding {}; pad more", operation, size,
+      throw ShapeError(
+          fmt::format("{}: a window of {} with dilation {} spans {} and does not fit into {} of shape {} with padding {}; pad more",
+                      operation, size,
                                    dilation, needed, axis == 2 ? "the height" : "the width", to_string(x.shape()), padding));
   };
   fits(2, w.size.height, w.padding.height, w.dilation.height);
@@ -84,15 +88,18 @@ Tensor Tensor::matmul(const Tensor& other) const {
   const Factors f(*this, other, "matmul");
   const int ra = rank(), rb = other.rank();
   if (ra == 0 || rb == 0)
-    throw ShapeError(fmt::format("matmul: shapes {} and {}; a scalar has no axis to contract, use * instead", to_string(shape()), to_string(other.shape())));
+    throw ShapeError(fmt::format("matmul: shapes {} and {}; a scalar has no axis to contract, use * instead", to_string(shape()),
+                                 to_string(other.shape())));
   // Vectors become a row and a column.
   Dims a = f.a.shape().dims(), b = f.b.shape().dims();
   if (ra == 1) a.insert(a.begin(), 1);
   if (rb == 1) b.push_back(1);
   const Dim m = a[a.size() - 2], k = a.back(), n = b.back();
   if (!(k == b[b.size() - 2]))
-    throw ShapeError(fmt::format("matmul: shapes {} and {}: the last axis of the first is {} and the {} of the second {}; they must be equal", to_string(shape()),
-                                 to_string(other.shape()), tg::to_string(k), rb == 1 ? "only axis" : "last but one", tg::to_string(b[b.size() - 2])));
+    throw ShapeError(fmt::format(
+        "matmul: shapes {} and {}: the last axis of the first is {} and the {} of the second {}; they must be equal",
+                                 to_string(shape()), to_string(other.shape()), tg::to_string(k), rb == 1 ? "only axis" : "last but one",
+                                 tg::to_string(b[b.size() - 2])));
   a.push_back(1);                  // (..., m, k, 1)
   b.insert(b.end() - 2, 1);        // (..., 1, k, n)
   const Dims batch = broadcast_shape(Dims(a.begin(), a.end() - 3), Dims(b.begin(), b.end() - 3), "matmul").dims();
@@ -102,17 +109,21 @@ Tensor Tensor::matmul(const Tensor& other) const {
   if (rb > 1) out.push_back(n);
   const UOp terms = spread(tg::reshape(f.a, a), all) * spread(tg::reshape(f.b, b), all);
   const UOp sums = reduce(terms, Monoid::Sum, {static_cast<int>(all.size()) - 2});
-  return make(tg::cast(tg::reshape(sums, out), f.result), device(), is_float(f.result) && (carries_gradient(*this) || carries_gradient(other)));
+  return make(tg::cast(tg::reshape(sums, out), f.result), device(),
+              is_float(f.result) && (carries_gradient(*this) || carries_gradient(other)));
 }
 
 Tensor Tensor::conv2d(const Tensor& weight, const ConvOptions& o) const { return conv2d(weight, Tensor(), o); }
 Tensor Tensor::conv2d(const Tensor& weight, const Tensor& bias, const ConvOptions& o) const {
   if (weight.rank() != 4)
-    throw ShapeError(fmt::format("conv2d: the weight's shape {} is not (out channels, in channels / groups, height, width)", to_string(weight.shape())));
+    throw ShapeError(
+        fmt::format("conv2d: the weight's shape {} is not (out channels, in channels / groups, height, width)", to_string(weight.shape())));
   const Sizes w = weight.shape();
   const int64_t channels = rank() == 4 ? size(1) : 0, g = o.groups;
   if (g < 1 || (rank() == 4 && channels != w[1] * g) || w[0] % g != 0)
-    throw ShapeError(fmt::format("conv2d: input {}, weight {}, groups {}: the input must have weight axis 1 times groups channels, and weight axis 0 must divide by groups",
+    throw ShapeError(fmt::format(
+        "conv2d: input {}, weight {}, groups {}: the input must have weight axis 1 times groups channels, and weight axis 0 must "
+        "divide by groups",
                                  to_string(shape()), to_string(w), g));
   const Tensor x = windows(*this, {{w[2], w[3]}, o.stride, o.padding, o.dilation}, 0, "conv2d");
   const Factors f(x, weight, "conv2d");
@@ -135,17 +146,21 @@ Tensor Tensor::conv2d(const Tensor& weight, const Tensor& bias, const ConvOption
 Tensor Tensor::max_pool2d(const PoolOptions& o) const {
   if (o.padding.height * 2 > o.size.height || o.padding.width * 2 > o.size.width)
     throw ValueError("max_pool2d: a padding of more than half the size would leave windows of padding alone");
-  return pool_windows(*this, o, is_float(dtype()) ? -HUGE_VAL : node_of(*this, "max_pool2d").bounds().min, "max_pool2d").max(over({-2, -1}));
+  return pool_windows(*this, o, is_float(dtype()) ? -HUGE_VAL : node_of(*this, "max_pool2d").bounds().min, "max_pool2d")
+      .max(over({-2, -1}));
 }
 Tensor Tensor::avg_pool2d(const PoolOptions& o) const { return pool_windows(*this, o, 0, "avg_pool2d").mean(over({-2, -1})); }
 
 Tensor Tensor::layer_norm(const Tensor& weight, const Tensor& bias, const NormOptions& o) const {
   std::vector<int> axes;
   for (int i = rank() - weight.rank(); i < rank(); ++i) axes.push_back(i);
-  if (weight.rank() == 0 || weight.rank() > rank() || !std::equal(axes.begin(), axes.end(), weight.shape().begin(), [&](int a, int64_t n) { return size(a) == n; }))
-    throw ShapeError(fmt::format("layer_norm: the weight's shape {} is not that of the last axes of {}", to_string(weight.shape()), to_string(shape())));
+  if (weight.rank() == 0 || weight.rank() > rank() ||
+      !std::equal(axes.begin(), axes.end(), weight.shape().begin(), [&](int a, int64_t n) { return size(a) == n; }))
+    throw ShapeError(
+        fmt::format("layer_norm: the weight's shape {} is not that of the last axes of {}", to_string(weight.shape()), to_string(shape())));
   if (bias.defined() && bias.shape() != weight.shape())
-    throw ShapeError(fmt::format("layer_norm: the bias's shape {} is not the weight's {}", to_string(bias.shape()), to_string(weight.shape())));
+    throw ShapeError(
+        fmt::format("layer_norm: the bias's shape {} is not the weight's {}", to_string(bias.shape()), to_string(weight.shape())));
   const Tensor normal = in_working_dtype(*this, [&](const Tensor& x) {
     ReduceOptions kept = over(axes);
     kept.keepdim = true;

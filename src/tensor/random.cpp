@@ -25,7 +25,8 @@ std::array<Word, 2> rounds(const std::array<Word, 3>& key, std::array<Word, 2> x
       x[0] = x[0] + x[1];
       x[1] = rotate(x[1], r, x[0]);
     }
-    x = {x[0] + key[static_cast<size_t>((group + 1) % 3)], x[1] + (key[static_cast<size_t>((group + 2) % 3)] + static_cast<uint32_t>(group + 1))};
+    x = {x[0] + key[static_cast<size_t>((group + 1) % 3)],
+         x[1] + (key[static_cast<size_t>((group + 2) % 3)] + static_cast<uint32_t>(group + 1))};
   }
   return x;
 }
@@ -144,7 +145,8 @@ Tensor Tensor::uniform(const Sizes& shape, const UniformOptions& o) {
   return finish(fractions(words(elements(shape, "uniform")), t) * constant(t, o.high - o.low) + constant(t, o.low), shape, o.tensor);
 }
 Tensor Tensor::kaiming_uniform(const Sizes& shape, double a, const TensorOptions& o) {
-  if (shape.size() < 2) throw ShapeError(fmt::format("kaiming_uniform: shape {} has no fan-in; it takes two axes or more", to_string(shape)));
+  if (shape.size() < 2)
+    throw ShapeError(fmt::format("kaiming_uniform: shape {} has no fan-in; it takes two axes or more", to_string(shape)));
   const int64_t fan_in = elements(shape, "kaiming_uniform") == 0 ? 1 : product(std::span(shape).subspan(1));
   UniformOptions u;
   u.high = std::sqrt(6 / ((1 + a * a) * static_cast<double>(fan_in)));

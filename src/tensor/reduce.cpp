@@ -63,7 +63,8 @@ Tensor arg_extremum(const Tensor& x, bool turned, const ArgOptions& o, std::stri
   if (u.dtype() == DType::bool_) u = cast(u, DType::uint8);
   if (turned) u = is_float(u.dtype()) ? u * -1 : UOp::make(Op::Xor, {u, constant(u.dtype(), -1)});
   if (o.axis.list().size() > 1)
-    throw ValueError(fmt::format("{}: {} axes; it takes one, or none for the index into the flattened tensor", operation, o.axis.list().size()));
+    throw ValueError(
+        fmt::format("{}: {} axes; it takes one, or none for the index into the flattened tensor", operation, o.axis.list().size()));
   const auto all = checked_axes(o.axis, x.rank(), operation);
   require_elements(x, all, operation);
   const Shape shape = reduced_shape(u.shape(), all, o.keepdim);

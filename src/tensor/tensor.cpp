@@ -1,6 +1,6 @@
 // The handle: what a tensor is, when its value is computed, how it is read and written.
 //
-//   in:  (x + 1).item()      out: the graph is realized, its buffer read back; where nothing requires a gradient the node is now that buffer
+//   in:  (x + 1).item()      out: the graph is realized and read back; where nothing requires a gradient the node is now its buffer
 #include <fmt/format.h>
 
 #include "base/env.hpp"
@@ -14,7 +14,9 @@ namespace tg {
 TensorImpl::~TensorImpl() { if (leaf) dismiss_leaf(*this); }
 
 void detail::Handle::retain(TensorImpl* impl) noexcept { if (impl) impl->refs.fetch_add(1, std::memory_order_relaxed); }
-void detail::Handle::release(TensorImpl* impl) noexcept { if (impl && impl->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete impl; }
+void detail::Handle::release(TensorImpl* impl) noexcept {
+  if (impl && impl->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete impl;
+}
 
 TensorImpl& impl_of(const Tensor& t, std::string_view operation) {
   const auto& impl = TensorImpl::of(t);
@@ -115,7 +117,8 @@ void Tensor::copy_out(void* to, DType dtype) const {
 
 Scalar Tensor::item() const {
   if (numel() != 1)
-    throw ShapeError(fmt::format("item: the tensor of shape {} has {} elements, not one; index it with at(...) or reduce it first", to_string(shape()), numel()));
+    throw ShapeError(fmt::format("item: the tensor of shape {} has {} elements, not one; index it with at(...) or reduce it first",
+                                 to_string(shape()), numel()));
   const DType t = dtype();
   if (is_float(t)) {
     double v;
@@ -158,12 +161,15 @@ Tensor& Tensor::assign(const Operand& value) {
 
 Tensor& Tensor::update(const Tensor& result) {
   if (impl_of(*this, "update").leaf)
-    throw GradientError("update: a leaf that requires a gradient cannot be changed by +=, -=, *=, /= or set; use assign, which records no history");
+    throw GradientError(
+        "update: a leaf that requires a gradient cannot be changed by +=, -=, *=, /= or set; use assign, which records no history");
   if (result.dtype() != dtype())
-    throw DTypeError(fmt::format("update: the result's dtype {} is not the tensor's {}; write x = x + y instead, or cast the operand", name_of(result.dtype()),
+    throw DTypeError(fmt::format("update: the result's dtype {} is not the tensor's {}; write x = x + y instead, or cast the operand",
+                                 name_of(result.dtype()),
                                  name_of(dtype())));
   if (result.shape() != shape())
-    throw ShapeError(fmt::format("update: the result's shape {} is not the tensor's {}; write x = x + y instead", to_string(result.shape()), to_string(shape())));
+    throw ShapeError(fmt::format("update: the result's shape {} is not the tensor's {}; write x = x + y instead", to_string(result.shape()),
+                                 to_string(shape())));
   const UOp v = node_of(result, "update");
   const bool grad = carries_gradient(result);
   const std::lock_guard lock(impl_->mutex);

@@ -67,7 +67,8 @@ TEST(Arithmetic, Integers) {
   expect_equal(minimum(Tensor({INT32_MIN, 3}), 0), {2}, {INT32_MIN, 0});
   expect_equal(minimum(Tensor({0, 200}, {.dtype = uint8}), 100), {2}, {0, 100});
   expect_equal(maximum(0, a), {5}, {7, 0, 7, 0, 5});
-  expect_throw<DTypeError>([] { (void)(Tensor({1.f}) & Tensor({1.f})); }, "bitwise_and: not defined for float32; it is of integers; cast floats first");
+  expect_throw<DTypeError>([] { (void)(Tensor({1.f}) & Tensor({1.f})); },
+                           "bitwise_and: not defined for float32; it is of integers; cast floats first");
   expect_throw<DTypeError>([] { (void)(Tensor({true}) - Tensor({true})); },
                            "sub: not defined for bool; use ^ (bitwise_xor), or cast to an integer dtype first");
 }
@@ -92,8 +93,10 @@ TEST(Arithmetic, Powers) {
   expect_near(pow(Tensor({2.f, -4.f}), -2), {0.25, 0.0625});
   expect_near(pow(Tensor({4.f, 2.f}), 0.5), {2, std::sqrt(2)});
   expect_near(pow(Tensor({2.f, -8.f, 0.f, 1.5f}), 0), {1, 1, 1, 1});
-  expect_near(pow(Tensor({2.f, -2.f, -2.f, -2.f, 0.f, 0.f}), Tensor({2.5f, 3.f, 2.f, 0.5f, 2.f, 0.f})), {std::pow(2, 2.5), -8, 4, NAN, 0, 1}, 2e-6);
-  expect_throw<ValueError>([] { (void)pow(Tensor({3}), -1); }, "pow: integers to the power -1 are not integers; cast to a float dtype first");
+  expect_near(pow(Tensor({2.f, -2.f, -2.f, -2.f, 0.f, 0.f}), Tensor({2.5f, 3.f, 2.f, 0.5f, 2.f, 0.f})),
+              {std::pow(2, 2.5), -8, 4, NAN, 0, 1}, 2e-6);
+  expect_throw<ValueError>([] { (void)pow(Tensor({3}), -1); },
+                           "pow: integers to the power -1 are not integers; cast to a float dtype first");
 }
 
 TEST(Comparisons, NanIsUnequalToAll) {
@@ -122,7 +125,8 @@ TEST(Where, BroadcastsAndPromotes) {
   expect_equal(where(c, Tensor({{1}, {2}}), 9), {2, 2}, {1, 9, 2, 9});
   EXPECT_EQ(where(c, 1, 2.5).dtype(), float32);
   EXPECT_EQ(where(c, Tensor({1}), Tensor({2.f})).dtype(), float32);
-  expect_throw<DTypeError>([] { (void)where(Tensor({1}), 1, 2); }, "where: not defined for int32; the condition must be bool, such as x > 0 or x != 0");
+  expect_throw<DTypeError>([] { (void)where(Tensor({1}), 1, 2); },
+                           "where: not defined for int32; the condition must be bool, such as x > 0 or x != 0");
 }
 
 struct Function {
@@ -134,17 +138,23 @@ struct Function {
 };
 class FunctionTable : public testing::TestWithParam<Function> {};
 INSTANTIATE_TEST_SUITE_P(, FunctionTable, testing::Values(
-    Function{"exp", exp, std::exp, -20, 20, 4e-6}, Function{"exp2", exp2, std::exp2, -30, 30, 3e-7}, Function{"log", log, std::log, 1e-6, 50, 4e-7},
-    Function{"log2", log2, std::log2, 1e-6, 50, 4e-7}, Function{"sin", sin, std::sin, -30, 30, 4e-7}, Function{"cos", cos, std::cos, -30, 30, 1e-6, 1},
-    Function{"tan", tan, std::tan, -1.5, 1.5, 4e-6}, Function{"sqrt", sqrt, std::sqrt, 0, 50, 2e-7}, Function{"erf", erf, std::erf, -5, 5, 4e-7},
-    Function{"tanh", tanh, std::tanh, -10, 10, 6e-7}, Function{"floor", floor, std::floor, -9, 9, 0}, Function{"ceil", ceil, std::ceil, -9, 9, 0},
-    Function{"round", round, std::nearbyint, -9, 9, 0}, Function{"trunc", trunc, std::trunc, -9, 9, 0}, Function{"abs", abs, std::fabs, -9, 9, 0},
+    Function{"exp", exp, std::exp, -20, 20, 4e-6}, Function{"exp2", exp2, std::exp2, -30, 30, 3e-7},
+                                         Function{"log", log, std::log, 1e-6, 50, 4e-7},
+    Function{"log2", log2, std::log2, 1e-6, 50, 4e-7},
+                                         Function{"sin", sin, std::sin, -30, 30, 4e-7}, Function{"cos", cos, std::cos, -30, 30, 1e-6, 1},
+    Function{"tan", tan, std::tan, -1.5, 1.5, 4e-6}, Function{"sqrt", sqrt, std::sqrt, 0, 50, 2e-7},
+                                         Function{"erf", erf, std::erf, -5, 5, 4e-7},
+    Function{"tanh", tanh, std::tanh, -10, 10, 6e-7},
+                                         Function{"floor", floor, std::floor, -9, 9, 0}, Function{"ceil", ceil, std::ceil, -9, 9, 0},
+    Function{"round", round, std::nearbyint, -9, 9, 0}, Function{"trunc", trunc, std::trunc, -9, 9, 0},
+                                         Function{"abs", abs, std::fabs, -9, 9, 0},
     Function{"rsqrt", rsqrt, [](double x) { return 1 / std::sqrt(x); }, 0.01, 50, 3e-7},
     Function{"reciprocal", reciprocal, [](double x) { return 1 / x; }, 0.01, 50, 2e-7},
     Function{"sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -30, 30, 2e-6},
     Function{"relu", relu, [](double x) { return std::fmax(x, 0); }, -5, 5, 0},
     Function{"silu", silu, [](double x) { return x / (1 + std::exp(-x)); }, -20, 20, 4e-6},
-    Function{"gelu", [](const Tensor& x) { return x.gelu(); }, [](double x) { return x * 0.5 * (1 + std::erf(x / std::sqrt(2))); }, -6, 6, 6e-7, 1}),
+    Function{"gelu", [](const Tensor& x) { return x.gelu(); },
+                                                  [](double x) { return x * 0.5 * (1 + std::erf(x / std::sqrt(2))); }, -6, 6, 6e-7, 1}),
     [](const auto& i) { return i.param.name; });
 
 TEST_P(FunctionTable, AgreesWithCmath) {
@@ -156,7 +166,8 @@ TEST_P(FunctionTable, AgreesWithCmath) {
   const Tensor y = f.ours(Tensor::from(in));
   const auto got = y.to_vector<double>();
   for (size_t i = 0; i < in.size(); ++i)
-    EXPECT_LE(std::abs(got[i] - expected[i]), f.error * std::fmax(std::abs(expected[i]), f.floor)) << f.name << "(" << in[i] << ") is " << got[i];
+    EXPECT_LE(std::abs(got[i] - expected[i]), f.error * std::fmax(std::abs(expected[i]), f.floor))
+        << f.name << "(" << in[i] << ") is " << got[i];
 }
 TEST_P(FunctionTable, HalfIsRoundedOnce) {
   const Function& f = GetParam();
@@ -181,10 +192,12 @@ TEST(Functions, StableWhereExpOverflows) {
   }
 }
 TEST(Functions, NearZeroTanhKeepsItsDigits) {
-  for (double v : {1e-7, 1e-4, 1e-2, 0.3, 0.6, 0.65}) EXPECT_NEAR(Tensor({v}).tanh().item<double>() / std::tanh(static_cast<float>(v)), 1, 6e-7) << v;
+  for (double v : {1e-7, 1e-4, 1e-2, 0.3, 0.6, 0.65})
+    EXPECT_NEAR(Tensor({v}).tanh().item<double>() / std::tanh(static_cast<float>(v)), 1, 6e-7) << v;
 }
 TEST(Functions, RoundingHalvesGoToEven) {
-  expect_equal(Tensor({0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 0.49999997f, 8388609.f, 1e30f}).round(), {8}, {0, 2, 2, -0.0, -2, 0, 8388609, 1e30f});
+  expect_equal(Tensor({0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 0.49999997f, 8388609.f, 1e30f}).round(), {8},
+               {0, 2, 2, -0.0, -2, 0, 8388609, 1e30f});
 }
 TEST(Functions, NanStays) {
   const Tensor x({NAN});

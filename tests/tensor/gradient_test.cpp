@@ -8,7 +8,9 @@
 namespace tg {
 namespace {
 
-Tensor leaf(const std::vector<double>& values, const Sizes& shape) { return Tensor::from(std::vector<float>(values.begin(), values.end()), shape, {.requires_grad = true}); }
+Tensor leaf(const std::vector<double>& values, const Sizes& shape) {
+  return Tensor::from(std::vector<float>(values.begin(), values.end()), shape, {.requires_grad = true});
+}
 Tensor leaf(double value) { return leaf({value}, {1}); }
 
 TEST(Founding, SlopeOfASum) {
@@ -61,8 +63,9 @@ TEST(Founding, TheGraphIsTheBranchThatRan) {
   }
 }
 TEST(Founding, ABroadcastBiasGetsTheSum) {
-  const std::vector<std::pair<Sizes, Sizes>> patterns{{{2, 3}, {3}}, {{2, 3}, {1, 3}}, {{2, 3}, {2, 1}}, {{2, 3}, {1, 1}}, {{2, 3}, {}},   {{2, 1}, {1, 3}},
-                                                      {{4, 1, 3}, {2, 1}}, {{0, 3}, {3}}, {{0, 3}, {1, 1}}, {{1}, {1}},     {{}, {}}, {{3, 1}, {0}}};
+  const std::vector<std::pair<Sizes, Sizes>> patterns{{{2, 3}, {3}}, {{2, 3}, {1, 3}}, {{2, 3}, {2, 1}}, {{2, 3}, {1, 1}},
+                                                      {{2, 3}, {}}, {{2, 1}, {1, 3}}, {{4, 1, 3}, {2, 1}}, {{0, 3}, {3}},
+                                                      {{0, 3}, {1, 1}}, {{1}, {1}}, {{}, {}}, {{3, 1}, {0}}};
   for (const auto& [left, right] : patterns) {
     const Tensor x = Tensor::zeros(left, {.requires_grad = true}), b = Tensor::zeros(right, {.requires_grad = true});
     const Tensor y = x + b;
@@ -84,33 +87,79 @@ struct Row {
 const Tensor& index() { static const Tensor t({{2, 0, 2}, {1, 1, 0}}); return t; }
 const std::vector<Row>& rows() {
   static const std::vector<Row> all{
-      {"neg", neg}, {"abs", abs}, {"sign", sign}, {"square", square}, {"exp", exp}, {"exp2", exp2}, {"log", log, 0.5, 3}, {"log2", log2, 0.5, 3}, {"sin", sin},
-      {"cos", cos}, {"tan", tan, -1, 1}, {"sqrt", sqrt, 0.5, 3}, {"rsqrt", rsqrt, 0.5, 3}, {"reciprocal", reciprocal, 0.5, 3}, {"erf", erf}, {"relu", relu},
-      {"sigmoid", sigmoid}, {"tanh", tanh, -2, 2, 2e-6}, {"silu", silu}, {"gelu", [](auto& x) { return x.gelu(); }},
-      {"gelu_tanh", [](auto& x) { return x.gelu({.tanh = true}); }}, {"floor", floor}, {"round", round}, {"clamp", [](auto& x) { return x.clamp({.min = -1, .max = 0.5}); }},
-      {"add", [](auto& x) { return x + x; }}, {"sub", [](auto& x) { return 3 - x; }}, {"mul", [](auto& x) { return x * x * 2; }},
-      {"div", [](auto& x) { return x / (x * x + 1); }}, {"mod", [](auto& x) { return x % 0.7; }}, {"pow3", [](auto& x) { return pow(x, 3); }},
-      {"pow_negative", [](auto& x) { return pow(x, -2); }, 0.5, 2}, {"pow_fraction", [](auto& x) { return pow(x, 1.7); }, 0.5, 2},
-      {"pow_tensor", [](auto& x) { return pow(x, x); }, 0.5, 2}, {"maximum", [](auto& x) { return maximum(x, x * x); }}, {"minimum", [](auto& x) { return minimum(x, 0.3); }},
+      {"neg", neg},
+      {"abs", abs},
+      {"sign", sign},
+      {"square", square},
+      {"exp", exp},
+      {"exp2", exp2},
+      {"log", log, 0.5, 3},
+      {"log2", log2, 0.5, 3},
+      {"sin", sin},
+      {"cos", cos},
+      {"tan", tan, -1, 1},
+      {"sqrt", sqrt, 0.5, 3},
+      {"rsqrt", rsqrt, 0.5, 3},
+      {"reciprocal", reciprocal, 0.5, 3},
+      {"erf", erf},
+      {"relu", relu},
+      {"sigmoid", sigmoid},
+      {"tanh", tanh, -2, 2, 2e-6},
+      {"silu", silu},
+      {"gelu", [](auto& x) { return x.gelu(); }},
+      {"gelu_tanh", [](auto& x) { return x.gelu({.tanh = true}); }},
+      {"floor", floor},
+      {"round", round},
+      {"clamp", [](auto& x) { return x.clamp({.min = -1, .max = 0.5}); }},
+      {"add", [](auto& x) { return x + x; }},
+      {"sub", [](auto& x) { return 3 - x; }},
+      {"mul", [](auto& x) { return x * x * 2; }},
+      {"div", [](auto& x) { return x / (x * x + 1); }},
+      {"mod", [](auto& x) { return x % 0.7; }},
+      {"pow3", [](auto& x) { return pow(x, 3); }},
+      {"pow_negative", [](auto& x) { return pow(x, -2); }, 0.5, 2},
+      {"pow_fraction", [](auto& x) { return pow(x, 1.7); }, 0.5, 2},
+      {"pow_tensor", [](auto& x) { return pow(x, x); }, 0.5, 2},
+      {"maximum", [](auto& x) { return maximum(x, x * x); }},
+      {"minimum", [](auto& x) { return minimum(x, 0.3); }},
       {"where", [](auto& x) { return where(x > 0, x * x, x * 3); }},
-      {"sum", [](auto& x) { return x.sum({.axis = 0}); }}, {"mean", [](auto& x) { return x.mean({.axis = 1, .keepdim = true}); }}, {"prod", [](auto& x) { return x.prod({.axis = 1}); }},
-      {"max", [](auto& x) { return x.max({.axis = 1}); }}, {"min", [](auto& x) { return x.min(); }}, {"var", [](auto& x) { return x.var({.axis = 1}); }},
-      {"std", [](auto& x) { return x.std(); }}, {"logsumexp", [](auto& x) { return x.logsumexp({.axis = 1}); }}, {"softmax", [](auto& x) { return x.softmax(); }},
-      {"log_softmax", [](auto& x) { return x.log_softmax(0); }}, {"reshape", [](auto& x) { return x.reshape({3, 2}); }}, {"permute", [](auto& x) { return x.T() * x.T(); }},
-      {"expand", [](auto& x) { return x.unsqueeze(1).expand({2, 4, 3}); }}, {"repeat", [](auto& x) { return x.repeat({2, 2}); }}, {"pad", [](auto& x) { return x.pad({{1, 2}}, {.value = 3}); }},
-      {"shrink", [](auto& x) { return x.shrink({{1, 3}}); }}, {"flip", [](auto& x) { return x.flip(1); }}, {"stack", [](auto& x) { return stack({x, x * 2}, 1); }},
-      {"cat", [](auto& x) { return cat({x, x.shrink({{0, 1}, {0, 3}})}); }}, {"split", [](auto& x) { return x.split(2, 1)[0] * x.split(2, 1)[1]; }},
-      {"slices", [](auto& x) { return x.at(slice(none, none, -1), slice(0, 3, 2)); }}, {"take", [](auto& x) { return x.take(Tensor({2, 0, 2}), 1); }},
-      {"at", [](auto& x) { return x.at(Tensor({1, 0, 1}), Tensor({2, 2, 2})); }}, {"gather", [](auto& x) { return x.gather(1, index()); }},
+      {"sum", [](auto& x) { return x.sum({.axis = 0}); }},
+      {"mean", [](auto& x) { return x.mean({.axis = 1, .keepdim = true}); }},
+      {"prod", [](auto& x) { return x.prod({.axis = 1}); }},
+      {"max", [](auto& x) { return x.max({.axis = 1}); }},
+      {"min", [](auto& x) { return x.min(); }},
+      {"var", [](auto& x) { return x.var({.axis = 1}); }},
+      {"std", [](auto& x) { return x.std(); }},
+      {"logsumexp", [](auto& x) { return x.logsumexp({.axis = 1}); }},
+      {"softmax", [](auto& x) { return x.softmax(); }},
+      {"log_softmax", [](auto& x) { return x.log_softmax(0); }},
+      {"reshape", [](auto& x) { return x.reshape({3, 2}); }},
+      {"permute", [](auto& x) { return x.T() * x.T(); }},
+      {"expand", [](auto& x) { return x.unsqueeze(1).expand({2, 4, 3}); }},
+      {"repeat", [](auto& x) { return x.repeat({2, 2}); }},
+      {"pad", [](auto& x) { return x.pad({{1, 2}}, {.value = 3}); }},
+      {"shrink", [](auto& x) { return x.shrink({{1, 3}}); }},
+      {"flip", [](auto& x) { return x.flip(1); }},
+      {"stack", [](auto& x) { return stack({x, x * 2}, 1); }},
+      {"cat", [](auto& x) { return cat({x, x.shrink({{0, 1}, {0, 3}})}); }},
+      {"split", [](auto& x) { return x.split(2, 1)[0] * x.split(2, 1)[1]; }},
+      {"slices", [](auto& x) { return x.at(slice(none, none, -1), slice(0, 3, 2)); }},
+      {"take", [](auto& x) { return x.take(Tensor({2, 0, 2}), 1); }},
+      {"at", [](auto& x) { return x.at(Tensor({1, 0, 1}), Tensor({2, 2, 2})); }},
+      {"gather", [](auto& x) { return x.gather(1, index()); }},
       {"set", [](auto& x) { Tensor y = x * 1; y.set(0, slice(0, 2), x.at(1, slice(1, 3))); return y * x; }},
-      {"matmul", [](auto& x) { return x.matmul(x.T()); }}, {"matvec", [](auto& x) { return x.matmul(x.at(0)); }},
+      {"matmul", [](auto& x) { return x.matmul(x.T()); }},
+      {"matvec", [](auto& x) { return x.matmul(x.at(0)); }},
       {"batched", [](auto& x) { return x.reshape({1, 2, 3}).matmul(x.reshape({2, 3, 1})); }},
-      {"conv2d", [](auto& x) { return x.reshape({1, 1, 2, 3}).conv2d(x.reshape({1, 1, 2, 3}), {.stride = 2, .padding = 2, .dilation = {1, 2}}); }},
-      {"groups", [](auto& x) { return x.reshape({1, 2, 1, 3}).conv2d(x.reshape({2, 1, 1, 3}), x.at(slice(), 0), {.padding = {0, 1}, .groups = 2}); }},
+      {"conv2d",
+       [](auto& x) { return x.reshape({1, 1, 2, 3}).conv2d(x.reshape({1, 1, 2, 3}), {.stride = 2, .padding = 2, .dilation = {1, 2}}); }},
+      {"groups",
+       [](auto& x) { return x.reshape({1, 2, 1, 3}).conv2d(x.reshape({2, 1, 1, 3}), x.at(slice(), 0), {.padding = {0, 1}, .groups = 2}); }},
       {"max_pool2d", [](auto& x) { return x.reshape({1, 1, 2, 3}).max_pool2d({.size = 2, .stride = 1, .padding = 1}); }},
       {"avg_pool2d", [](auto& x) { return x.reshape({1, 1, 2, 3}).avg_pool2d({.size = {1, 2}, .stride = 1, .padding = {0, 1}}); }},
       {"layer_norm", [](auto& x) { return x.layer_norm(x.at(0), x.at(1)); }, -2, 2, 2e-5},
-      {"batch_norm", [](auto& x) { return x.T().batch_norm(x.mean({.axis = 1}), x.var({.axis = 1}), x.at(slice(), 0), x.at(slice(), 1)); }, -2, 2, 2e-5},
+      {"batch_norm", [](auto& x) { return x.T().batch_norm(x.mean({.axis = 1}), x.var({.axis = 1}), x.at(slice(), 0), x.at(slice(), 1)); },
+       -2, 2, 2e-5},
       {"cross_entropy", [](auto& x) { return x.cross_entropy(Tensor({2, 0})); }},
   };
   return all;
@@ -200,10 +249,12 @@ TEST(Backward, StopsWhereItIsTold) {
 }
 TEST(Backward, Errors) {
   const Tensor x = leaf({1, 2}, {2}), y = x * 2, constant({1.f});
-  expect_throw<GradientError>([&] { y.backward(); }, "backward: the tensor of shape (2,) has 2 elements; reduce it to one, or pass {.seed = ...} of its shape");
+  expect_throw<GradientError>([&] { y.backward(); },
+                              "backward: the tensor of shape (2,) has 2 elements; reduce it to one, or pass {.seed = ...} of its shape");
   expect_throw<ShapeError>([&] { y.backward({.seed = Tensor({1.f})}); }, "backward: the seed's shape (1,) is not the tensor's (2,)");
   expect_throw<GradientError>([&] { constant.backward(); },
-                              "backward: nothing below this tensor requires a gradient; call set_requires_grad() on a leaf before computing with it");
+                              "backward: nothing below this tensor requires a gradient; call set_requires_grad() on a leaf before "
+                              "computing with it");
   expect_throw<GradientError>([&] { (void)x.grad(); }, "grad: there is none yet; call backward() on a tensor computed from this one");
   expect_throw<GradientError>([&] { (void)y.grad(); },
                               "grad: only leaves have gradients; call set_requires_grad() before computing, or tg::gradient(y, {x})");
@@ -216,11 +267,18 @@ TEST(Backward, Errors) {
   expect_throw<DTypeError>([] { Tensor({1}).set_requires_grad(); },
                            "set_requires_grad: not defined for int32; only floats have gradients; cast(tg::float32) first");
   expect_throw<GradientError>([&] { Tensor copy = x; copy += 1; },
-                              "update: a leaf that requires a gradient cannot be changed by +=, -=, *=, /= or set; use assign, which records no history");
-  expect_throw<GradientError>([&] { Tensor copy = y; copy.set_requires_grad(false); }, "set_requires_grad: only a leaf can stop requiring a gradient; use detach()");
+                              "update: a leaf that requires a gradient cannot be changed by +=, -=, *=, /= or set; use assign, "
+                              "which records no history");
+  expect_throw<GradientError>(
+      [&] {
+        Tensor copy = y;
+        copy.set_requires_grad(false);
+      },
+      "set_requires_grad: only a leaf can stop requiring a gradient; use detach()");
   Tensor gone;
   { gone = leaf(1) * 2; }
-  expect_throw<GradientError>([&] { gone.backward(); }, "backward: every leaf that this tensor was computed from has been assigned to or destroyed since");
+  expect_throw<GradientError>([&] { gone.backward(); },
+                              "backward: every leaf that this tensor was computed from has been assigned to or destroyed since");
 }
 
 TEST(Assign, ALeafStaysOne) {

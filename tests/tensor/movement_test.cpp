@@ -70,8 +70,10 @@ TEST(Movement, Errors) {
   expect_throw<ShapeError>([] { (void)m().expand({1, 3}); },
                            "expand: shape (2, 3) does not expand to (1, 3); only axes of size 1 and new axes in front grow");
   expect_throw<IndexError>([] { (void)m().shrink({{0, 4}}); }, "shrink: [0, 4) of axis 1 of size 3; it takes 0 <= begin <= end <= size");
-  expect_throw<ShapeError>([] { (void)m().pad({{0, 0}, {0, 0}, {0, 1}}); }, "pad: 3 pairs {(0, 0), (0, 0), (0, 1)} for the 2 axes of shape (2, 3)");
-  expect_throw<ShapeError>([] { (void)cat({m(), Tensor({1})}); }, "cat: shapes (2, 3) and (1,) differ beside axis 0; all other sizes must be equal");
+  expect_throw<ShapeError>([] { (void)m().pad({{0, 0}, {0, 0}, {0, 1}}); },
+                           "pad: 3 pairs {(0, 0), (0, 0), (0, 1)} for the 2 axes of shape (2, 3)");
+  expect_throw<ShapeError>([] { (void)cat({m(), Tensor({1})}); },
+                           "cat: shapes (2, 3) and (1,) differ beside axis 0; all other sizes must be equal");
   expect_throw<ShapeError>([] { (void)stack({m(), Tensor({1})}); }, "stack: shapes (2, 3) and (1,) differ; they must be equal");
   expect_throw<ValueError>([] { (void)cat({}); }, "cat: no tensors; give at least one");
   expect_throw<ShapeError>([] { (void)m().squeeze(0); }, "squeeze: axis 0 of shape (2, 3) is not of size 1");
@@ -131,7 +133,8 @@ TEST(Indexing, Setting) {
 TEST(Indexing, Errors) {
   expect_throw<IndexError>([] { (void)m().at(2); }, "at: index 2 is out of range for axis 0 of size 2; it takes -2 to 1");
   expect_throw<IndexError>([] { (void)m().at(0, 0, 0); }, "at: 3 indices for 2 axes");
-  expect_throw<IndexError>([] { (void)m().at(ellipsis, ellipsis); }, "at: more than one ellipsis; only one can stand for the axes that are left");
+  expect_throw<IndexError>([] { (void)m().at(ellipsis, ellipsis); },
+                           "at: more than one ellipsis; only one can stand for the axes that are left");
   expect_throw<ValueError>([] { (void)m().at(slice(0, 1, 0)); },
                            "at: a slice with a step of 0 never arrives; use 1, or an integer for one element");
   expect_throw<DTypeError>([] { (void)m().at(Tensor({1.f})); }, "at: not defined for float32; an index tensor is of integers; cast it");

@@ -23,9 +23,11 @@ TEST(Matmul, MatricesAndVectors) {
   expect_equal(Tensor({{1, 2}}, {.dtype = int8}).matmul(Tensor({{3}, {4}}, {.dtype = int8})), {1, 1}, {11});
   expect_equal(Tensor::zeros({2, 0}).matmul(Tensor::zeros({0, 3})), {2, 3}, {0, 0, 0, 0, 0, 0});
   expect_throw<ShapeError>([&] { (void)a.matmul(a); },
-                           "matmul: shapes (2, 3) and (2, 3): the last axis of the first is 3 and the last but one of the second 2; they must be equal");
+                           "matmul: shapes (2, 3) and (2, 3): the last axis of the first is 3 and "
+                           "the last but one of the second 2; they must be equal");
   expect_throw<ShapeError>([&] { (void)a.matmul(Tensor({1.f})); },
-                           "matmul: shapes (2, 3) and (1,): the last axis of the first is 3 and the only axis of the second 1; they must be equal");
+                           "matmul: shapes (2, 3) and (1,): the last axis of the first is 3 and "
+                           "the only axis of the second 1; they must be equal");
   expect_throw<ShapeError>([&] { (void)a.matmul(Tensor::full({}, 1.f)); },
                            "matmul: shapes (2, 3) and (); a scalar has no axis to contract, use * instead");
 }
@@ -87,14 +89,16 @@ TEST(Conv2d, AgreesWithLoops) {
 TEST(Conv2d, Errors) {
   const Tensor x = random({1, 2, 4, 4}, 1);
   expect_throw<ShapeError>([&] { (void)x.conv2d(random({1, 3, 3, 3}, 1)); },
-                           "conv2d: input (1, 2, 4, 4), weight (1, 3, 3, 3), groups 1: the input must have weight axis 1 times groups channels, and weight "
-                           "axis 0 must divide by groups");
+                           "conv2d: input (1, 2, 4, 4), weight (1, 3, 3, 3), groups 1: the input must have weight axis 1 times groups "
+                           "channels, and weight axis 0 must divide by groups");
   expect_throw<ShapeError>([&] { (void)x.conv2d(random({1, 2, 5, 3}, 1)); },
-                           "conv2d: a window of 5 with dilation 1 spans 5 and does not fit into the height of shape (1, 2, 4, 4) with padding 0; pad more");
+                           "conv2d: a window of 5 with dilation 1 spans 5 and does not fit into the height of shape (1, 2, 4, 4) with "
+                           "padding 0; pad more");
   expect_throw<ValueError>([&] { (void)x.conv2d(random({1, 2, 3, 3}, 1), {.stride = 0}); }, "conv2d: stride (0, 0); it takes 1 or more");
   expect_throw<ShapeError>([&] { (void)x.conv2d(random({1, 2, 3, 3}, 1), random({2}, 1)); },
                            "conv2d: the bias's shape (2,) is not (1,), one number a channel of shape (1, 1, 2, 2)");
-  expect_throw<ShapeError>([&] { (void)x.at(0).conv2d(random({1, 2, 3, 3}, 1)); }, "conv2d: the input's shape (2, 4, 4) is not (n, channels, height, width)");
+  expect_throw<ShapeError>([&] { (void)x.at(0).conv2d(random({1, 2, 3, 3}, 1)); },
+                           "conv2d: the input's shape (2, 4, 4) is not (n, channels, height, width)");
 }
 
 TEST(Pooling, MaximumAndMean) {
@@ -119,8 +123,10 @@ TEST(Norms, MeanZeroVarianceOne) {
   const Tensor z = x.batch_norm(x.mean({.axis = 0}), x.var({.axis = 0, .correction = 0}), w, b, {.eps = 0});
   expect_near(z.mean({.axis = 0}), {1, 1, 1, 1, 1, 1}, 1e-5);
   expect_near(z.std({.axis = 0, .correction = 0}), {2, 2, 2, 2, 2, 2}, 1e-5);
-  EXPECT_EQ(random({2, 3, 4, 5}, 1).batch_norm(w.at(slice(0, 3)), w.at(slice(0, 3)), w.at(slice(0, 3)), w.at(slice(0, 3))).shape(), (Sizes{2, 3, 4, 5}));
-  expect_throw<ShapeError>([&] { (void)x.layer_norm(Tensor({1.f}), b); }, "layer_norm: the weight's shape (1,) is not that of the last axes of (4, 6)");
+  EXPECT_EQ(random({2, 3, 4, 5}, 1).batch_norm(w.at(slice(0, 3)), w.at(slice(0, 3)), w.at(slice(0, 3)), w.at(slice(0, 3))).shape(),
+            (Sizes{2, 3, 4, 5}));
+  expect_throw<ShapeError>([&] { (void)x.layer_norm(Tensor({1.f}), b); },
+                           "layer_norm: the weight's shape (1,) is not that of the last axes of (4, 6)");
 }
 
 TEST(CrossEntropy, IsTheMeanOfTheTargetsLogProbabilities) {

@@ -101,8 +101,10 @@ TEST(Random, Errors) {
   expect_throw<ValueError>([] { (void)Tensor::randint({1}, 3, 3); }, "randint: the range [3, 3) must hold 1 to 2^32 integers");
   expect_throw<ValueError>([] { (void)Tensor::randint({1}, 0, 300, {.dtype = uint8}); },
                            "randint: 299 is outside the range of uint8; cast the tensor to a wider dtype first");
-  expect_throw<DTypeError>([] { (void)Tensor::rand({1}, {.dtype = int32}); }, "rand: not defined for int32; ask for a float dtype, or use randint");
-  expect_throw<ShapeError>([] { (void)Tensor::kaiming_uniform({3}); }, "kaiming_uniform: shape (3,) has no fan-in; it takes two axes or more");
+  expect_throw<DTypeError>([] { (void)Tensor::rand({1}, {.dtype = int32}); },
+                           "rand: not defined for int32; ask for a float dtype, or use randint");
+  expect_throw<ShapeError>([] { (void)Tensor::kaiming_uniform({3}); },
+                           "kaiming_uniform: shape (3,) has no fan-in; it takes two axes or more");
 }
 
 }  // namespace
