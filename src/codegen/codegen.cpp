@@ -2,14 +2,25 @@
 #include "codegen/codegen.hpp"
 
 #include "codegen/collapse.hpp"
+#include "codegen/group.hpp"
 #include "codegen/heuristic.hpp"
 
 namespace tg {
 
 Generated generate(const Kernel& kernel, const Target& target, const std::optional<Verbs>& verbs) {
-  Generated out{.phases = {}, .kernel = collapse(kernel), .verbs = {}, .nest = {}};
+  Generated out{.phases = {}, .kernel = collapse(kernel), .verbs = {}, .nest = {}, .temporaries = {}};
   out.verbs = verbs ? *verbs : choose_verbs(out.kernel, target);
   Nest nest(out.kernel);
+  if (!out.verbs.empty() && out.verbs[0].kind == Verb::Kind::Group) {  // two phases, each with verbs of its own
+    const Grouped parts = group(out.kernel, nest, out.verbs[0]);
+    out.temporaries.emplace_back(parts.partial.params.back().dtype(), parts.elements);
+    for (const Kernel* k : {&parts.partial, &parts.final}) {
+      Generated phase = generate(*k, target);
+      out.nest += to_string(phase.verbs) + "\n" + phase.nest;
+      out.phases.push_back(std::move(phase.phases[0]));
+    }
+    return out;
+  }
   for (const Verb& v : out.verbs) nest.apply(v);
   out.nest = nest.text();
   out.phases.push_back(lower(out.kernel, nest, target));

@@ -13,6 +13,7 @@ struct Generated {
   Kernel kernel;        // after collapse: what the verbs' axes name
   Verbs verbs;
   std::string nest;     // for people
+  std::vector<std::pair<DType, Dim>> temporaries;  // memory between phases, behind the kernel's params: element type and number
 };
 
 /// Deterministic in its arguments. Throws ValueError when given verbs that do not fit the kernel.

@@ -11,6 +11,7 @@
 namespace tg {
 namespace {
 
+constexpr double kWorthSplitting = 256e3;  // elements of a reduction that one core should not do alone
 constexpr int64_t kBlock = 4096;  // elements of a streaming block: some microseconds of work, small beside L2
 
 int64_t extent(const UOp& r) { return std::max<int64_t>(1, r.src(0).bounds().max); }
@@ -46,7 +47,7 @@ class Chooser {
 
   Verbs run() {
     if (target_.grid) threads();
-    else if (lanes_ > 1 && !contraction()) streaming();
+    else if (!split_long_reduction() && lanes_ > 1 && !contraction()) streaming();
     return std::move(verbs_);
   }
 
@@ -75,6 +76,55 @@ class Chooser {
     return n;
   }
   bool sequential(const UOp& r) const { return (r.ranges() & kernel_.sequential) != 0 && r.as<RangeArg>().kind == RangeKind::Output; }
+
+  // ---- reductions longer than the output can keep the cores busy, or than a packed panel can be ----
+
+  bool split_long_reduction() {
+    for (const Split& s : nest_.splits) if (s.original.as<RangeArg>().id > 60) return false;
+    if (kernel_.sequential) return false;
+    for (const UOp& u : reduces_) {
+      if (reduce_ranges(u).empty() || u.as<ReduceArg>().monoid == Monoid::ArgMax) continue;
+      const bool inner = std::any_of(reduces_.begin(), reduces_.end(), [&](const UOp& o) { return !(o == u) && reads(u, o); });
+      if (inner || !alone(u)) continue;
+      const UOp& r = *std::max_element(reduce_ranges(u).begin(), reduce_ranges(u).end(), [](const UOp& a, const UOp& b) { return extent(a) < extent(b); });
+      double outputs = 1;
+      for (const UOp& o : kernel_.ranges) if (u.ranges() & o.ranges()) outputs *= static_cast<double>(extent(o));
+      const double n = length(u);
+      int64_t parts = 0;
+      if (outputs < 16 && outputs * n >= kWorthSplitting) parts = std::min<int64_t>(64, static_cast<int64_t>(outputs * n / (kWorthSplitting / 8)));
+      else if (is_contraction(u) && outputs >= 1024) {
+        const double panel = n * static_cast<double>(2 * lanes_) * static_cast<double>(widest_), most = 0.4 * static_cast<double>(target_.l2_bytes);
+        if (panel > 2 * most && panel / most < static_cast<double>(extent(r))) parts = static_cast<int64_t>(panel / most) + 1;
+      }
+      if (parts < 2 || extent(r) < 2 * parts) continue;
+      Verb v;
+      v.kind = Verb::Kind::Group;
+      v.axis = name(r);
+      v.size = parts;
+      verbs_.push_back(std::move(v));
+      return true;
+    }
+    return false;
+  }
+  bool alone(const UOp& u) const {  // no other reduction over any of its ranges
+    for (const UOp& r : reduce_ranges(u))
+      for (const UOp& o : reduces_) {
+        const auto closed = reduce_ranges(o);
+        if (!(o == u) && std::find(closed.begin(), closed.end(), r) != closed.end()) return false;
+      }
+    return true;
+  }
+  bool is_contraction(const UOp& u) const {
+    if (u.as<ReduceArg>().monoid != Monoid::Sum || u.src(0).op() != Op::Mul) return false;
+    bool a = false, b = false;
+    for (const UOp& r : kernel_.ranges) {
+      if (!(u.ranges() & r.ranges())) continue;
+      const bool in_a = reads(u.src(0).src(0), r), in_b = reads(u.src(0).src(1), r);
+      a |= in_a && !in_b;
+      b |= in_b && !in_a;
+    }
+    return a && b;
+  }
 
   // ---- memory-bound kernels ----
 

@@ -428,6 +428,7 @@ class Lower {
     std::vector<Emitter::Level> inner(std::make_move_iterator(e_.levels.begin() + level + 1), std::make_move_iterator(e_.levels.end()));
     e_.levels.resize(static_cast<size_t>(level) + 1);
     const auto outer_point = point_;
+    const auto outer_depth = depth_of_;  // a loop around this one may run over the same range
 
     std::vector<UOp> loops;
     uint64_t own_unrolled = 0;
@@ -466,7 +467,6 @@ class Lower {
       e_.close_loop(next);
       size_t n = 0;
       for (auto& a : acc) for (auto& x : a) for (State& s : x) for (int& v : s) v = phis[n++];
-      depth_of_[id(loops[i])] = 0;
     }
     for (size_t g = 0; g < group.size(); ++g) {
       o = 0;
@@ -477,6 +477,7 @@ class Lower {
       });
     }
     point_ = outer_point;
+    depth_of_ = outer_depth;
     e_.levels.insert(e_.levels.end(), std::make_move_iterator(inner.begin()), std::make_move_iterator(inner.end()));
   }
 

@@ -187,9 +187,7 @@ void Nest::apply(const Verb& v) {
       return;
     }
     case Verb::Kind::Group:
-      if (find(v.axis) < 0) refuse(v, "no such axis");
-      group = v;
-      return;
+      refuse(v, "group splits the whole kernel in two and can only be the first verb");
     case Verb::Kind::Mma: refuse(v, "this target has no matrix instruction");
   }
 }

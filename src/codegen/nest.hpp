@@ -63,7 +63,6 @@ class Nest {
   std::vector<Split> splits;        // every range of the kernel
   std::vector<int> order;           // output axes that are loops, outermost first (grid axes first)
   std::vector<Staged> staged;
-  std::optional<Verb> group;
   int find(const std::string& name) const;  // -1 if there is none
   const Split& split_of(const UOp& original) const;
   UOp expression(const Split&) const;  // the original range in terms of its axes

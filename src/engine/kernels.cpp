@@ -26,6 +26,7 @@ constexpr std::string_view kVersion = "tg 0.1.0";  // of generated code: a new o
 struct Stored {
   std::vector<PhaseInfo> phases;
   std::vector<std::array<int64_t, 3>> grids;
+  std::vector<int64_t> temporary_bytes;
   std::string binary;
 };
 
@@ -65,6 +66,8 @@ std::string pack(const Stored& s) {
     for (int64_t b : p.block) w.number(b);
     for (int64_t g : s.grids[i]) w.number(g);
   }
+  w.number(static_cast<int64_t>(s.temporary_bytes.size()));
+  for (int64_t n : s.temporary_bytes) w.number(n);
   w.text(s.binary);
   return w.take();
 }
@@ -82,6 +85,7 @@ std::optional<Stored> unpack(std::string_view text) {
     s.phases.push_back(std::move(p));
     s.grids.push_back(grid);
   }
+  for (int64_t n = r.count(); n > 0 && r.good; --n) s.temporary_bytes.push_back(r.number());
   s.binary = r.text();
   if (!r.good) return std::nullopt;
   return s;
@@ -103,6 +107,7 @@ std::shared_ptr<const CompiledKernel> make(const Kernel& kernel, Hash128 key, De
     if (auto s = unpack(*text)) {
       out->program = device.load(s->binary, s->phases);
       for (const auto& g : s->grids) out->grids.push_back({Dim(g[0]), Dim(g[1]), Dim(g[2])});
+      out->temporary_bytes.assign(s->temporary_bytes.begin(), s->temporary_bytes.end());
       out->from_disk = true;
       return out;
     }
@@ -114,6 +119,11 @@ std::shared_ptr<const CompiledKernel> make(const Kernel& kernel, Hash128 key, De
     out->grids.push_back(p.grid);
     for (const Dim& d : p.grid) fixed &= d.known();
     if (fixed) s.grids.push_back({p.grid[0].value(), p.grid[1].value(), p.grid[2].value()});
+  }
+  for (const auto& [dtype, elements] : g.temporaries) {
+    out->temporary_bytes.push_back(elements * Dim(size_of(dtype)));
+    fixed &= elements.known();
+    if (fixed) s.temporary_bytes.push_back(out->temporary_bytes.back().value());
   }
   if (logging(3)) log(3, fmt::format("{}: {}\n{}", out->name, to_string(g.verbs), g.nest));
   const std::string text = source(g, device.target());

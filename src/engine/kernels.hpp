@@ -15,6 +15,7 @@ namespace tg {
 struct CompiledKernel {
   std::shared_ptr<Program> program;
   std::vector<std::array<Dim, 3>> grids;  // one a phase
+  std::vector<Dim> temporary_bytes;       // memory between phases, behind the launch's own buffers
   std::string name;
   bool from_disk = false;
 };

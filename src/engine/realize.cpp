@@ -102,6 +102,11 @@ class Run {
   void launch(const PlanLaunch& l, const CompiledKernel& k) {
     std::vector<MemoryRef> buffers;
     for (int b : l.buffers) buffers.push_back(memory_[static_cast<size_t>(b)]);
+    std::vector<std::unique_ptr<Memory>> between;
+    for (const Dim& bytes : k.temporary_bytes) {
+      between.push_back(std::make_unique<Memory>(device_, static_cast<size_t>(size(bytes))));
+      buffers.push_back({between.back()->handle, 0});
+    }
     std::vector<int64_t> scalars;
     for (const UOp& v : l.kernel.variables)
       for (size_t i = 0; i < graph_.variables.size(); ++i) if (graph_.variables[i] == v) scalars.push_back(graph_.values[i]);

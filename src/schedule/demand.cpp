@@ -12,6 +12,8 @@
 namespace tg {
 namespace {
 
+constexpr double kRepeated = 3;    // a value with so many times more elements than its sources is never stored
+constexpr double kMergedSum = 4;   // a merged sum may visit so many times the elements of the inner one (windows overlap the border)
 constexpr int kMostInlined = 400;  // nodes of one kernel, before it is cut for compile time's sake
 
 uint64_t open_ranges(const Index& idx) {
@@ -59,6 +61,9 @@ Demands::Demands(std::span<const UOp> roots) {
   Cost cost;
   for (const UOp& u : order) {
     cost_[u] = cost(u);
+    double behind = is_elementwise(u.op()) || is_movement(u.op()) ? 0 : elements(u.shape());
+    if (behind == 0) for (const UOp& s : u.src()) behind += behind_.at(s);
+    behind_[u] = std::min(behind, elements(u.shape()));
     switch (u.op()) {
       case Op::Assign: case Op::Contiguous: case Op::Scatter: forced_.insert(u.node()); break;
       case Op::Scan: case Op::Sort: case Op::AllReduce: case Op::Call: case Op::Copy:
@@ -92,15 +97,19 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
   const bool tuple = u.op() == Op::Reduce && u.as<ReduceArg>().monoid == Monoid::ArgMax;
   if (distinct.empty() || tuple) return true;
   const double size = std::max(1.0, elements(u.shape()));
+  if (behind_.at(u) * kRepeated < size) return true;  // what it is made of takes less room: store that instead
   double times = 0;
   for (const Demand* d : distinct) times += evaluations(d->nest, open_ranges(d->idx));
   const bool reduces = u.op() == Op::Reduce || u.op() == Op::OverlapAdd || (u.op() == Op::Get && u.src(0).op() == Op::Reduce);
-  if (reduces)
-    for (const Demand* d : distinct)
-      if (depends_on_reduction(d->nest, open_ranges(d->idx)) && !(d->summed && times <= 1.5 * size)) {
-        reason = "reduced inside another reduction";
-        return false;
-      }
+  if (reduces) {
+    const bool nested = std::any_of(distinct.begin(), distinct.end(), [](const Demand* d) { return depends_on_reduction(d->nest, open_ranges(d->idx)); });
+    const bool merges = std::all_of(distinct.begin(), distinct.end(), [](const Demand* d) { return d->summed; });
+    if (nested && merges && times <= kMergedSum * size) return true;  // a sum of sums is one sum: nothing is computed twice
+    if (nested) {
+      reason = "reduced inside another reduction";
+      return false;
+    }
+  }
   for (const Demand* d : distinct)
     if (groups[static_cast<size_t>(d->group)].inlined > kMostInlined && times * 0.25 <= size) {
       reason = "its kernel is large enough";

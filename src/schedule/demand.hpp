@@ -49,6 +49,7 @@ class Demands {
   std::unordered_map<UOp, std::vector<Demand>> demands_;
   std::set<const detail::Node*> forced_;
   std::unordered_map<UOp, double> cost_;
+  std::unordered_map<UOp, double> behind_;      // elements of the values that a node is made of, before they were repeated
 };
 
 /// Loops that a reduction over `extents` opens when it is read at idx: numbered above every loop open in idx.

@@ -256,6 +256,16 @@ class Builder {
     gate_ = outer;
     return close(Monoid::Sum, v, gate, {k});
   }
+  // Whether a product is 0 already where the gate is false, since a factor is loaded under it. (Were the other factor infinite there, the
+  // product would be nan: padding with zeros is what a convolution means.)
+  static bool vanishes(const UOp& v, const UOp& gate) {
+    if (!gate || v.op() != Op::Mul) return false;
+    return std::any_of(v.src().begin(), v.src().end(), [&](const UOp& f) {
+      if (f.op() != Op::Load || f.src().size() < 3) return false;
+      const std::vector<UOp> parts = toposort(f.src(2));
+      return std::find(parts.begin(), parts.end(), gate) != parts.end();
+    });
+  }
   // A sum of sums over loops of its own is one sum.
   static UOp close(Monoid m, const UOp& v, const UOp& gate, const std::vector<UOp>& opened) {
     std::vector<UOp> src{v};
@@ -269,7 +279,7 @@ class Builder {
         src.insert(src.end(), v.src().begin() + 1, v.src().end());
       }
     }
-    src[0] = gated(gate, src[0]);
+    if (!vanishes(src[0], gate)) src[0] = gated(gate, src[0]);
     if (components(m) > 1) {  // position in row-major order of what is reduced
       UOp at = index(0);
       for (const UOp& r : opened) at = r.op() == Op::Range ? at * r.src(0) + r : at;
