@@ -12,6 +12,7 @@
 namespace tg {
 namespace {
 
+constexpr double kWidestHalo = 3;  // times the elements of what it surrounds
 constexpr double kRepeated = 3;    // a value with so many times more elements than its sources is never stored
 constexpr double kMergedSum = 4;   // a merged sum may visit so many times the elements of the inner one (windows overlap the border)
 constexpr int kMostInlined = 400;  // nodes of one kernel, before it is cut for compile time's sake
@@ -43,6 +44,22 @@ bool is_free(const UOp& u) {
 }
 
 }  // namespace
+
+Shape Halo::padded(const Shape& s) const {
+  Dims d;
+  for (size_t a = 0; a < s.rank(); ++a) d.push_back(s[a] + Dim(before[a] + after[a]));
+  return d;
+}
+Index Halo::inner(const Index& idx) const {
+  Index out;
+  for (size_t a = 0; a < idx.size(); ++a) out.push_back(simplify(idx[a] - before[a]));
+  return out;
+}
+Index Halo::outer(const Index& idx) const {
+  Index out;
+  for (size_t a = 0; a < idx.size(); ++a) out.push_back(simplify(idx[a] + before[a]));
+  return out;
+}
 
 std::vector<UOp> fresh_ranges(const Index& idx, std::span<const Dim> extents) {
   int id = 64 - std::countl_zero(open_ranges(idx));
@@ -162,9 +179,40 @@ int Demands::open_group(const Shape& shape) {
   return static_cast<int>(groups.size()) - 1;
 }
 
+// Some reduction reads past the border of u (a padded convolution, or a convolution's input gradient), and zeros there are cheap to keep.
+bool Demands::wants_halo(const UOp& u, Halo& zeros) const {
+  const Shape& shape = u.shape();
+  const auto it = demands_.find(u);
+  if (!shape.known() || shape.empty() || forced_.contains(u.node()) || it == demands_.end()) return false;
+  zeros.before.assign(shape.rank(), 0);
+  zeros.after.assign(shape.rank(), 0);
+  bool wanted = false;
+  for (const Demand& d : it->second)
+    for (size_t a = 0; a < shape.rank(); ++a) {
+      const Bounds b = d.idx[a].bounds();
+      if (!depends_on_reduction(d.nest, d.idx[a].ranges())) continue;
+      const int64_t low = std::max<int64_t>(0, -b.min), high = std::max<int64_t>(0, b.max - shape[a].value() + 1);
+      if (std::max(low, high) > shape[a].value()) return false;
+      zeros.before[a] = std::max(zeros.before[a], low);
+      zeros.after[a] = std::max(zeros.after[a], high);
+      wanted |= low + high > 0;
+    }
+  return wanted && elements(zeros.padded(shape)) <= kWidestHalo * elements(shape);
+}
+
 void Demands::store(const UOp& u, std::string reason) {
   why[u] = std::move(reason);
   if (u.op() == Op::Scatter) return store_scatter(u);
+  if (Halo zeros; wants_halo(u, zeros)) {
+    const int g = open_group(zeros.padded(u.shape()));
+    home[u] = g;
+    for (const Demand& d : demands_[u]) groups[static_cast<size_t>(d.group)].after.insert(g);
+    Group& group = groups[static_cast<size_t>(g)];
+    group.outputs.push_back(u);
+    const Index idx = zeros.inner(group.index);
+    halo[u] = std::move(zeros);
+    return inline_into(u, {g, idx, group.ranges, false});
+  }
   int g = joinable(u);
   if (g < 0) g = open_group(u.shape());
   home[u] = g;

@@ -15,6 +15,14 @@
 
 namespace tg {
 
+/// Zeros kept before and after each axis of a stored value, so that reductions which read past its border need no test there.
+struct Halo {
+  std::vector<int64_t> before, after;
+  Shape padded(const Shape&) const;
+  Index inner(const Index&) const;   // of padded memory -> of the value
+  Index outer(const Index&) const;   // of the value -> of padded memory
+};
+
 struct Group {
   Shape shape;                 // of every output
   Index index;                 // the output ranges, 0 where an axis has one element
@@ -33,6 +41,7 @@ class Demands {
   std::unordered_map<UOp, int> home;            // stored node -> the group that stores it
   std::unordered_map<UOp, int> scatter_init;    // Scatter -> the group that stores its base
   std::unordered_map<UOp, std::string> why;     // stored node -> reason, for people
+  std::unordered_map<UOp, Halo> halo;           // stored node -> the zeros stored around it
 
  private:
   struct Demand { int group; Index idx; std::vector<UOp> nest; bool summed; };  // summed: only added up on the way to an enclosing sum
@@ -42,6 +51,7 @@ class Demands {
   void inline_into(const UOp& u, const Demand& d);
   bool worth_inlining(const UOp& u, std::string& reason);
   int joinable(const UOp& u) const;
+  bool wants_halo(const UOp& u, Halo& zeros) const;
   bool reaches(int from, int to) const;         // must `to` run before `from`
   int open_group(const Shape& shape);
   void demand(const UOp& u, Demand d);

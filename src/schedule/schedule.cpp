@@ -55,6 +55,10 @@ class Builder {
       b.why = "given";
     } else {
       b.why = demands_.why.at(u);
+      if (auto zeros = demands_.halo.find(u); zeros != demands_.halo.end()) {
+        b.elements = zeros->second.padded(u.shape()).numel();
+        b.why += "; zeros around it";
+      }
       if (in_place(u)) b.input = u.src(0).as<ParamArg>().slot;
     }
     return buffers_[u] = add_buffer(std::move(b));
@@ -107,13 +111,14 @@ class Builder {
     group_ = g;
     values_.clear();
     keep_.clear();
+    covered_.clear();
     slots_.clear();
     PlanLaunch launch;
     const Group& group = demands_.groups[static_cast<size_t>(g)];
     std::vector<UOp> stores;
     for (const UOp& u : group.outputs) {
       const UOp to = param_of(u, launch);
-      stores.push_back(u.op() == Op::Scatter ? scatter_store(u, to, group, launch) : store(to, linear(group.index, u.shape()), compute(u, group.index, launch)));
+      stores.push_back(u.op() == Op::Scatter ? scatter_store(u, to, group, launch) : plain_store(u, to, group, launch));
     }
     Kernel& k = launch.kernel;
     k.stores = rewrite(stores, exact_rules());
@@ -146,6 +151,22 @@ class Builder {
     }
     return launch.kernel.params[static_cast<size_t>(it->second)];
   }
+  UOp plain_store(const UOp& u, const UOp& to, const Group& group, PlanLaunch& launch) {
+    const UOp place = linear(group.index, group.shape);
+    const auto zeros = demands_.halo.find(u);
+    if (zeros == demands_.halo.end()) return store(to, place, compute(u, group.index, launch));
+    const Index idx = zeros->second.inner(group.index);
+    gate_ = inside(idx, u.shape());
+    const UOp v = gated(gate_, compute(u, idx, launch));
+    gate_ = {};
+    return store(to, place, v);
+  }
+  // When an index lies inside a shape; empty: always.
+  static UOp inside(const Index& idx, const Shape& shape) {
+    UOp gate;
+    for (size_t a = 0; a < idx.size(); ++a) gate = and_(gate, within(idx[a], index(0), shape[a].expr()));
+    return gate;
+  }
   UOp scatter_store(const UOp& u, const UOp& to, const Group& group, PlanLaunch& launch) {
     if (demands_.scatter_init.at(u) == group_) return store(to, linear(group.index, u.shape()), value(u.src(0), group.index, launch));
     const auto [axis, mode] = u.as<ScatterArg>();
@@ -173,13 +194,32 @@ class Builder {
     gate_ = and_(gate_, gate);
     UOp v = value_under_gate(u, idx, launch);
     gate_ = outer;
-    return gated(gate, v);
+    return vanishes(v, gate) ? v : gated(gate, v);
+  }
+  // An element of memory. Where the index cannot lie outside there is no gate; what a halo of zeros covers needs none either.
+  UOp element(const UOp& u, const Index& idx, PlanLaunch& launch) {
+    const UOp outside = inside(idx, u.shape());
+    if (!outside) return load(param_of(u, launch), linear(idx, u.shape()));
+    const auto zeros = demands_.halo.find(u);
+    if (zeros == demands_.halo.end()) return load(param_of(u, launch), linear(idx, u.shape()), gate_);
+    const Shape padded = zeros->second.padded(u.shape());
+    const Index at = zeros->second.outer(idx);
+    const UOp rest = inside(at, padded) ? gate_ : UOp();
+    const UOp v = load(param_of(u, launch), linear(at, padded), rest);
+    std::vector<UOp> parts;
+    conditions(outside, parts);
+    covered_[v] = std::move(parts);
+    return v;
+  }
+  static void conditions(const UOp& gate, std::vector<UOp>& out) {
+    if (gate.op() != Op::And) { out.push_back(gate); return; }
+    for (const UOp& s : gate.src()) conditions(s, out);
   }
   UOp value_under_gate(const UOp& u, const Index& idx, PlanLaunch& launch) {
-    if (u.op() == Op::Param) return load(param_of(u, launch), linear(idx, u.shape()), gate_);
+    if (u.op() == Op::Param) return element(u, idx, launch);
     const auto home = demands_.home.find(u);
     const bool elsewhere = home != demands_.home.end() && (home->second != group_ || u.op() == Op::Scatter);
-    if (elsewhere) return load(param_of(u, launch), linear(idx, u.shape()), gate_);
+    if (elsewhere) return element(u, idx, launch);
     auto key = std::make_pair(u.node(), ids(idx));
     key.second.push_back(gate_.node());
     if (auto it = values_.find(key); it != values_.end()) return it->second;
@@ -256,18 +296,20 @@ class Builder {
     gate_ = outer;
     return close(Monoid::Sum, v, gate, {k});
   }
-  // Whether a product is 0 already where the gate is false, since a factor is loaded under it. (Were the other factor infinite there, the
-  // product would be nan: padding with zeros is what a convolution means.)
-  static bool vanishes(const UOp& v, const UOp& gate) {
-    if (!gate || v.op() != Op::Mul) return false;
-    return std::any_of(v.src().begin(), v.src().end(), [&](const UOp& f) {
-      if (f.op() != Op::Load || f.src().size() < 3) return false;
-      const std::vector<UOp> parts = toposort(f.src(2));
-      return std::find(parts.begin(), parts.end(), gate) != parts.end();
-    });
+  // Whether a value is 0 already where the gate is false: an element loaded under it or from among zeros, or a product with one. (Were the
+  // other factor infinite there, the product would be nan: padding with zeros is what a convolution means.)
+  bool vanishes(const UOp& v, const UOp& gate) const {
+    if (!gate) return true;
+    if (v.op() == Op::Mul) return std::any_of(v.src().begin(), v.src().end(), [&](const UOp& f) { return f.op() == Op::Load && vanishes(f, gate); });
+    if (v.op() != Op::Load) return false;
+    std::vector<UOp> wanted, held;
+    conditions(gate, wanted);
+    if (v.src().size() > 2) conditions(v.src(2), held);
+    if (auto it = covered_.find(v); it != covered_.end()) held.insert(held.end(), it->second.begin(), it->second.end());
+    return std::all_of(wanted.begin(), wanted.end(), [&](const UOp& c) { return std::find(held.begin(), held.end(), c) != held.end(); });
   }
   // A sum of sums over loops of its own is one sum.
-  static UOp close(Monoid m, const UOp& v, const UOp& gate, const std::vector<UOp>& opened) {
+  UOp close(Monoid m, const UOp& v, const UOp& gate, const std::vector<UOp>& opened) {
     std::vector<UOp> src{v};
     uint64_t used = 0;
     for (const UOp& r : opened) if (r.op() == Op::Range) { src.push_back(r); used |= r.ranges(); }
@@ -297,6 +339,7 @@ class Builder {
   std::vector<PlanLaunch> kernels_;
   int group_ = 0;
   UOp gate_;  // of the value being computed
+  std::unordered_map<UOp, std::vector<UOp>> covered_;  // load -> conditions under which alone it is not 0
   std::map<std::pair<const detail::Node*, std::vector<const detail::Node*>>, UOp> values_;
   std::unordered_map<UOp, int> slots_;
   std::vector<UOp> keep_;
