@@ -15,7 +15,7 @@ Generated generate(const Kernel& kernel, const Target& target, const std::option
     const Grouped parts = group(out.kernel, nest, out.verbs[0]);
     out.temporaries.emplace_back(parts.partial.params.back().dtype(), parts.elements);
     for (const Kernel* k : {&parts.partial, &parts.final}) {
-      Generated phase = generate(*k, target);
+      Generated phase = generate(*k, target, choose_verbs(collapse(*k), target, false));
       out.nest += to_string(phase.verbs) + "\n" + phase.nest;
       out.phases.push_back(std::move(phase.phases[0]));
     }

@@ -45,9 +45,9 @@ class Chooser {
     lanes_ = static_cast<int64_t>(static_cast<size_t>(t.vector_bytes) / widest_);
   }
 
-  Verbs run() {
+  Verbs run(bool may_group) {
     if (target_.grid) threads();
-    else if (!split_long_reduction() && lanes_ > 1 && !contraction()) streaming();
+    else if (!(may_group && split_long_reduction()) && lanes_ > 1 && !contraction()) streaming();
     return std::move(verbs_);
   }
 
@@ -97,6 +97,7 @@ class Chooser {
         if (panel > 2 * most && panel / most < static_cast<double>(extent(r))) parts = static_cast<int64_t>(panel / most) + 1;
       }
       if (parts < 2 || extent(r) < 2 * parts) continue;
+      for (int64_t even = parts; even <= 2 * parts; ++even) if (extent(r) % even == 0) { parts = even; break; }  // equal parts need no mask
       Verb v;
       v.kind = Verb::Kind::Group;
       v.axis = name(r);
@@ -297,6 +298,6 @@ class Chooser {
 
 }  // namespace
 
-Verbs choose_verbs(const Kernel& k, const Target& t) { return Chooser(k, t).run(); }
+Verbs choose_verbs(const Kernel& k, const Target& t, bool may_group) { return Chooser(k, t).run(may_group); }
 
 }  // namespace tg

@@ -5,6 +5,7 @@
 
 namespace tg {
 
-Verbs choose_verbs(const Kernel&, const Target&);
+/// `may_group`: whether the kernel may become two phases; what already is a phase may not.
+Verbs choose_verbs(const Kernel&, const Target&, bool may_group = true);
 
 }  // namespace tg
