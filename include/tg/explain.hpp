@@ -20,8 +20,8 @@ namespace tg {
 ///   "source"    of each distinct kernel: the text that the device's compiler is given
 ///   "all"       all of these under headings; "gradient" only where the tensor requires one
 /// Of what lives on another device the schedule shows the part after the copy; explain the tensor there for what comes before.
-/// Throws ValueError for another part or an undefined tensor, GradientError for "gradient" where nothing requires one, DeviceError where the
-/// tensor's device cannot be opened.
+/// Throws ValueError for another part or an undefined tensor, GradientError for "gradient" where nothing requires one, DeviceError where
+/// the tensor's device cannot be opened.
 [[nodiscard]] std::string explain(const Tensor& tensor, std::string_view part = "all");
 
 }  // namespace tg

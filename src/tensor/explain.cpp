@@ -3,7 +3,6 @@
 //   in:  explain(x * y + w, "schedule")      out: "b0: input float32 x 4, ..."
 #include "tg/explain.hpp"
 
-#include <array>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -38,7 +37,7 @@ struct Explained {
   std::string graph() const { return dump(root); }
   std::string gradient() const {
     if (!has_gradient)
-      throw GradientError("explain: nothing below this tensor requires a gradient, or backward ran and dropped the history; explain it before");
+      throw GradientError("explain: nothing below this tensor requires a gradient, or backward dropped the history; explain it before");
     return explain_gradient(root, leaf_nodes_below(root));
   }
   Plan plan() const {
@@ -62,7 +61,8 @@ struct Explained {
     return out;
   }
   std::string loops() const {
-    return each_kernel([](const std::string& name, const Generated& g) { return fmt::format("{}: {}\n{}", name, to_string(g.verbs), g.nest); });
+    return each_kernel(
+        [](const std::string& name, const Generated& g) { return fmt::format("{}: {}\n{}", name, to_string(g.verbs), g.nest); });
   }
   std::string source() const {
     return each_kernel([&](const std::string&, const Generated& g) { return tg::source(g, device.target()); });
@@ -70,8 +70,8 @@ struct Explained {
 };
 
 struct Part { std::string_view name; std::string (Explained::*text)() const; };
-constexpr std::array kParts{Part{"graph", &Explained::graph}, Part{"gradient", &Explained::gradient}, Part{"schedule", &Explained::schedule},
-                            Part{"loops", &Explained::loops}, Part{"source", &Explained::source}};
+constexpr Part kParts[] = {{"graph", &Explained::graph}, {"gradient", &Explained::gradient}, {"schedule", &Explained::schedule},
+                           {"loops", &Explained::loops}, {"source", &Explained::source}};
 
 }  // namespace
 
