@@ -39,8 +39,12 @@ double Cost::operator()(const UOp& u) {
     const UOp& n = *stack.back();
     stack.pop_back();
     const bool loops = n.op() == Op::Reduce || n.op() == Op::OverlapAdd;
-    if (loops && !(n == u)) { sum += loops_.at(n); continue; }
-    sum += n.op() == Op::Param ? kStreamCost : own(n);
+    if (loops && !(n == u)) {  // made once for all elements that share it; one for each element would be kept in memory
+      const double shared = elements(n.shape()) / std::max(1.0, elements(u.op() == Op::Reduce ? u.src(0).shape() : u.shape()));
+      sum += shared > 0.5 ? 1 : loops_.at(n) * shared;
+      continue;
+    }
+    sum += n.op() == Op::Param ? 1 : own(n);
     for (const UOp& s : n.src()) if (seen.size() < kFarEnough && seen.insert(s.node()).second) stack.push_back(&s);
   }
   if (u.op() == Op::Reduce) sum = (sum + 1) * std::max(1.0, elements(u.src(0).shape()) / std::max(1.0, elements(u.shape())));

@@ -12,7 +12,7 @@ namespace tg {
 inline constexpr double kStreamCost = 8;      // one element read from or written to memory
 inline constexpr double kLaunchCost = 300e3;  // one more kernel
 
-/// Operations to compute one element of `u` from memory, with everything below it inlined.
+/// Operations to compute one element of `u`, with everything below it inlined and what it loads near at hand.
 class Cost {
  public:
   double operator()(const UOp& u);  // call in topological order: needs the cost of the reductions below

@@ -133,7 +133,9 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
       return false;
     }
   if (times <= size) return true;
-  const double again = (times - size) * cost_.at(u);
+  std::set<int> kernels;  // each streams the inputs anew; within one they are still in cache
+  for (const Demand* d : distinct) kernels.insert(d->group);
+  const double again = (times - size) * cost_.at(u) + static_cast<double>(kernels.size() - 1) * size * kStreamCost;
   const double stored = kLaunchCost + size * kStreamCost * (1.0 + static_cast<double>(distinct.size())) + times;
   if (again <= stored) return true;
   reason = fmt::format("computed {:.3g} times otherwise, at {:.3g} operations each", times / size, cost_.at(u));

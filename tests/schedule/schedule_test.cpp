@@ -1,0 +1,63 @@
+// What fuses with what: the number of launches of well-known programs, and where memory goes.
+#include "schedule/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include "engine/canonical.hpp"
+#include "tensor/impl.hpp"
+#include "tg/tg.hpp"
+
+namespace tg {
+namespace {
+
+Tensor input(const Sizes& shape) { return Tensor::ones(shape, {.device = "null"}).realize(); }
+Plan plan(const Tensor& t) {
+  const UOp node = node_of(t, "test");
+  return schedule(canonicalize(std::span(&node, 1)).roots);
+}
+size_t launches(const Tensor& t) { return plan(t).launches.size(); }
+
+TEST(Fusion, ElementwiseChainIsOneKernel) {
+  const Tensor a = input({64, 33}), b = input({64, 33}), c = input({33});
+  EXPECT_EQ(launches(((a * b + c).relu() - a).exp2() * 2), 1u);
+}
+TEST(Fusion, SoftmaxIsOneKernel) { EXPECT_EQ(launches(input({64, 1000}).softmax(1)), 1u); }
+TEST(Fusion, LayerNormIsOneKernel) { EXPECT_EQ(launches(input({64, 1000}).layer_norm(input({1000}), input({1000}))), 1u); }
+TEST(Fusion, ProductWithBiasAndActivationIsOneKernel) {
+  EXPECT_EQ(launches((input({256, 512}).matmul(input({512, 128})) + input({128})).gelu()), 1u);
+}
+TEST(Fusion, ProductActivationAndSumAreTwo) { EXPECT_LE(launches(input({256, 512}).matmul(input({512, 128})).relu().sum()), 2u); }
+TEST(Fusion, GatherIsOneKernelThatLoadsOnlyItsRows) {
+  const Plan p = plan(input({1000, 64}).at(Tensor({1, 2, 3}, {.device = "null"}).realize()));
+  ASSERT_EQ(p.launches.size(), 1u);
+  EXPECT_EQ(p.launches[0].kernel.ranges.size(), 2u);
+  EXPECT_EQ(p.launches[0].kernel.ranges[0].src(0).as<int64_t>(), 3);
+}
+TEST(Fusion, ValueOfTwoReductionsIsNotComputedTwice) {
+  const Tensor y = input({512, 512}).matmul(input({512, 512}));
+  EXPECT_EQ(launches(y.softmax(1)), 2u);  // the product is kept, not made three times
+}
+TEST(Schedule, ReshapeOfMemoryIsNoKernel) { EXPECT_EQ(launches(input({6, 4}).reshape({24})), 0u); }
+TEST(Schedule, SameStructureOverOtherMemoryHasTheSameKey) {
+  const Tensor a = input({5, 7}), b = input({5, 7});
+  const UOp x = node_of(a * 2 + b, "test"), y = node_of(b * 2 + a, "test"), z = node_of(a * 2 + a, "test");
+  const auto key = [](const UOp& u) { return canonicalize(std::span(&u, 1)).key(); };
+  EXPECT_EQ(key(x), key(y));
+  EXPECT_NE(key(x), key(z));
+}
+TEST(Schedule, TemporariesThatAreNeverNeededTogetherShareMemory) {
+  Tensor x = input({256, 256});
+  for (int i = 0; i < 6; ++i) x = x.matmul(input({256, 256}));
+  const Plan p = plan(x);
+  EXPECT_EQ(p.launches.size(), 6u);
+  EXPECT_LE(p.arena_bytes, 2 * 256 * 256 * 4);
+}
+TEST(Schedule, ReadersOfAnOldVersionRunBeforeItIsOverwritten) {
+  Tensor x = input({1000});
+  x.assign(x * 2);
+  const Plan p = plan(x);
+  ASSERT_EQ(p.launches.size(), 1u);
+}
+
+}  // namespace
+}  // namespace tg
