@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""The command tg as a user runs it, on a small part of MNIST: what it prints, which files it leaves, which codes it ends with.
+
+in:  <build>/bin/tg, data/mnist
+out: what went wrong, then `N passed, N failed`
+"""
+import argparse
+import gzip
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--source", type=Path, required=True)
+parser.add_argument("--build", type=Path, required=True)
+args = parser.parse_known_args()[0]
+TG = (args.build / "bin/tg").resolve()
+
+
+def cut(name, header, size, count, to):
+    """The first `count` items of an idx file."""
+    raw = gzip.open(args.source / "data/mnist" / f"{name}.gz").read()
+    body = raw[:4] + struct.pack(">I", count) + raw[8 : header + size * count]
+    (to / name).write_bytes(body)
+    return body[header:]
+
+
+def run(*arguments, **more):
+    return subprocess.run([TG, *map(str, arguments)], capture_output=True, text=True, cwd=folder, timeout=240, **more)
+
+
+def ends(result, code, pattern=None, error=None):
+    """Empty if the command ended as it should."""
+    last = (result.stdout.rstrip().splitlines() or [""])[-1]
+    if result.returncode != code:
+        return f"code {result.returncode}, not {code}: {last} {result.stderr}"
+    if pattern and not re.fullmatch(pattern, last):
+        return f"the last line is {last!r}, not {pattern}"
+    if error and error not in result.stderr + (result.stdout if code == 2 else ""):
+        return f"no {error!r} in {result.stderr!r}"
+    return "\x1b" in result.stdout and "escape codes in piped output" or ""
+
+
+RUN = ("train", "mnist", "--batch", 8, "--steps", 300)
+ACCURACY = r"test accuracy: \d{1,3}\.\d\d%"
+
+
+def trains():
+    result = run(*RUN, "--checkpoint", "a.safetensors")
+    if wrong := ends(result, 0, ACCURACY):
+        return wrong
+    accuracy = float(result.stdout.split()[-1][:-1])
+    if accuracy < 70:
+        return f"after 300 steps of 8 digits the accuracy is {accuracy}%"
+    if "epoch 1: test accuracy" not in result.stdout or "worst of" not in result.stdout:
+        return "no accuracy of the first epoch, or no mistakes, in\n" + result.stdout
+    return "" if "<svg" in (folder / "a-loss.svg").read_text()[:200] else "a-loss.svg is no SVG"
+
+
+def interrupted_and_resumed():
+    process = subprocess.Popen([TG, *map(str, RUN), "--checkpoint", "b.safetensors"], cwd=folder, stdout=subprocess.PIPE, text=True)
+    while "steps" not in process.stdout.readline():
+        pass
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=240)[0]
+    found = re.search(r"interrupted after step (\d+) of 300", rest)
+    if process.returncode != 130 or not found:
+        return f"code {process.returncode}: {rest}"
+    if wrong := ends(run("train", "mnist", "--checkpoint", "b.safetensors", "--resume"), 0, ACCURACY):
+        return wrong
+    same = (folder / "a.safetensors").read_bytes() == (folder / "b.safetensors").read_bytes()
+    return "" if same else f"interrupted at {found[1]} and resumed, the run ended with another checkpoint than the one that was not"
+
+
+def predicts():
+    for what, caption in ((7, "test #7, label"), ("digit.pgm", "digit.pgm")):
+        result = run("predict", what, "--checkpoint", "a.safetensors")
+        if wrong := ends(result, 0, r"prediction: \d \(\d+\.\d%\)"):
+            return wrong
+        if caption not in result.stdout:
+            return f"no {caption!r} in\n{result.stdout}"
+    return ""
+
+
+def damaged():
+    whole = (folder / "a.safetensors").read_bytes()
+    (folder / "short.safetensors").write_bytes(whole[: len(whole) // 2])
+    (folder / "text.safetensors").write_text("not a checkpoint")
+    for name in ("short.safetensors", "text.safetensors"):
+        for command in (("predict", 7), ("train", "mnist", "--resume")):
+            if wrong := ends(run(*command, "--checkpoint", name), 1, error=f"tg: {name}: "):
+                return wrong
+    return ""
+
+
+CASES = {
+    "version": lambda: ends(run("--version"), 0, r"tg \d+\.\d+\.\d+"),
+    "help": lambda: ends(run("--help"), 0) or ends(run("train", "mnist", "--help"), 0),
+    "help shows examples": lambda: "" if "Examples" in run("train", "mnist", "--help").stdout else "it does not",
+    "devices": lambda: "" if re.search(r"^cpu +\S", run("devices").stdout, re.M) else "cpu is not listed",
+    "no command": lambda: ends(run(), 2),
+    "unknown option": lambda: ends(run("train", "mnist", "--speed", 9), 2, error="--speed"),
+    "unknown optimizer": lambda: ends(run("train", "mnist", "--optimizer", "magic"), 2, error="magic"),
+    "negative batch": lambda: ends(run("train", "mnist", "--batch", -3), 2, error="--batch"),
+    "epochs and steps": lambda: ends(run("train", "mnist", "--epochs", 1, "--steps", 1), 2, error="--steps"),
+    "unknown device": lambda: ends(run("train", "mnist", "--device", "abacus"), 1, error="abacus"),
+    "batch beyond the data": lambda: ends(run("train", "mnist", "--batch", 641), 1, error="tg: --batch 641: it takes 2 to 640"),
+    "no such data": lambda: ends(run("train", "mnist", "--data", "nowhere"), 1, error="nowhere"),
+    "checkpoint that cannot be written": lambda: ends(run("train", "mnist", "--checkpoint", "nowhere/x"), 1, error="tg: nowhere/x"),
+    "nothing to resume": lambda: ends(run("train", "mnist", "--checkpoint", "none", "--resume"), 1, error="tg: none"),
+    "nothing to predict with": lambda: ends(run("predict", 7), 1, error="train a network first"),
+    "trains": trains,
+    "interrupted and resumed": interrupted_and_resumed,
+    "resumed otherwise": lambda: ends(run("train", "mnist", "--checkpoint", "a.safetensors", "--resume", "--batch", 16), 1, error="--batch 16: "),
+    "predicts": predicts,
+    "predicts beyond the data": lambda: ends(run("predict", 200, "--checkpoint", "a.safetensors"), 1, error="test digit 200: there are 200"),
+    "predicts from no file": lambda: ends(run("predict", "no.png", "--checkpoint", "a.safetensors"), 1, error="no.png"),
+    "damaged checkpoints": damaged,
+}
+
+failed = 0
+with tempfile.TemporaryDirectory() as name:
+    folder = Path(name)
+    data = folder / "mnist"
+    data.mkdir()
+    for part, count in (("train", 640), ("t10k", 200)):
+        images = cut(f"{part}-images-idx3-ubyte", 16, 784, count, data)
+        cut(f"{part}-labels-idx1-ubyte", 8, 1, count, data)
+    (folder / "digit.pgm").write_bytes(b"P5 28 28 255\n" + images[:784])
+    os.environ["TG_DATA"] = name
+    for case, check in CASES.items():
+        if wrong := check():
+            failed += 1
+            print(f"{case}: {wrong}")
+print(f"{len(CASES) - failed} passed, {failed} failed")
+sys.exit(failed > 0)
