@@ -199,16 +199,12 @@ class Builder {
   // An element of memory. Where the index cannot lie outside there is no gate; what a halo of zeros covers needs none either.
   UOp element(const UOp& u, const Index& idx, PlanLaunch& launch) {
     const UOp outside = inside(idx, u.shape());
-    if (!outside) return load(param_of(u, launch), linear(idx, u.shape()));
     const auto zeros = demands_.halo.find(u);
-    if (zeros == demands_.halo.end()) return load(param_of(u, launch), linear(idx, u.shape()), gate_);
+    if (zeros == demands_.halo.end()) return load(param_of(u, launch), linear(idx, u.shape()), outside ? gate_ : UOp());
     const Shape padded = zeros->second.padded(u.shape());
     const Index at = zeros->second.outer(idx);
-    const UOp rest = inside(at, padded) ? gate_ : UOp();
-    const UOp v = load(param_of(u, launch), linear(at, padded), rest);
-    std::vector<UOp> parts;
-    conditions(outside, parts);
-    covered_[v] = std::move(parts);
+    const UOp v = load(param_of(u, launch), linear(at, padded), inside(at, padded) ? gate_ : UOp());
+    if (outside) conditions(outside, covered_[v]);
     return v;
   }
   static void conditions(const UOp& gate, std::vector<UOp>& out) {

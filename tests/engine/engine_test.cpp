@@ -84,6 +84,16 @@ TEST(Engine, ConvolutionsAndTheirGradients) {
       }, 1e-4);
   }
 }
+TEST(Engine, GradientsThroughLayersOfConvolutions) {  // values with zeros around them are also read without
+  for (int wrt = 0; wrt < 4; ++wrt)
+    same("layers", [&](const std::string& d) {
+      Tensor leaf[] = {numbers({3, 2, 14, 14}, d, 1), numbers({6, 2, 3, 3}, d, 2), numbers({6}, d, 3), numbers({5, 6, 5, 5}, d, 4)};
+      leaf[wrt].set_requires_grad(true);
+      const Tensor y = leaf[0].conv2d(leaf[1], leaf[2]).relu();
+      (y.conv2d(leaf[3], {.padding = 1}).relu().max_pool2d({.size = 2}) * 0.1).exp().sum().backward();
+      return leaf[wrt].grad();
+    }, 1e-4);
+}
 TEST(Engine, LongWeightGradientsAreSplitIntoParts) {
   same("weight gradient", [](const std::string& d) {
     Tensor x = numbers({13, 4, 41, 43}, d, 1), w = numbers({40, 4, 3, 3}, d, 2);
