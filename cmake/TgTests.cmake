@@ -39,6 +39,6 @@ foreach(dir IN LISTS tg_test_dirs)
   if(EXISTS "${dir}/run.py")
     add_test(NAME ${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" COMMAND Python3::Interpreter "${dir}/run.py"
       --source "${PROJECT_SOURCE_DIR}" --build "${PROJECT_BINARY_DIR}" --cxx "${CMAKE_CXX_COMPILER}" --clang "${TG_CLANG}")
-    set_tests_properties(${name} PROPERTIES LABELS script TIMEOUT 600 ENVIRONMENT "TG_CACHE_DIR=${PROJECT_BINARY_DIR}/test_cache")
+    set_tests_properties(${name} PROPERTIES LABELS script TIMEOUT 1800 ENVIRONMENT "TG_CACHE_DIR=${PROJECT_BINARY_DIR}/test_cache")
   endif()
 endforeach()
