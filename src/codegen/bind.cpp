@@ -50,7 +50,8 @@ class Binder {
   }
   UOp gate_of_load(const UOp& u, UOp gate) const {
     for (const Split& s : nest_.splits)
-      if (!s.exact && masked(s) && (u.src(1).ranges() & s.original.ranges()) && reads(u.src(1), s.original)) gate = both(gate, inside_.at(s.original));
+      if (!s.exact && masked(s) && (u.src(1).ranges() & s.original.ranges()) && reads(u.src(1), s.original))
+        gate = both(gate, inside_.at(s.original));
     return gate;
   }
   // Two ranges may share an id when they are never open together, so a set bit is not proof.

@@ -25,7 +25,8 @@ bool merge(Kernel& k, const UOp& outer, const UOp& inner) {
     std::vector<UOp> src;
     if (u.op() == Op::Reduce) {
       const auto closed = reduce_ranges(u);
-      const bool o = std::find(closed.begin(), closed.end(), outer) != closed.end(), i = std::find(closed.begin(), closed.end(), inner) != closed.end();
+      const bool o = std::find(closed.begin(), closed.end(), outer) != closed.end(),
+                 i = std::find(closed.begin(), closed.end(), inner) != closed.end();
       if (o != i) return false;
       src.push_back(done.at(u.src(0)));
       for (const UOp& r : closed) if (!(r == inner)) src.push_back(r == outer ? merged : r);

@@ -38,7 +38,8 @@ class Chooser {
   Chooser(const Kernel& k, const Target& t) : kernel_(k), target_(t), nest_(k) {
     for (const UOp& u : toposort(k.stores)) {
       if (u.op() == Op::Reduce) reduces_.push_back(u);
-      if (u.op() == Op::Load || u.op() == Op::Store) widest_ = std::max(widest_, size_of(u.op() == Op::Load ? u.dtype() : u.src(2).dtype()));
+      if (u.op() == Op::Load || u.op() == Op::Store)
+        widest_ = std::max(widest_, size_of(u.op() == Op::Load ? u.dtype() : u.src(2).dtype()));
       if (u.op() == Op::Load) accesses_.push_back({u.src(1), times(u.src(1)), false});
       if (u.op() == Op::Store) accesses_.push_back({u.src(1), times(u.src(1)), true});
     }
@@ -86,14 +87,17 @@ class Chooser {
       if (reduce_ranges(u).empty() || u.as<ReduceArg>().monoid == Monoid::ArgMax) continue;
       const bool inner = std::any_of(reduces_.begin(), reduces_.end(), [&](const UOp& o) { return !(o == u) && reads(u, o); });
       if (inner || !alone(u)) continue;
-      const UOp& r = *std::max_element(reduce_ranges(u).begin(), reduce_ranges(u).end(), [](const UOp& a, const UOp& b) { return extent(a) < extent(b); });
+      const UOp& r = *std::max_element(reduce_ranges(u).begin(), reduce_ranges(u).end(),
+                                       [](const UOp& a, const UOp& b) { return extent(a) < extent(b); });
       double outputs = 1;
       for (const UOp& o : kernel_.ranges) if (u.ranges() & o.ranges()) outputs *= static_cast<double>(extent(o));
       const double n = length(u);
       int64_t parts = 0;
-      if (outputs < 16 && outputs * n >= kWorthSplitting) parts = std::min<int64_t>(64, static_cast<int64_t>(outputs * n / (kWorthSplitting / 8)));
+      if (outputs < 16 && outputs * n >= kWorthSplitting)
+        parts = std::min<int64_t>(64, static_cast<int64_t>(outputs * n / (kWorthSplitting / 8)));
       else if (is_contraction(u) && outputs >= 1024) {
-        const double panel = n * static_cast<double>(2 * lanes_) * static_cast<double>(widest_), most = 0.4 * static_cast<double>(target_.l2_bytes);
+        const double panel = n * static_cast<double>(2 * lanes_) * static_cast<double>(widest_),
+                     most = 0.4 * static_cast<double>(target_.l2_bytes);
         if (panel > 2 * most && panel / most < static_cast<double>(extent(r))) parts = static_cast<int64_t>(panel / most) + 1;
       }
       if (parts < 2 || extent(r) < 2 * parts) continue;
@@ -239,7 +243,8 @@ class Chooser {
   }
   double load_cost(const UOp& v) const {
     double worst = 0.5;
-    for (const Access& a : accesses_) if (const int64_t s = stride(a.index, v); !a.store && s != 0 && s != 1) worst = static_cast<double>(lanes_) / 2;
+    for (const Access& a : accesses_)
+      if (const int64_t s = stride(a.index, v); !a.store && s != 0 && s != 1) worst = static_cast<double>(lanes_) / 2;
     return worst;
   }
   // A packed panel of the operand that has the lanes: of all of it before any loop where that fits beside the other operand, else of one
@@ -251,7 +256,10 @@ class Chooser {
     double all = length(reduce) * static_cast<double>(widest_);
     bool batched = false;
     for (const UOp& r : kernel_.ranges)
-      if ((reduce.ranges() & r.ranges()) && reads(operand, r)) { all *= static_cast<double>(extent(r)); batched |= !(r == p.lanes) && reads(reduce.src(0), r) && in_both(reduce, r); }
+      if ((reduce.ranges() & r.ranges()) && reads(operand, r)) {
+        all *= static_cast<double>(extent(r));
+        batched |= !(r == p.lanes) && reads(reduce.src(0), r) && in_both(reduce, r);
+      }
     if (all <= 0.5 * static_cast<double>(target_.l2_bytes) && !batched) {
       v.axis = "launch";
     } else {
@@ -273,7 +281,8 @@ class Chooser {
   }
   double store_cost(const UOp& v) const {
     double sum = 0;
-    for (const Access& a : accesses_) if (const int64_t s = stride(a.index, v); a.store && s != 0) sum += s == 1 ? 1.0 : static_cast<double>(lanes_);
+    for (const Access& a : accesses_)
+      if (const int64_t s = stride(a.index, v); a.store && s != 0) sum += s == 1 ? 1.0 : static_cast<double>(lanes_);
     return sum;
   }
 

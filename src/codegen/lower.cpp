@@ -45,7 +45,8 @@ class Lower {
   void add_reduce(const UOp& r) {
     bool own = false;
     for (const UOp& x : reduce_ranges(r)) own |= is_kind(id(x), AxisKind::Vector);
-    if (own && vector_axis(r.ranges())) throw ValueError("a reduction over lanes cannot be computed for lanes of another axis: " + nest_.text());
+    if (own && vector_axis(r.ranges()))
+      throw ValueError("a reduction over lanes cannot be computed for lanes of another axis: " + nest_.text());
     reduces_.push_back(r);
   }
   Inst make(InstOp op, DType dtype, int64_t value = 0, std::vector<int32_t> src = {}) {
@@ -247,7 +248,8 @@ class Lower {
   int emit_check(const UOp& u, int level) {
     const int at = emit(u.src(0)), bound = emit(u.src(1)), zero = e_.constant(DType::index, 0);
     const int low = e_.alu(level, Op::Less, DType::bool_, {at, zero}), high = e_.alu(level, Op::Less, DType::bool_, {at, bound});
-    const int out = e_.alu(level, Op::Or, DType::bool_, {low, e_.alu(level, Op::NotEqual, DType::bool_, {high, e_.constant(DType::bool_, 1)})});
+    const int out =
+        e_.alu(level, Op::Or, DType::bool_, {low, e_.alu(level, Op::NotEqual, DType::bool_, {high, e_.constant(DType::bool_, 1)})});
     for (int lane = 0; lane < e_.lanes(out); ++lane) {
       e_.push(level, make(InstOp::if_, DType::void_, 0, {pick(level, out, lane)}));
       e_.push(level, make(InstOp::report, DType::void_, u.as<int64_t>(), {pick(level, at, lane), pick(level, bound, lane)}));
@@ -290,7 +292,8 @@ class Lower {
   int emit_load(const UOp& u, int level) {
     const int slot = u.src(0).as<ParamArg>().slot;
     for (const Nest::Staged& s : nest_.staged)
-      if (s.param == slot && !filling_ && !(written_ >> slot & 1)) return load_staged(u, s.at < 0 ? 0 : depth_of_[id(nest_.axes[static_cast<size_t>(s.at)].range)]);
+      if (s.param == slot && !filling_ && !(written_ >> slot & 1))
+        return load_staged(u, s.at < 0 ? 0 : depth_of_[id(nest_.axes[static_cast<size_t>(s.at)].range)]);
     const UOp gate = u.src().size() > 2 ? u.src(2) : UOp();
     const UOp* vector = vector_axis(u.src(1).ranges());
     const UOp* gate_vector = gate ? vector_axis(gate.ranges()) : nullptr;
@@ -375,7 +378,8 @@ class Lower {
     const Address a = address(s.src(1), vector);
     const bool contiguous = lanes == 1 || (a.affine && a.lane_step == 1);
     const int value = e_.broadcast(emit(s.src(2)), lanes);
-    Inst i = make(contiguous ? InstOp::store : InstOp::scatter, s.src(2).dtype(), 0, {pointers_[static_cast<size_t>(s.src(0).as<ParamArg>().slot)]});
+    Inst i = make(contiguous ? InstOp::store : InstOp::scatter, s.src(2).dtype(), 0,
+                  {pointers_[static_cast<size_t>(s.src(0).as<ParamArg>().slot)]});
     i.lanes = static_cast<uint16_t>(lanes);
     i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
     i.src.push_back(value);
@@ -394,7 +398,8 @@ class Lower {
     std::vector<UOp> out{r};
     const int level = level_of(r.ranges());
     for (const UOp& o : reduces_) {
-      if (o == r || level_of(o.ranges()) != level || !std::equal(o.src().begin() + 1, o.src().end(), r.src().begin() + 1, r.src().end())) continue;
+      if (o == r || level_of(o.ranges()) != level || !std::equal(o.src().begin() + 1, o.src().end(), r.src().begin() + 1, r.src().end()))
+        continue;
       if (unrolled(o.ranges()) != unrolled(r.ranges())) continue;
       const bool tied = std::any_of(out.begin(), out.end(), [&](const UOp& x) { return contains(x, o) || contains(o, x); });
       if (!tied && ready(o, level)) out.push_back(o);
@@ -408,7 +413,9 @@ class Lower {
   // Whatever o needs from other reductions has been computed.
   bool ready(const UOp& o, int level) const {
     for (const UOp& n : toposort(o))
-      if (n.op() == Op::Reduce && !(n == o) && !e_.levels[static_cast<size_t>(std::min(level, level_of(n.ranges())))].memo.contains(key(n, 0))) return false;
+      if (n.op() == Op::Reduce && !(n == o) &&
+          !e_.levels[static_cast<size_t>(std::min(level, level_of(n.ranges())))].memo.contains(key(n, 0)))
+        return false;
     return true;
   }
   uint64_t unrolled(uint64_t ranges) const {
@@ -503,7 +510,8 @@ class Lower {
     State value{e_.broadcast(emit(v), lanes)};
     if (components(monoid(r)) > 1) {
       const int position = emit(r.src().back());
-      value = row(r, {value[0], e_.broadcast(position, lanes)}, [&](const std::vector<UOp>& x) { return lift(monoid(r), x[0], x[1]); }, true);
+      value =
+          row(r, {value[0], e_.broadcast(position, lanes)}, [&](const std::vector<UOp>& x) { return lift(monoid(r), x[0], x[1]); }, true);
     }
     return combined(r, acc, value);
   }

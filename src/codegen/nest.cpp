@@ -1,3 +1,4 @@
+// See nest.hpp. Parsing and printing of verbs, then what each does to the nest.
 #include "codegen/nest.hpp"
 
 #include <algorithm>
@@ -59,7 +60,9 @@ Verbs parse_verbs(const std::string& text) {
     const std::string item = strip(std::string_view(text).substr(at, stop - at));
     at = stop + 1;
     if (item.empty()) continue;
-    const auto bad = [&](std::string_view why) { throw ValueError(fmt::format("verb \"{}\": {}; for example tile(i0, 16, vector)", item, why)); };
+    const auto bad = [&](std::string_view why) {
+      throw ValueError(fmt::format("verb \"{}\": {}; for example tile(i0, 16, vector)", item, why));
+    };
     const size_t open = item.find('(');
     if (open == std::string::npos || item.back() != ')') bad("expected name(arguments)");
     std::vector<std::string> args;
@@ -106,7 +109,8 @@ Verbs parse_verbs(const std::string& text) {
 
 Nest::Nest(const Kernel& k) {
   std::vector<UOp> ranges = k.ranges;
-  for (const UOp& u : toposort(k.stores)) if (u.op() == Op::Range && std::find(ranges.begin(), ranges.end(), u) == ranges.end()) ranges.push_back(u);
+  for (const UOp& u : toposort(k.stores))
+    if (u.op() == Op::Range && std::find(ranges.begin(), ranges.end(), u) == ranges.end()) ranges.push_back(u);
   for (const UOp& r : ranges) next_id_ = std::max(next_id_, r.as<RangeArg>().id + 1);
   std::vector<std::string> taken;
   for (const UOp& r : ranges) {
@@ -141,7 +145,8 @@ void Nest::tile(const Verb& v) {
   if (outer.kind != AxisKind::Loop && outer.kind != AxisKind::Grid) refuse(v, "only a loop can be split");
   if (next_id_ + 2 > 64) refuse(v, "more than 64 axes");
   const Dim extent(outer.range.src(0));
-  auto split = std::find_if(splits.begin(), splits.end(), [&](const Split& s) { return std::find(s.axes.begin(), s.axes.end(), at) != s.axes.end(); });
+  auto split = std::find_if(splits.begin(), splits.end(),
+                            [&](const Split& s) { return std::find(s.axes.begin(), s.axes.end(), at) != s.axes.end(); });
   if (v.as == AxisKind::Grid && split->reduces()) refuse(v, "a reduction is not a grid");
   if (v.as == AxisKind::Vector)
     for (int a : split->axes) if (axes[static_cast<size_t>(a)].kind == AxisKind::Vector) refuse(v, "the range has lanes already");

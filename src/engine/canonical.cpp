@@ -36,8 +36,11 @@ std::vector<const UOp*> walk(std::span<const UOp> roots) {
   return order;
 }
 
-// Whether target's memory may be overwritten: nobody outside this run can still ask for a value that is computed from it.
+// Whether target's memory may be overwritten: nobody outside this run can still ask for a value that is computed from it, or for the
+// same memory through another node.
 bool last_reader(const UOp& assign, const std::vector<const UOp*>& order, std::span<const UOp> roots) {
+  const auto target = buffer_of(assign.src(0));
+  if (!target || target.use_count() > 2 || target->memory.use_count() > 1) return false;  // the node's and ours; this buffer's
   std::unordered_map<const Node*, size_t> edges;
   std::unordered_set<const Node*> dependent{assign.src(0).node()};
   for (const UOp* u : order) {
@@ -74,14 +77,15 @@ Canonical canonicalize(std::span<const UOp> roots) {
     if (binds.contains(u)) return;
     const UOp &variable = u.src(0), &value = u.src(1);
     const auto& v = variable.as<VariableArg>();
-    const UOp plain = UOp::make(Op::Variable, {}, VariableArg{Name(fmt::format("v{}", out.variables.size())), v.min, v.max}, variable.dtype());
+    const UOp plain =
+        UOp::make(Op::Variable, {}, VariableArg{Name(fmt::format("v{}", out.variables.size())), v.min, v.max}, variable.dtype());
     out.variables.push_back(plain);
     out.values.push_back(is_float(value.dtype()) ? std::bit_cast<int64_t>(value.as<double>()) : value.as<int64_t>());
     binds[u] = plain;
   };
   std::vector<std::pair<const UOp*, bool>> in_place;
   for (const UOp* u : order)
-    if (u->op() == Op::Assign && !u->storage()) in_place.emplace_back(u, u->src(0).storage() != nullptr && last_reader(*u, order, roots));
+    if (u->op() == Op::Assign && !u->storage()) in_place.emplace_back(u, last_reader(*u, order, roots));
   std::vector<UOp> src;
   for (const UOp* u : order) {
     for (const Dim& d : u->shape()) if (!d.known()) for (const UOp& n : toposort(d.expr())) if (n.op() == Op::Bind) bind(n);

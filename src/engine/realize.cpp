@@ -135,7 +135,8 @@ class Run {
       for (const UOp& r : toposort(u)) if (r.op() == Op::Range && (r.ranges() & u.ranges())) n *= static_cast<double>(r.bounds().max + 1);
       flops += n;
     }
-    log(1, fmt::format("{:<44} {:9.1f} us {:8.2f} GFLOP/s {:7.2f} GB/s{}", k.name, us, flops / us * 1e-3, bytes / us * 1e-3, k.from_disk ? " (disk)" : ""));
+    log(1, fmt::format("{:<44} {:9.1f} us {:8.2f} GFLOP/s {:7.2f} GB/s{}", k.name, us, flops / us * 1e-3, bytes / us * 1e-3,
+                       k.from_disk ? " (disk)" : ""));
   }
 
   const ReadyPlan& ready_;

@@ -31,7 +31,9 @@ struct Buffer : Storage {
   MemoryRef ref() const { return {memory->handle, offset}; }
 };
 
-inline std::shared_ptr<Buffer> make_buffer(Device& d, size_t bytes) { return std::make_shared<Buffer>(std::make_shared<Memory>(d, bytes), bytes); }
+inline std::shared_ptr<Buffer> make_buffer(Device& d, size_t bytes) {
+  return std::make_shared<Buffer>(std::make_shared<Memory>(d, bytes), bytes);
+}
 /// The buffer behind a Buffer node or a realized one; null if it has none.
 inline std::shared_ptr<Buffer> buffer_of(const UOp& u) { return std::static_pointer_cast<Buffer>(u.storage()); }
 

@@ -1,3 +1,4 @@
+// See demand.hpp.
 #include "schedule/demand.hpp"
 
 #include <algorithm>
@@ -36,11 +37,13 @@ double evaluations(const std::vector<UOp>& nest, uint64_t open) {
   return n;
 }
 bool depends_on_reduction(const std::vector<UOp>& nest, uint64_t open) {
-  return std::any_of(nest.begin(), nest.end(), [&](const UOp& r) { return r.as<RangeArg>().kind == RangeKind::Reduce && (r.ranges() & open); });
+  return std::any_of(nest.begin(), nest.end(),
+                     [&](const UOp& r) { return r.as<RangeArg>().kind == RangeKind::Reduce && (r.ranges() & open); });
 }
 // Nothing is computed, so nothing is worth storing.
 bool is_free(const UOp& u) {
-  return u.op() == Op::Const || u.op() == Op::Iota || u.op() == Op::Variable || u.op() == Op::Detach || (is_movement(u.op()) && u.op() != Op::Pad);
+  return u.op() == Op::Const || u.op() == Op::Iota || u.op() == Op::Variable || u.op() == Op::Detach ||
+         (is_movement(u.op()) && u.op() != Op::Pad);
 }
 
 }  // namespace
@@ -94,7 +97,8 @@ Demands::Demands(std::span<const UOp> roots) {
 
 void Demands::demand(const UOp& u, Demand d) {
   auto& all = demands_[u];
-  const bool known = std::any_of(all.begin(), all.end(), [&](const Demand& o) { return o.group == d.group && o.idx == d.idx && o.nest == d.nest; });
+  const bool known =
+      std::any_of(all.begin(), all.end(), [&](const Demand& o) { return o.group == d.group && o.idx == d.idx && o.nest == d.nest; });
   if (!known) all.push_back(std::move(d));
 }
 
@@ -110,7 +114,8 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
   std::vector<Demand>& all = demands_[u];
   std::vector<const Demand*> distinct;
   for (const Demand& d : all)
-    if (std::none_of(distinct.begin(), distinct.end(), [&](const Demand* o) { return o->group == d.group && o->idx == d.idx; })) distinct.push_back(&d);
+    if (std::none_of(distinct.begin(), distinct.end(), [&](const Demand* o) { return o->group == d.group && o->idx == d.idx; }))
+      distinct.push_back(&d);
   const bool tuple = u.op() == Op::Reduce && u.as<ReduceArg>().monoid == Monoid::ArgMax;
   if (distinct.empty() || tuple) return true;
   const double size = std::max(1.0, elements(u.shape()));
@@ -119,7 +124,8 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
   for (const Demand* d : distinct) times += evaluations(d->nest, open_ranges(d->idx));
   const bool reduces = u.op() == Op::Reduce || u.op() == Op::OverlapAdd || (u.op() == Op::Get && u.src(0).op() == Op::Reduce);
   if (reduces) {
-    const bool nested = std::any_of(distinct.begin(), distinct.end(), [](const Demand* d) { return depends_on_reduction(d->nest, open_ranges(d->idx)); });
+    const bool nested =
+        std::any_of(distinct.begin(), distinct.end(), [](const Demand* d) { return depends_on_reduction(d->nest, open_ranges(d->idx)); });
     const bool merges = std::all_of(distinct.begin(), distinct.end(), [](const Demand* d) { return d->summed; });
     if (nested && merges && times <= kMergedSum * size) return true;  // a sum of sums is one sum: nothing is computed twice
     if (nested) {
@@ -239,7 +245,8 @@ void Demands::store_scatter(const UOp& u) {
   group.after.insert(init);
   for (const Demand& d : demands_[u]) groups[static_cast<size_t>(d.group)].after.insert(g);
   group.outputs.push_back(u);
-  const Index along(group.index.begin() + static_cast<ptrdiff_t>(axis), group.index.begin() + static_cast<ptrdiff_t>(axis + at.shape().rank()));
+  const Index along(group.index.begin() + static_cast<ptrdiff_t>(axis),
+                    group.index.begin() + static_cast<ptrdiff_t>(axis + at.shape().rank()));
   group.sequential = open_ranges(along);
   std::stable_partition(group.ranges.begin(), group.ranges.end(), [&](const UOp& r) { return !(r.ranges() & group.sequential); });
   demand(at, {g, along, group.ranges, false});
@@ -275,7 +282,8 @@ void Demands::inline_into(const UOp& u, const Demand& d) {
       const Index at(d.idx.begin() + static_cast<ptrdiff_t>(axis), d.idx.begin() + static_cast<ptrdiff_t>(axis + rank));
       Index idx(d.idx.begin(), d.idx.begin() + static_cast<ptrdiff_t>(axis));
       const UOp bound = u.src(0).shape()[axis].expr();
-      idx.push_back(UOp::make(Op::Check, {linear(at, u.src(1).shape()), bound}, int64_t{0}));  // stands for the index, depends on the same loops
+      idx.push_back(
+          UOp::make(Op::Check, {linear(at, u.src(1).shape()), bound}, int64_t{0}));  // stands for the index, depends on the same loops
       idx.insert(idx.end(), d.idx.begin() + static_cast<ptrdiff_t>(axis + rank), d.idx.end());
       demand(u.src(1), {d.group, at, d.nest, false});
       demand(u.src(0), {d.group, idx, d.nest, false});

@@ -1,3 +1,4 @@
+// See index_map.hpp.
 #include "schedule/index_map.hpp"
 
 #include <fmt/format.h>
@@ -69,7 +70,8 @@ Index source_index(const UOp& u, size_t i, const Index& idx) {
       }
       return out;
     case Op::Flip:
-      for (int64_t a : *u.as<Ints>()) out[static_cast<size_t>(a)] = simplify(from[static_cast<size_t>(a)].expr() - 1 - idx[static_cast<size_t>(a)]);
+      for (int64_t a : *u.as<Ints>())
+        out[static_cast<size_t>(a)] = simplify(from[static_cast<size_t>(a)].expr() - 1 - idx[static_cast<size_t>(a)]);
       return out;
     case Op::Window: {
       const auto& w = u.as<WindowArg>();

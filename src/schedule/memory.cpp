@@ -37,7 +37,9 @@ void plan_memory(Plan& plan) {
     }
     plan.buffers[life.buffer].offset = at;
     plan.arena_bytes = std::max(plan.arena_bytes, at + life.bytes);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), at, [&](int64_t o, const Life* p) { return o < plan.buffers[p->buffer].offset; }), &life);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), at, [&](int64_t o, const Life* p) { return o < plan.buffers[p->buffer].offset; }),
+        &life);
   }
 }
 

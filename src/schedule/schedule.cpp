@@ -77,7 +77,8 @@ class Builder {
         const int target = buffer_of(u.src(0));
         for (int other = 0; other < n; ++other) {
           const auto& bound = kernels_[static_cast<size_t>(other)].buffers;
-          if (other != g && std::find(bound.begin(), bound.end(), target) != bound.end()) demands_.groups[static_cast<size_t>(g)].after.insert(other);
+          if (other != g && std::find(bound.begin(), bound.end(), target) != bound.end())
+            demands_.groups[static_cast<size_t>(g)].after.insert(other);
         }
       }
     std::vector<int> order, state(static_cast<size_t>(n), 0);
@@ -99,7 +100,8 @@ class Builder {
     }
   }
   void release_in_place(int g) {
-    for (const UOp& u : demands_.groups[static_cast<size_t>(g)].outputs) if (in_place(u)) plan_.buffers[static_cast<size_t>(buffer_of(u))].input = -1;
+    for (const UOp& u : demands_.groups[static_cast<size_t>(g)].outputs)
+      if (in_place(u)) plan_.buffers[static_cast<size_t>(buffer_of(u))].input = -1;
   }
 
   // ---- kernels ----
@@ -296,7 +298,8 @@ class Builder {
   // other factor infinite there, the product would be nan: padding with zeros is what a convolution means.)
   bool vanishes(const UOp& v, const UOp& gate) const {
     if (!gate) return true;
-    if (v.op() == Op::Mul) return std::any_of(v.src().begin(), v.src().end(), [&](const UOp& f) { return f.op() == Op::Load && vanishes(f, gate); });
+    if (v.op() == Op::Mul)
+      return std::any_of(v.src().begin(), v.src().end(), [&](const UOp& f) { return f.op() == Op::Load && vanishes(f, gate); });
     if (v.op() != Op::Load) return false;
     std::vector<UOp> wanted, held;
     conditions(gate, wanted);
@@ -372,7 +375,8 @@ std::string to_string(const Plan& plan) {
     out += fmt::format("{}(b{})", l.kernel.name(), fmt::join(l.buffers, ", b"));
     for (const UOp& r : l.kernel.ranges) out += fmt::format(" for {} < {}", to_string(r), to_string(r.src(0)));
     out += "\n";
-    for (const UOp& s : l.kernel.stores) out += fmt::format("  {}[{}] = {}\n", to_string(s.src(0)), to_string(s.src(1)), to_string(s.src(2)));
+    for (const UOp& s : l.kernel.stores)
+      out += fmt::format("  {}[{}] = {}\n", to_string(s.src(0)), to_string(s.src(1)), to_string(s.src(2)));
   }
   return out;
 }

@@ -73,7 +73,8 @@ TEST_P(Removal, LeavesTheProductRight) {
     }
   }
 }
-INSTANTIATE_TEST_SUITE_P(Sizes, Removal, testing::Values(std::tuple{7, 5, 3}, std::tuple{64, 48, 64}, std::tuple{33, 130, 97}, std::tuple{128, 200, 33}));
+INSTANTIATE_TEST_SUITE_P(Sizes, Removal,
+                         testing::Values(std::tuple{7, 5, 3}, std::tuple{64, 48, 64}, std::tuple{33, 130, 97}, std::tuple{128, 200, 33}));
 
 }  // namespace
 }  // namespace tg

@@ -39,14 +39,16 @@ void same(const char* what, const Program& program, double tolerance = 2e-5) {
 }
 
 TEST(Engine, MatrixProductsOfAllSizes) {
-  for (const auto& [m, k, n] : {std::tuple{1, 1, 1}, {2, 3, 5}, {7, 64, 16}, {16, 16, 16}, {31, 33, 65}, {64, 1, 64}, {1, 257, 31}, {127, 61, 97}, {130, 300, 129}})
+  for (const auto& [m, k, n] :
+       {std::tuple{1, 1, 1}, {2, 3, 5}, {7, 64, 16}, {16, 16, 16}, {31, 33, 65}, {64, 1, 64}, {1, 257, 31}, {127, 61, 97}, {130, 300, 129}})
     same("matmul", [=](const std::string& d) { return numbers({m, k}, d, 1).matmul(numbers({k, n}, d, 2)); });
 }
 TEST(Engine, TransposedAndBatchedProducts) {
   same("a b^T", [](const std::string& d) { return numbers({37, 129}, d, 1).matmul(numbers({53, 129}, d, 2).transpose(0, 1)); });
   same("a^T b", [](const std::string& d) { return numbers({129, 37}, d, 1).transpose(0, 1).matmul(numbers({129, 53}, d, 2)); });
   same("batches", [](const std::string& d) { return numbers({3, 5, 17, 19}, d, 1).matmul(numbers({5, 19, 23}, d, 2)); });
-  same("bias and relu", [](const std::string& d) { return (numbers({33, 70}, d, 1).matmul(numbers({70, 45}, d, 2)) + numbers({45}, d, 3)).relu(); });
+  same("bias and relu",
+       [](const std::string& d) { return (numbers({33, 70}, d, 1).matmul(numbers({70, 45}, d, 2)) + numbers({45}, d, 3)).relu(); });
 }
 TEST(Engine, ReductionsOverEveryAxis) {
   for (const Axes& axes : {Axes{0}, Axes{1}, Axes{2}, Axes{0, 1}, Axes{0, 2}, Axes{1, 2}, Axes{0, 1, 2}}) {
@@ -61,7 +63,8 @@ TEST(Engine, LongReductionsAreSplitIntoParts) {
   same("one part of many", [](const std::string& d) { return (numbers({3, 100003}, d).sum({.axis = 1}) * 0.01).exp2().sum(); }, 1e-3);
 }
 TEST(Engine, SoftmaxAndItsGradient) {
-  for (int64_t n : {1, 2, 10, 16, 61, 1000}) same("softmax", [=](const std::string& d) { return numbers({19, n}, d, 1, -9, 9).softmax(1); });
+  for (int64_t n : {1, 2, 10, 16, 61, 1000})
+    same("softmax", [=](const std::string& d) { return numbers({19, n}, d, 1, -9, 9).softmax(1); });
   same("gradient", [](const std::string& d) {
     Tensor x = numbers({9, 37}, d);
     x.set_requires_grad(true);
@@ -71,7 +74,12 @@ TEST(Engine, SoftmaxAndItsGradient) {
 }
 TEST(Engine, ConvolutionsAndTheirGradients) {
   struct Case { int64_t n, c, h, o, k, stride, padding; };
-  for (const Case& c : {Case{2, 3, 9, 5, 3, 1, 0}, {2, 3, 9, 5, 3, 1, 1}, {3, 4, 11, 17, 5, 2, 2}, {1, 1, 28, 32, 5, 1, 0}, {2, 32, 8, 33, 3, 1, 1}, {5, 2, 7, 3, 1, 1, 0}}) {
+  for (const Case& c : {Case{2, 3, 9, 5, 3, 1, 0},
+                        {2, 3, 9, 5, 3, 1, 1},
+                        {3, 4, 11, 17, 5, 2, 2},
+                        {1, 1, 28, 32, 5, 1, 0},
+                        {2, 32, 8, 33, 3, 1, 1},
+                        {5, 2, 7, 3, 1, 1, 0}}) {
     for (int wrt = 0; wrt < 3; ++wrt)
       same("convolution", [&](const std::string& d) {
         Tensor x = numbers({c.n, c.c, c.h, c.h}, d, 1), w = numbers({c.o, c.c, c.k, c.k}, d, 2);
@@ -104,7 +112,8 @@ TEST(Engine, LongWeightGradientsAreSplitIntoParts) {
 }
 TEST(Engine, PoolingAndItsGradient) {
   same("max pool", [](const std::string& d) { return numbers({2, 3, 11, 13}, d).max_pool2d({.size = 2}); });
-  same("overlapping windows", [](const std::string& d) { return numbers({2, 3, 11, 13}, d).max_pool2d({.size = 3, .stride = 2, .padding = 1}); });
+  same("overlapping windows",
+       [](const std::string& d) { return numbers({2, 3, 11, 13}, d).max_pool2d({.size = 3, .stride = 2, .padding = 1}); });
   same("gradient", [](const std::string& d) {
     Tensor x = numbers({2, 3, 12, 10}, d);
     x.set_requires_grad(true);
