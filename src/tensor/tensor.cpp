@@ -69,7 +69,10 @@ namespace {
 void settle(TensorImpl& impl, const UOp& realized) {
   const std::lock_guard lock(impl.mutex);
   if (!(impl.value == realized) || realized.op() == Op::Buffer || (impl.requires_grad && !impl.leaf)) return;
-  impl.value = buffer(realized.storage(), realized.dtype(), realized.shape());
+  auto memory = buffer_of(realized);
+  if (memory.use_count() > 2)  // not the node's and ours alone: a value that was not copied, such as detach()'s, is a tensor of its own
+    memory = std::make_shared<Buffer>(memory->memory, memory->bytes, memory->offset);
+  impl.value = buffer(std::move(memory), realized.dtype(), realized.shape());
 }
 bool has_memory(const UOp& node) { return node.storage() != nullptr; }
 }  // namespace
@@ -80,6 +83,7 @@ void realize(const std::vector<Tensor>& tensors) {
   for (const Tensor& t : tensors) {
     const TensorImpl& impl = impl_of(t, "realize");
     nodes.push_back(node_of(t, "realize"));
+    if (nodes.back().shape().numel() == Dim(0) && !has_memory(nodes.back())) nodes.back().attach(make_buffer(tg::device(impl.device), 0));
     if (has_memory(nodes.back())) continue;
     if (!wanted.empty() && impl.device != device)
       throw DeviceError(fmt::format("realize: tensors on \"{}\" and \"{}\" at once; realize each device's alone", device, impl.device));
