@@ -50,8 +50,9 @@ class Evaluation {
 
 using Metadata = std::map<std::string, std::string>;
 
-/// Writes the tensors as safetensors, atomically: the file is the old one or the new one, whatever happens. Throws IoError; ValueError for a
-/// name that is taken twice.
+/// Writes the tensors as safetensors, atomically: the file is the old one or the new one, whatever happens. Throws IoError; ValueError for
+/// a
+ name that is taken twice.
 void save(const std::string& path, const State& state, const Metadata& metadata = {});
 
 struct LoadOptions {
@@ -127,7 +128,8 @@ struct LayerNorm {
   [[nodiscard]] State state() const;
 };
 
-/// Integers (...) to rows of a table (count, width): (..., width). Starts normal, variance 1. IndexError, when computed, for a number outside.
+/// Integers (...) to rows of a table (count, width): (..., width). Starts normal, variance 1. IndexError, when computed, for a number
+/// outside.
 struct Embedding {
   Tensor weight;
   Embedding(int64_t count, int64_t width, const TensorOptions& options = {});

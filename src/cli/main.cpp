@@ -35,21 +35,29 @@ void add_train(CLI::App& app, tg::cli::TrainOptions& o) {
       "  tg train mnist --checkpoint sgd.safetensors --resume\n"
       "  TG_DEBUG=1 tg train mnist --steps 1     every kernel, with its time");
   const auto at_least = [](auto n) { return CLI::Range(n, std::numeric_limits<decltype(n)>::max()).description(fmt::format(">= {}", n)); };
-  auto* epochs = mnist.add_option_function<int64_t>("-e,--epochs", into(o.epochs), "Passes over the training set (default 3)")->check(at_least(int64_t{1}));
-  mnist.add_option_function<int64_t>("--steps", into(o.steps), "Steps to train for, instead of epochs")->check(at_least(int64_t{1}))->excludes(epochs);
+  auto* epochs = mnist.add_option_function<int64_t>("-e,--epochs", into(o.epochs), "Passes over the training set (default 3)")
+                     ->check(at_least(int64_t{1}));
+  mnist.add_option_function<int64_t>("--steps", into(o.steps), "Steps to train for, instead of epochs")
+      ->check(at_least(int64_t{1}))
+      ->excludes(epochs);
   mnist.add_option_function<int64_t>("-b,--batch", into(o.batch), "Digits a step (default 512)")->check(at_least(int64_t{2}));
   mnist.add_option_function<double>("--lr", into(o.lr), "Highest learning rate (default 0.003; sgd: 0.1)")->check(CLI::PositiveNumber);
-  mnist.add_option_function<std::string>("--optimizer", into(o.optimizer), "How weights move (default adam)")->check(CLI::IsMember({"adam", "adamw", "sgd"}));
+  mnist.add_option_function<std::string>("--optimizer", into(o.optimizer), "How weights move (default adam)")
+      ->check(CLI::IsMember({"adam", "adamw", "sgd"}));
   mnist.add_option("--device", o.device, "Where to compute; see `tg devices` (default: TG_DEVICE, else cpu)");
-  mnist.add_option_function<int64_t>("--seed", into(o.seed), "Of the weights and the order of digits (default 0)")->check(at_least(int64_t{0}));
-  mnist.add_option("--checkpoint", o.checkpoint, "File to save to, and to resume from; the loss curve lands beside it")->capture_default_str();
+  mnist.add_option_function<int64_t>("--seed", into(o.seed), "Of the weights and the order of digits (default 0)")
+      ->check(at_least(int64_t{0}));
+  mnist.add_option("--checkpoint", o.checkpoint, "File to save to, and to resume from; the loss curve lands beside it")
+      ->capture_default_str();
   mnist.add_flag("--resume", o.resume, "Go on from the checkpoint, with its settings");
   mnist.add_option("--data", o.data, "Folder with the four MNIST files (default: TG_DATA, else data/mnist near the program)");
 }
 
 void add_predict(CLI::App& app, tg::cli::PredictOptions& o) {
   CLI::App& predict = *app.add_subcommand("predict", "Ask a trained network which digit it sees");
-  predict.footer("Examples:\n  tg predict 7              digit 7 of the MNIST test set\n  tg predict mine.png       a picture of one digit, on paper or screen");
+  predict.footer(
+      "Examples:\n  tg predict 7              digit 7 of the MNIST test set\n"
+      "  tg predict mine.png       a picture of one digit, on paper or screen");
   predict.add_option("digit", o.what, "Number of an MNIST test digit, or a PNG or PGM file")->required();
   predict.add_option("--checkpoint", o.checkpoint, "The network, from `tg train mnist`")->capture_default_str();
   predict.add_option("--device", o.device, "Where to compute; see `tg devices` (default: TG_DEVICE, else cpu)");

@@ -26,7 +26,8 @@ Question test_digit(size_t i, const std::string& data) {
   const size_t count = test.labels.data.size(), size = io::kMnistSide * io::kMnistSide;
   if (i >= count) throw IndexError(fmt::format("test digit {}: there are {}, numbered from 0 to {}", i, count, count - 1));
   const auto first = test.images.data.begin() + static_cast<ptrdiff_t>(i * size);
-  return {{{uint8, {1, io::kMnistSide, io::kMnistSide}, {first, first + static_cast<ptrdiff_t>(size)}}, {uint8, {1}, {test.labels.data[i]}}},
+  return {
+      {{uint8, {1, io::kMnistSide, io::kMnistSide}, {first, first + static_cast<ptrdiff_t>(size)}}, {uint8, {1}, {test.labels.data[i]}}},
           fmt::format("test #{}, label {}", i, test.labels.at<uint8_t>(i))};
 }
 Question picture(const std::string& path) {

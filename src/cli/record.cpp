@@ -52,7 +52,9 @@ TrainRecord from_metadata(const nn::Metadata& metadata, const std::string& file)
     if (at == metadata.end()) throw IoError(fmt::format("{}: not a checkpoint of tg train mnist: its metadata has no \"{}\"", file, key));
     return at->second;
   };
-  const auto bad = [&](const std::string& key) -> IoError { return IoError(fmt::format("{}: its \"{}\" is not valid: \"{:.60}\"", file, key, text(key))); };
+  const auto bad = [&](const std::string& key) -> IoError {
+    return IoError(fmt::format("{}: its \"{}\" is not valid: \"{:.60}\"", file, key, text(key)));
+  };
   const auto number = [&](const std::string& key, auto& n, auto least) {
     if (!parse(text(key), n) || !(n >= least)) throw bad(key);
   };

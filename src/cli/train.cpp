@@ -1,5 +1,6 @@
-// One training run. A step is a function of (weights, moments, step number, seed) alone, so a resumed run goes the way of one that was never
-// interrupted.
+// One training run. A step is a function of (weights, moments, step number, seed) alone, so a resumed run goes the way of one that was
+// never
+ interrupted.
 #include "cli/train.hpp"
 
 #include <fmt/format.h>
@@ -93,10 +94,13 @@ class Training {
         net_((manual_seed(static_cast<uint64_t>(record_.seed)), mnist_net(device_))),
         optimizer_(make_optimizer(record_.optimizer, net_.state())) {
     if (record_.batch < 2 || record_.batch > train_size_)
-      throw ValueError(fmt::format("--batch {}: it takes 2 to {}, the size of the training set", record_.batch, with_commas(static_cast<uint64_t>(train_size_))));
+      throw ValueError(fmt::format("--batch {}: it takes 2 to {}, the size of the training set", record_.batch,
+                                   with_commas(static_cast<uint64_t>(train_size_))));
     per_epoch_ = train_size_ / record_.batch;
     total_ = record_.steps > 0 ? record_.steps : record_.epochs * per_epoch_;
-    { io::AtomicFile probe(checkpoint_), beside(curve_path()); }  // a path that cannot be written is to be known now, not after the training
+    {
+      io::AtomicFile probe(checkpoint_), beside(curve_path());
+    }  // a path that cannot be written is to be known now, not after the training
     if (options.resume) {
       nn::load(checkpoint_, everything());
       optimizer_.set_steps(record_.step);
@@ -108,7 +112,8 @@ class Training {
     const bool finished = train();
     nn::save(checkpoint_, everything(), to_metadata(record_));
     if (!finished) {
-      out_ << fmt::format("interrupted after step {} of {}; go on with\n  tg train mnist --checkpoint {} --resume\n", record_.step, total_, checkpoint_);
+      out_ << fmt::format("interrupted after step {} of {}; go on with\n  tg train mnist --checkpoint {} --resume\n", record_.step, total_,
+                          checkpoint_);
       return kInterrupted;
     }
     conclude();
@@ -129,9 +134,11 @@ class Training {
   void introduce() const {
     int64_t parameters = 0;
     for (const auto& entry : nn::parameters(net_.state())) parameters += entry.second.numel();
-    out_ << fmt::format("mnist: {} digits to train on, {} to test with; {} parameters; device {}\n", with_commas(static_cast<uint64_t>(train_size_)),
+    out_ << fmt::format("mnist: {} digits to train on, {} to test with; {} parameters; device {}\n",
+                        with_commas(static_cast<uint64_t>(train_size_)),
                         with_commas(data_.test.labels.data.size()), with_commas(static_cast<uint64_t>(parameters)), device_);
-    out_ << fmt::format("{}, batch {}, learning rate up to {}, seed {}: {} steps", record_.optimizer, record_.batch, record_.lr, record_.seed, total_);
+    out_ << fmt::format("{}, batch {}, learning rate up to {}, seed {}: {} steps", record_.optimizer, record_.batch, record_.lr,
+                        record_.seed, total_);
     out_ << (record_.step > 0 ? fmt::format(", of which {} are done\n", record_.step) : "\n") << std::flush;
   }
 
@@ -149,10 +156,12 @@ class Training {
       if (interrupt.requested()) return false;
       const int64_t at = record_.step % per_epoch_;
       if (order.empty() || at == 0) order = shuffled(static_cast<size_t>(train_size_), record_.seed, record_.step / per_epoch_);
-      const auto [loss, right] = step(std::span(order).subspan(static_cast<size_t>(at * record_.batch), static_cast<size_t>(record_.batch)));
+      const auto [loss, right] =
+          step(std::span(order).subspan(static_cast<size_t>(at * record_.batch), static_cast<size_t>(record_.batch)));
       record_.loss.push_back(loss);
       ++record_.step;
-      if (!std::isfinite(loss)) throw ValueError(fmt::format("the loss is {} after step {}; try a smaller --lr than {}", loss, record_.step, record_.lr));
+      if (!std::isfinite(loss))
+        throw ValueError(fmt::format("the loss is {} after step {}; try a smaller --lr than {}", loss, record_.step, record_.lr));
       // What is shown is the mean of about the last ten steps.
       const auto recent = [](double mean, double now) { return std::isnan(mean) ? now : mean + 0.1 * (now - mean); };
       shown = {recent(shown.loss, loss), recent(shown.accuracy, right)};

@@ -1,6 +1,7 @@
 // A model's tensors to a safetensors file and back; everything is checked before anything is changed.
 //
-//   load("net.safetensors", net.state())      IoError: net.safetensors: does not fit the model: missing out.bias; w is float32 (2, 3), not ...
+//   load("net.safetensors", net.state())      IoError: net.safetensors: does not fit the model: missing out.bias; w is float32 (2, 3), not
+//   ...
 #include <fmt/format.h>
 
 #include <set>
@@ -39,10 +40,12 @@ Metadata load(const std::string& path, const State& state, const LoadOptions& op
     const io::NamedView* v = file.find(name);
     if (!v) problem(fmt::format("{} is missing", name));
     else if (v->dtype != t.dtype() || v->shape != t.shape())
-      problem(fmt::format("{} is {} {}, the model's {} {}", name, name_of(v->dtype), to_string(v->shape), name_of(t.dtype()), to_string(t.shape())));
+      problem(fmt::format("{} is {} {}, the model's {} {}", name, name_of(v->dtype), to_string(v->shape), name_of(t.dtype()),
+                          to_string(t.shape())));
   }
   for (const io::NamedView& v : file.tensors())
-    if (!wanted.contains(v.name) && (options.ignore.empty() || !v.name.starts_with(options.ignore))) problem(fmt::format("{} is not in the model", v.name));
+    if (!wanted.contains(v.name) && (options.ignore.empty() || !v.name.starts_with(options.ignore)))
+      problem(fmt::format("{} is not in the model", v.name));
   if (count > 0)
     throw IoError(fmt::format("{}: does not fit the model, which is unchanged; {} of its tensors differ:{}{}", path, count, problems,
                               count > 8 ? fmt::format("\n  and {} more", count - 8) : ""));

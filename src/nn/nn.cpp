@@ -19,7 +19,9 @@ TensorOptions trained(TensorOptions o) {
   return o;
 }
 /// Memory of its own, to be assigned to: equal constants are one node.
-Tensor filled(int64_t n, float value, const TensorOptions& o) { return Tensor::from(std::vector<float>(static_cast<size_t>(n), value), {n}, o); }
+Tensor filled(int64_t n, float value, const TensorOptions& o) {
+  return Tensor::from(std::vector<float>(static_cast<size_t>(n), value), {n}, o);
+}
 Tensor bounded(const Sizes& shape, int64_t fan_in, const TensorOptions& o) {
   const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
   return Tensor::uniform(shape, {.low = -bound, .high = bound, .tensor = trained(o)});
@@ -93,7 +95,8 @@ Tensor BatchNorm::operator()(const Tensor& x) const {
   std::vector<int> axes{0};
   for (int i = 2; i < x.rank(); ++i) axes.push_back(i);
   const auto n = static_cast<double>(x.numel() / x.size(1));
-  if (n < 2) throw ValueError(fmt::format("BatchNorm: an input of shape {} has one number a channel, which has no variance", to_string(x.shape())));
+  if (n < 2)
+    throw ValueError(fmt::format("BatchNorm: an input of shape {} has one number a channel, which has no variance", to_string(x.shape())));
   const Tensor mean = x.mean({.axis = axes}), var = x.var({.axis = axes, .correction = 0});
   const auto move = [&](Tensor running, const Tensor& batch) { running.assign(running * (1 - momentum) + batch.detach() * momentum); };
   move(running_mean, mean);

@@ -1,6 +1,7 @@
 // Optimizers: updates as assignments to the parameters and their moments, all realized at once.
 //
-//   step t of Adam      m' = Assign(m, ...)  v' = Assign(v, ...)  p' = Assign(p, p - rate * m' / (sqrt(v') * scale + eps)); rate, scale: Bind
+//   step t of Adam      m' = Assign(m, ...)  v' = Assign(v, ...)  p' = Assign(p, p - rate * m' / (sqrt(v') * scale + eps)); rate, scale:
+//   Bind
 #include "tg/optim.hpp"
 
 #include <fmt/format.h>
@@ -51,7 +52,8 @@ void Optimizer::fill(const State& state, bool first, bool second) {
     }
     // Moments of 16-bit parameters are kept in float32. Each has memory of its own: equal constants would be one node.
     const auto zeros = [&, &p = t] {
-      return Tensor::from(std::vector<float>(static_cast<size_t>(p.numel())), p.shape(), {.dtype = working_dtype(p.dtype()), .device = p.device()});
+      return Tensor::from(std::vector<float>(static_cast<size_t>(p.numel())), p.shape(),
+                          {.dtype = working_dtype(p.dtype()), .device = p.device()});
     };
     slots_.push_back({name, t, first ? zeros() : Tensor(), second ? zeros() : Tensor()});
   }
@@ -106,7 +108,8 @@ void Optimizer::step(const std::vector<Tensor>& also) {
       if (o.weight_decay != 0 && !decoupled) g = g + p * o.weight_decay;
       const Tensor& m = moved(s.first, s.first * o.beta1 + g * (1 - o.beta1));
       const Tensor& v = moved(s.second, s.second * o.beta2 + g.square() * (1 - o.beta2));
-      const Tensor rate = scalar("rate", lr_ / (1 - std::pow(o.beta1, t)), p), scale = scalar("scale", 1 / std::sqrt(1 - std::pow(o.beta2, t)), p);
+      const Tensor rate = scalar("rate", lr_ / (1 - std::pow(o.beta1, t)), p),
+                   scale = scalar("scale", 1 / std::sqrt(1 - std::pow(o.beta2, t)), p);
       const Tensor kept = o.weight_decay != 0 && decoupled ? p * scalar("kept", 1 - lr_ * o.weight_decay, p) : p;
       s.parameter.assign(kept - rate * m / (v.sqrt() * scale + o.eps));
     }

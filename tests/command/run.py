@@ -118,9 +118,11 @@ CASES = {
     "nothing to predict with": lambda: ends(run("predict", 7), 1, error="train a network first"),
     "trains": trains,
     "interrupted and resumed": interrupted_and_resumed,
-    "resumed otherwise": lambda: ends(run("train", "mnist", "--checkpoint", "a.safetensors", "--resume", "--batch", 16), 1, error="--batch 16: "),
+    "resumed otherwise": lambda: ends(run("train", "mnist", "--checkpoint", "a.safetensors", "--resume", "--batch", 16), 1,
+                                      error="--batch 16: "),
     "predicts": predicts,
-    "predicts beyond the data": lambda: ends(run("predict", 200, "--checkpoint", "a.safetensors"), 1, error="test digit 200: there are 200"),
+    "predicts beyond the data": lambda: ends(run("predict", 200, "--checkpoint", "a.safetensors"), 1,
+                                             error="test digit 200: there are 200"),
     "predicts from no file": lambda: ends(run("predict", "no.png", "--checkpoint", "a.safetensors"), 1, error="no.png"),
     "damaged checkpoints": damaged,
 }

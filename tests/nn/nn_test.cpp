@@ -19,7 +19,8 @@ const Tensor& at(const State& s, const std::string& name) {
   throw ValueError("no " + name);
 }
 Tensor sequence(const Sizes& shape, double scale = 0.1) {
-  return (Tensor::arange(std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>())).cast(float32) * scale).reshape(shape);
+  return (Tensor::arange(std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>())).cast(float32) * scale)
+      .reshape(shape);
 }
 
 TEST(Linear, IsTheProductWithTheTransposedWeightPlusTheBias) {
@@ -72,7 +73,8 @@ TEST(BatchNorm, RefusesWhatHasNoVariance) {
   const BatchNorm b(2);
   expect_throw<ValueError>([&] { return b(Tensor({{1.f, 2.f}})); },
                            "BatchNorm: an input of shape (1, 2) has one number a channel, which has no variance");
-  expect_throw<ShapeError>([&] { return b(Tensor({{1.f, 2.f, 3.f}})); }, "BatchNorm: the input's shape (1, 3) has not 2 channels on axis 1");
+  expect_throw<ShapeError>([&] { return b(Tensor({{1.f, 2.f, 3.f}})); },
+                           "BatchNorm: the input's shape (1, 3) has not 2 channels on axis 1");
 }
 
 TEST(LayerNorm, NormalisesTheLastAxes) {

@@ -37,7 +37,8 @@ std::vector<double> expected(const std::function<double(size_t, double, int)>& m
 }
 
 TEST(SGD, Plain) {
-  expect_near(after_steps([](const State& s) { return SGD(s); }), expected([](size_t i, double p, int t) { return p - rate(t) * slope(i, p); }));
+  expect_near(after_steps([](const State& s) { return SGD(s); }),
+              expected([](size_t i, double p, int t) { return p - rate(t) * slope(i, p); }));
 }
 TEST(SGD, MomentumNesterovAndDecay) {
   for (const bool nesterov : {false, true}) {
@@ -66,10 +67,12 @@ TEST(Adam, BiasCorrection) {
   expect_near(after_steps([](const State& s) { return Adam(s, {.beta2 = 0.99}); }), expected(ByHand{}), 1e-5);
 }
 TEST(Adam, DecayEntersTheGradient) {
-  expect_near(after_steps([](const State& s) { return Adam(s, {.beta2 = 0.99, .weight_decay = 0.5}); }), expected(ByHand{.coupled = 0.5}), 1e-5);
+  expect_near(after_steps([](const State& s) { return Adam(s, {.beta2 = 0.99, .weight_decay = 0.5}); }), expected(ByHand{.coupled = 0.5}),
+              1e-5);
 }
 TEST(AdamW, DecayIsApart) {
-  expect_near(after_steps([](const State& s) { return AdamW(s, {.beta2 = 0.99, .weight_decay = 0.5}); }), expected(ByHand{.decoupled = 0.5}), 1e-5);
+  expect_near(after_steps([](const State& s) { return AdamW(s, {.beta2 = 0.99, .weight_decay = 0.5}); }),
+              expected(ByHand{.decoupled = 0.5}), 1e-5);
 }
 
 /// p and the optimizer's moments after the steps from `first` to `last`, which start at `from`.
@@ -122,7 +125,8 @@ TEST(Optimizer, StepsShareOneSchedule) {
 }
 
 TEST(Optimizer, SkipsParametersWithoutGradient) {
-  Tensor used = Tensor::from(std::vector<float>{1}, {1}, {.requires_grad = true}), unused = Tensor::from(std::vector<float>{7}, {1}, {.requires_grad = true});
+  Tensor used = Tensor::from(std::vector<float>{1}, {1}, {.requires_grad = true}),
+         unused = Tensor::from(std::vector<float>{7}, {1}, {.requires_grad = true});
   Adam o({{"used", used}, {"unused", unused}}, {.lr = 0.5});
   (used * 3).sum().backward();
   o.step();
@@ -135,7 +139,8 @@ TEST(Optimizer, RefusesSettingsWithoutMeaning) {
   Tensor p = Tensor::from(std::vector<float>{1}, {1}, {.requires_grad = true});
   const State s{{"p", p}};
   expect_throw<ValueError>([&] { SGD(s, {.lr = -1}); }, "optimizer: lr is -1; it takes a finite number from 0 on");
-  expect_throw<ValueError>([&] { SGD(s, {.nesterov = true}); }, "optimizer: nesterov without momentum has no meaning; set momentum, such as 0.9");
+  expect_throw<ValueError>([&] { SGD(s, {.nesterov = true}); },
+                           "optimizer: nesterov without momentum has no meaning; set momentum, such as 0.9");
   expect_throw<ValueError>([&] { Adam(s, {.beta1 = 1}); }, "optimizer: beta1 is 1; it takes 0 or more and less than 1");
   expect_throw<ValueError>([&] { Adam(State{}); }, "optimizer: no tensor in the state requires a gradient");
 }
@@ -187,7 +192,8 @@ TEST(Training, LearnsToSeparateTwoSpirals) {
       arms.push_back(arm);
     }
   const Tensor x = Tensor::from(points, {200, 2}), y = Tensor::from(arms, {200});
-  const Sequential net{Linear(2, 32), [](const Tensor& h) { return h.tanh(); }, Linear(32, 32), [](const Tensor& h) { return h.tanh(); }, Linear(32, 2)};
+  const Sequential net{Linear(2, 32), [](const Tensor& h) { return h.tanh(); }, Linear(32, 32), [](const Tensor& h) { return h.tanh(); },
+                       Linear(32, 2)};
   Adam o(net.state(), {.lr = 0.02});
   float first = 0, last = 0;
   for (int t = 0; t < 150; ++t) {

@@ -177,7 +177,8 @@ TEST_F(Cache, DamagedValuesAreNeverUsed) {
   }
   execute(
       "UPDATE kernels SET value = zeroblob(1000) WHERE rowid = 1;"
-      "UPDATE kernels SET value = (SELECT value FROM kernels WHERE rowid = 3), sum = (SELECT sum FROM kernels WHERE rowid = 3) WHERE rowid = 2");
+      "UPDATE kernels SET value = (SELECT value FROM kernels WHERE rowid = 3), "
+      "sum = (SELECT sum FROM kernels WHERE rowid = 3) WHERE rowid = 2");
   {
     CompileCache cache(here());
     EXPECT_FALSE(cache.get(key(0)).has_value());
