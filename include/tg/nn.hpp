@@ -50,9 +50,8 @@ class Evaluation {
 
 using Metadata = std::map<std::string, std::string>;
 
-/// Writes the tensors as safetensors, atomically: the file is the old one or the new one, whatever happens. Throws IoError; ValueError for
-/// a
- name that is taken twice.
+/// Writes the tensors as safetensors, atomically: the file is the old one or the new one, whatever happens. Throws IoError;
+/// ValueError for a name that is taken twice.
 void save(const std::string& path, const State& state, const Metadata& metadata = {});
 
 struct LoadOptions {

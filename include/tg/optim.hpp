@@ -35,8 +35,7 @@ struct AdamOptions {
 class Optimizer {
  public:
   /// Updates every parameter that has a gradient and removes the gradient. The updates, the buffers of the model's state (running
-  /// statistics)
-   and the tensors in `also` are realized in one schedule. GradientError where no parameter has a gradient.
+  /// statistics) and the tensors in `also` are realized in one schedule. GradientError where no parameter has a gradient.
   void step(const std::vector<Tensor>& also = {});
   /// Removes all gradients, for a backward that is not to count.
   void zero_grad() const;
@@ -76,9 +75,8 @@ class Optimizer {
 struct SGD : Optimizer {
   explicit SGD(const State& state, const SgdOptions& options = {});
 };
-/// m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p -= lr m' / (sqrt(v') + eps), m' = m / (1 - beta1^t), v' = v / (1 -
-/// beta2^t).
- Kingma, Ba 2015, algorithm 1.
+/// m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p -= lr m' / (sqrt(v') + eps), m' = m / (1 - beta1^t), v' =
+/// v / (1 - beta2^t). Kingma, Ba 2015, algorithm 1.
 struct Adam : Optimizer {
   explicit Adam(const State& state, const AdamOptions& options = {});
 };

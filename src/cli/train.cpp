@@ -1,6 +1,5 @@
 // One training run. A step is a function of (weights, moments, step number, seed) alone, so a resumed run goes the way of one that was
-// never
- interrupted.
+// never interrupted.
 #include "cli/train.hpp"
 
 #include <fmt/format.h>

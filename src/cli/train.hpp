@@ -26,9 +26,9 @@ struct TrainOptions {
   bool resume = false;   // go on from the checkpoint
 };
 
-/// Trains, saves the checkpoint and the loss curve beside it, and reports on `out`. 0, or kInterrupted after Ctrl-C, when the checkpoint
-/// can be
- resumed. Throws tg::Error: IoError for files, ValueError for options that do not fit each other, the data or the checkpoint.
+/// Trains, saves the checkpoint and the loss curve beside it, and reports on `out`. 0, or kInterrupted after Ctrl-C, when the
+/// checkpoint can be resumed. Throws tg::Error: IoError for files, ValueError for options that do not fit each other, the data or the
+/// checkpoint.
 int train_mnist(const TrainOptions& options, std::ostream& out, const Terminal& terminal);
 
 }  // namespace tg::cli
