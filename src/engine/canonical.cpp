@@ -89,7 +89,7 @@ Canonical canonicalize(std::span<const UOp> roots) {
   std::vector<UOp> src;
   for (const UOp* u : order) {
     for (const Dim& d : u->shape()) if (!d.known()) for (const UOp& n : toposort(d.expr())) if (n.op() == Op::Bind) bind(n);
-    if (auto memory = buffer_of(*u)) {
+    if (auto memory = u->op() == Op::Const ? nullptr : buffer_of(*u)) {  // a constant is a number in the code, whoever realized it
       UOp& p = params[memory.get()];
       const Shape shape = without_binds(u->shape(), binds);
       if (!p) {

@@ -100,6 +100,7 @@ class Run {
     arena_ = std::move(arena);
   }
   void launch(const PlanLaunch& l, const CompiledKernel& k) {
+    for (const UOp& r : l.kernel.ranges) if (size(Dim(r.src(0))) == 0) return;  // nothing to store, and nothing may be read
     std::vector<MemoryRef> buffers;
     for (int b : l.buffers) buffers.push_back(memory_[static_cast<size_t>(b)]);
     std::vector<std::unique_ptr<Memory>> between;
@@ -111,12 +112,7 @@ class Run {
     for (const UOp& v : l.kernel.variables)
       for (size_t i = 0; i < graph_.variables.size(); ++i) if (graph_.variables[i] == v) scalars.push_back(graph_.values[i]);
     std::vector<Grid> grids;
-    bool empty = false;
-    for (const auto& g : k.grids) {
-      grids.push_back({{size(g[0]), size(g[1]), size(g[2])}});
-      empty |= grids.back().n[0] * grids.back().n[1] * grids.back().n[2] == 0;
-    }
-    if (empty) return;
+    for (const auto& g : k.grids) grids.push_back({{size(g[0]), size(g[1]), size(g[2])}});
     const auto start = std::chrono::steady_clock::now();
     device_.launch(*k.program, {buffers, scalars, grids});
     if (logging(1)) report(l, k, start);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/canonical.hpp"
+#include "engine/realize.hpp"
 #include "tensor/impl.hpp"
 #include "tg/tg.hpp"
 
@@ -36,6 +37,12 @@ TEST(Fusion, GatherIsOneKernelThatLoadsOnlyItsRows) {
 TEST(Fusion, ValueOfTwoReductionsIsNotComputedTwice) {
   const Tensor y = input({512, 512}).matmul(input({512, 512}));
   EXPECT_EQ(launches(y.softmax(1)), 2u);  // the product is kept, not made three times
+}
+TEST(Schedule, ConstantsThatWereRealizedStayConstants) {
+  const Tensor a = input({6, 4}), y = a + 1.5f;
+  const UOp one_and_a_half = constant(DType::float32, 1.5);
+  realize(std::span(&one_and_a_half, 1), "null");
+  EXPECT_EQ(plan(y).buffers.size(), 2u);
 }
 TEST(Schedule, ReshapeOfMemoryIsNoKernel) { EXPECT_EQ(launches(input({6, 4}).reshape({24})), 0u); }
 TEST(Schedule, SameStructureOverOtherMemoryHasTheSameKey) {
