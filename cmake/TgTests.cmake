@@ -7,7 +7,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 find_program(TG_CLANG NAMES clang++-19)
 
-set(tg_variant_layers autodiff tensor jit nn)
+set(tg_variant_layers autodiff tensor engine jit nn)
 set(tg_variant_eager "TG_EAGER=1;TG_FUZZ=0.3")
 set(tg_variant_opencl "TG_DEVICE=opencl;TG_FUZZ=0.1")  # TG_FUZZ: the part of their budget that fuzz tests spend
 

@@ -24,6 +24,8 @@ double own(const UOp& u) {
 
 }  // namespace
 
+bool loops(const UOp& u) { return u.op() == Op::Reduce || u.op() == Op::OverlapAdd || u.op() == Op::Scan; }
+
 double elements(const Shape& shape) {
   double n = 1;
   for (const Dim& d : shape) n *= static_cast<double>(d.max());
@@ -38,8 +40,7 @@ double Cost::operator()(const UOp& u) {
   while (!stack.empty()) {
     const UOp& n = *stack.back();
     stack.pop_back();
-    const bool loops = n.op() == Op::Reduce || n.op() == Op::OverlapAdd;
-    if (loops && !(n == u)) {  // made once for all elements that share it; one for each element would be kept in memory
+    if (loops(n) && !(n == u)) {  // made once for all elements that share it; one for each element would be kept in memory
       const double shared = elements(n.shape()) / std::max(1.0, elements(u.op() == Op::Reduce ? u.src(0).shape() : u.shape()));
       sum += shared > 0.5 ? 1 : loops_.at(n) * shared;
       continue;
@@ -49,7 +50,8 @@ double Cost::operator()(const UOp& u) {
   }
   if (u.op() == Op::Reduce) sum = (sum + 1) * std::max(1.0, elements(u.src(0).shape()) / std::max(1.0, elements(u.shape())));
   if (u.op() == Op::OverlapAdd) sum = (sum + 2) * u.as<WindowArg>().size;
-  if (u.op() == Op::Reduce || u.op() == Op::OverlapAdd) loops_[u] = sum;
+  if (u.op() == Op::Scan) sum = (sum + 2) * static_cast<double>(u.shape()[static_cast<size_t>(u.as<ScanArg>().axis)].max());
+  if (loops(u)) loops_[u] = sum;
   return sum;
 }
 

@@ -21,5 +21,6 @@ class Cost {
   std::unordered_map<UOp, double> loops_;  // of reductions
 };
 double elements(const Shape& shape);  // by its upper bounds
+bool loops(const UOp& u);             // whether each element of u takes a loop of its own
 
 }  // namespace tg

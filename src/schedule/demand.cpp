@@ -70,9 +70,10 @@ std::vector<UOp> fresh_ranges(const Index& idx, std::span<const Dim> extents) {
   for (const Dim& e : extents) out.push_back(e == Dim(1) ? index(0) : range(e, id++, RangeKind::Reduce));
   return out;
 }
+uint64_t reduced_axes(const UOp& u) { return u.op() == Op::Scan ? uint64_t{1} << u.as<ScanArg>().axis : u.as<ReduceArg>().axes; }
 std::vector<Dim> reduced_extents(const UOp& u) {
   std::vector<Dim> out;
-  for (size_t a = 0; a < u.shape().rank(); ++a) if (u.as<ReduceArg>().axes >> a & 1) out.push_back(u.src(0).shape()[a]);
+  for (size_t a = 0; a < u.shape().rank(); ++a) if (reduced_axes(u) >> a & 1) out.push_back(u.src(0).shape()[a]);
   return out;
 }
 
@@ -86,7 +87,7 @@ Demands::Demands(std::span<const UOp> roots) {
     behind_[u] = std::min(behind, elements(u.shape()));
     switch (u.op()) {
       case Op::Assign: case Op::Contiguous: case Op::Scatter: forced_.insert(u.node()); break;
-      case Op::Scan: case Op::Sort: case Op::AllReduce: case Op::Call: case Op::Copy:
+      case Op::Sort: case Op::AllReduce: case Op::Call: case Op::Copy:
         throw DeviceError(fmt::format("{} is not yet compiled for this device; the interpreter device evaluates it", name_of(u.op())));
       default: break;
     }
@@ -116,13 +117,14 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
   for (const Demand& d : all)
     if (std::none_of(distinct.begin(), distinct.end(), [&](const Demand* o) { return o->group == d.group && o->idx == d.idx; }))
       distinct.push_back(&d);
-  const bool tuple = u.op() == Op::Reduce && u.as<ReduceArg>().monoid == Monoid::ArgMax;
+  const bool tuple = (u.op() == Op::Reduce && u.as<ReduceArg>().monoid == Monoid::ArgMax) ||
+                     (u.op() == Op::Scan && u.as<ScanArg>().monoid == Monoid::ArgMax);
   if (distinct.empty() || tuple) return true;
   const double size = std::max(1.0, elements(u.shape()));
   if (behind_.at(u) * kRepeated < size) return true;  // what it is made of takes less room: store that instead
   double times = 0;
   for (const Demand* d : distinct) times += evaluations(d->nest, open_ranges(d->idx));
-  const bool reduces = u.op() == Op::Reduce || u.op() == Op::OverlapAdd || (u.op() == Op::Get && u.src(0).op() == Op::Reduce);
+  const bool reduces = loops(u) || (u.op() == Op::Get && loops(u.src(0)));
   if (reduces) {
     const bool nested =
         std::any_of(distinct.begin(), distinct.end(), [](const Demand* d) { return depends_on_reduction(d->nest, open_ranges(d->idx)); });
@@ -257,7 +259,7 @@ void Demands::inline_into(const UOp& u, const Demand& d) {
   ++groups[static_cast<size_t>(d.group)].inlined;
   switch (u.op()) {
     case Op::Const: case Op::Iota: case Op::Variable: case Op::Param: return;
-    case Op::Reduce: case Op::OverlapAdd: {
+    case Op::Reduce: case Op::OverlapAdd: case Op::Scan: {
       const bool overlap = u.op() == Op::OverlapAdd;
       std::vector<UOp> nest = needed(d.nest, open_ranges(d.idx));
       const std::vector<Dim> extents = overlap ? std::vector<Dim>{u.as<WindowArg>().size} : reduced_extents(u);
@@ -271,9 +273,9 @@ void Demands::inline_into(const UOp& u, const Demand& d) {
         idx.push_back(opened[0]);
       } else {
         size_t next = 0;
-        for (size_t a = 0; a < idx.size(); ++a) if (u.as<ReduceArg>().axes >> a & 1) idx[a] = opened[next++];
+        for (size_t a = 0; a < idx.size(); ++a) if (reduced_axes(u) >> a & 1) idx[a] = opened[next++];
       }
-      demand(u.src(0), {d.group, idx, nest, overlap || u.as<ReduceArg>().monoid == Monoid::Sum});
+      demand(u.src(0), {d.group, idx, nest, overlap || (u.op() == Op::Reduce && u.as<ReduceArg>().monoid == Monoid::Sum)});
       return;
     }
     case Op::Gather: {

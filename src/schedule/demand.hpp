@@ -64,6 +64,8 @@ class Demands {
 
 /// Loops that a reduction over `extents` opens when it is read at idx: numbered above every loop open in idx.
 std::vector<UOp> fresh_ranges(const Index& idx, std::span<const Dim> extents);
-std::vector<Dim> reduced_extents(const UOp& reduce);
+/// What a Reduce or Scan folds: axes as bits, and their extents in order.
+uint64_t reduced_axes(const UOp& u);
+std::vector<Dim> reduced_extents(const UOp& u);
 
 }  // namespace tg

@@ -238,7 +238,7 @@ class Builder {
       case Op::Const: case Op::Variable: return u;
       case Op::Iota: return cast(idx[0], u.dtype());
       case Op::Assign: return value(u.src(1), idx, launch);
-      case Op::Reduce: return reduce(u, idx, launch);
+      case Op::Reduce: case Op::Scan: return reduce(u, idx, launch);
       case Op::OverlapAdd: return overlap_add(u, idx, launch);
       case Op::Get: return UOp::make(Op::Get, {value(u.src(0), idx, launch)}, u.arg(), u.dtype());
       case Op::Stack: {
@@ -266,12 +266,22 @@ class Builder {
     return UOp::make(u.op(), src, u.arg(), u.dtype());
   }
 
+  // A scan folds the elements up to each of its results anew: n * n steps for n results, in parallel.
   UOp reduce(const UOp& u, const Index& idx, PlanLaunch& launch) {
     const std::vector<UOp> opened = fresh_ranges(idx, reduced_extents(u));
     Index at = idx;
     size_t next = 0;
-    for (size_t a = 0; a < at.size(); ++a) if (u.as<ReduceArg>().axes >> a & 1) at[a] = opened[next++];
-    return close(u.as<ReduceArg>().monoid, value(u.src(0), at, launch), {}, opened);
+    for (size_t a = 0; a < at.size(); ++a) if (reduced_axes(u) >> a & 1) at[a] = opened[next++];
+    const UOp v = value(u.src(0), at, launch);
+    if (u.op() == Op::Reduce) return close(u.as<ReduceArg>().monoid, v, {}, opened);
+    const auto [monoid, axis, inclusive] = u.as<ScanArg>();
+    const UOp counts = simplify(less(opened[0], idx[static_cast<size_t>(axis)] + (inclusive ? 1 : 0)));
+    const State none = identity(monoid, v.dtype());
+    const UOp folded = close(monoid, where(counts, v, none[0]), {}, opened);
+    if (none.size() == 1) return folded;
+    std::vector<UOp> src(folded.src().begin(), folded.src().end());
+    src.back() = where(counts, src.back(), none[1]);  // where it was found
+    return UOp::make(Op::Reduce, src, folded.arg());
   }
   // dx[i] = sum over k of g[(i - k*dilation) / stride, k], where that is a whole number inside g
   UOp overlap_add(const UOp& u, const Index& idx, PlanLaunch& launch) {

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/env.hpp"
+#include "tensor/impl.hpp"
 #include "tg/device.hpp"
 #include "tg/tg.hpp"
 
@@ -131,6 +132,7 @@ TEST(Engine, EmptyAndScalar) {
   same("scalar", [](const std::string& d) { return numbers({}, d) * 2 + 1; });
   same("empty", [](const std::string& d) { return numbers({0, 3}, d) * 2; });
   same("sum of nothing", [](const std::string& d) { return numbers({0, 3}, d).sum({.axis = 0}) + 1; });
+  same("nothing from memory", [](const std::string& d) { return numbers({0, 3}, d).realize().max({.axis = 1}); });
 }
 TEST(Engine, EveryDtypeKeepsItsArithmetic) {
   for (DType t : {bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, float32, float64}) {
@@ -140,6 +142,21 @@ TEST(Engine, EveryDtypeKeepsItsArithmetic) {
       return where(a < b, a * b, maximum(a, b));
     });
   }
+}
+TEST(Engine, ScansOverEveryAxis) {
+  for (Monoid m : {Monoid::Sum, Monoid::Prod, Monoid::Max, Monoid::Min, Monoid::ArgMax})
+    for (int axis : {0, 1, 2})
+      for (bool inclusive : {true, false})
+        same("scan", [&](const std::string& d) {
+          const Tensor x = numbers({3, 21, 2}, d);
+          UOp u = UOp::make(Op::Scan, {node_of(x, "test")}, ScanArg{m, axis, inclusive});
+          if (m == Monoid::ArgMax) u = UOp::make(Op::Get, {u}, int64_t{1}, DType::index);
+          return make(u, d);
+        });
+  same("running mean of rows", [](const std::string& d) {
+    const UOp x = node_of(numbers({5, 40}, d) * 2, "test");
+    return make(UOp::make(Op::Scan, {x}, ScanArg{Monoid::Sum, 1}), d).sum({.axis = 0}) / 5;
+  });
 }
 TEST(Engine, GatherAndItsGradient) {
   same("rows", [](const std::string& d) { return numbers({50, 19}, d).at(Tensor({3, 0, 49, 3, 7}, {.device = d})); });
