@@ -14,8 +14,9 @@ namespace tg {
 /// One allocation on a device; freed with its last owner.
 class Memory {
  public:
-  Memory(Device& d, size_t n) : device(d), bytes(n), handle(n ? d.allocate(n) : nullptr) {}
-  ~Memory() { if (handle) device.free(handle, bytes); }
+  /// At least one byte, so that a kernel can be given an empty buffer as any other.
+  Memory(Device& d, size_t n) : device(d), bytes(n ? n : 1), handle(d.allocate(bytes)) {}
+  ~Memory() { device.free(handle, bytes); }
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
   Device& device;
