@@ -3,6 +3,9 @@
 //   in:  (x + 1).item()      out: the graph is realized and read back; where nothing requires a gradient the node is now its buffer
 #include <fmt/format.h>
 
+#include <cstring>
+#include <unordered_set>
+
 #include "base/env.hpp"
 #include "engine/realize.hpp"
 #include "ir/op_info.hpp"
@@ -65,35 +68,56 @@ std::vector<Tensor> Tensor::parents() const {
 // ---- its value ----
 
 namespace {
+bool has_memory(const UOp& node) { return node.storage() != nullptr; }
+
+/// Whether some memory, or a draw of random numbers, is below: then no other tensor's node can be the same by accident.
+bool has_identity(const UOp& root) {
+  std::vector<const UOp*> stack{&root};
+  std::unordered_set<const detail::Node*> seen;
+  while (!stack.empty()) {
+    const UOp& u = *stack.back();
+    stack.pop_back();
+    if (u.op() == Op::Buffer || u.op() == Op::Bind) return true;
+    for (const UOp& s : u.src()) if (seen.insert(s.node()).second) stack.push_back(&s);
+  }
+  return false;
+}
+/// What is computed for a tensor's node. Constants are one node wherever they occur, on every device: memory must not be attached to those.
+UOp to_compute(const UOp& node, const std::string& device) {
+  return has_memory(node) || has_identity(node) ? node : UOp::make(Op::Contiguous, {node}, Name(device));
+}
+
 /// The tensor's node is replaced by its memory where nothing needs the definition any more.
-void settle(TensorImpl& impl, const UOp& realized) {
+void settle(TensorImpl& impl, const UOp& node, const UOp& computed) {
   const std::lock_guard lock(impl.mutex);
-  if (!(impl.value == realized) || realized.op() == Op::Buffer || (impl.requires_grad && !impl.leaf)) return;
-  auto memory = buffer_of(realized);
+  const bool needs_history = impl.requires_grad && !impl.leaf && computed == node;
+  if (!(impl.value == node) || node.op() == Op::Buffer || needs_history) return;
+  auto memory = buffer_of(computed);
   if (memory.use_count() > 2)  // not the node's and ours alone: a value that was not copied, such as detach()'s, is a tensor of its own
     memory = std::make_shared<Buffer>(memory->memory, memory->bytes, memory->offset);
-  impl.value = buffer(std::move(memory), realized.dtype(), realized.shape());
+  impl.value = buffer(std::move(memory), node.dtype(), node.shape());
 }
-bool has_memory(const UOp& node) { return node.storage() != nullptr; }
 }  // namespace
 
 void realize(const std::vector<Tensor>& tensors) {
-  std::vector<UOp> nodes, wanted;
+  std::vector<UOp> nodes, computed, wanted;
   std::string_view device;
   for (const Tensor& t : tensors) {
     const TensorImpl& impl = impl_of(t, "realize");
     nodes.push_back(node_of(t, "realize"));
-    if (nodes.back().shape().numel() == Dim(0) && !has_memory(nodes.back())) nodes.back().attach(make_buffer(tg::device(impl.device), 0));
-    if (has_memory(nodes.back())) continue;
+    const UOp& target = computed.emplace_back(to_compute(nodes.back(), impl.device));
+    if (target.shape().numel() == Dim(0) && !has_memory(target)) target.attach(make_buffer(tg::device(impl.device), 0));
+    if (has_memory(target)) continue;
     if (!wanted.empty() && impl.device != device)
-      throw DeviceError(fmt::format("realize: tensors on \"{}\" and \"{}\" at once; realize each device's alone", device, impl.device));
+      throw DeviceError(
+          fmt::format("realize: tensors on \"{}\" and \"{}\" at once; realize each device's alone", device, impl.device));
     device = impl.device;
-    wanted.push_back(nodes.back());
+    wanted.push_back(target);
   }
   if (!wanted.empty()) realize(wanted, device);
   for (size_t i = 0; i < tensors.size(); ++i) {
     TensorImpl& impl = impl_of(tensors[i], "realize");
-    settle(impl, nodes[i]);
+    settle(impl, nodes[i], computed[i]);
     if (impl.leaf) enlist_leaf(impl);
   }
 }

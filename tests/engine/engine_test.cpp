@@ -169,8 +169,8 @@ TEST(Engine, GatherAndItsGradient) {
 }
 TEST(Engine, IndexOutsideIsAnErrorAndLeavesTheTensorUsable) {
   const std::string d = settings().device;
-  const Tensor table = numbers({5, 3}, d), bad = table.at(Tensor({1, 7}, {.device = d}));
-  EXPECT_THROW((void)bad.to_vector<float>(), IndexError);
+  const Tensor table = numbers({5, 3}, d), places({1, 7}, {.device = d});
+  EXPECT_THROW((void)table.at(places).to_vector<float>(), IndexError);
   EXPECT_EQ(table.to_vector<float>().size(), 15u);
 }
 TEST(Engine, ArgMaxTakesTheFirst) {

@@ -381,6 +381,17 @@ TEST(Memory, CountsReturn) {
   for (int i = 0; i < 5; ++i) step();
   EXPECT_EQ(detail::live_nodes(), nodes);
 }
+TEST(Memory, ConstantsBelongToNoTensorAndNoDevice) {
+  const Tensor here = Tensor::full({2}, 3.f), there = Tensor::full({2}, 3.f, {.device = "interpreter"}), number = Tensor::full({}, 3.f);
+  realize({here, number});
+  there.realize();
+  EXPECT_EQ(constant(float32, 3.0).storage(), nullptr);
+  EXPECT_EQ(buffer_of(node_of(there, "test"))->device().interprets(), true);
+  EXPECT_EQ(&buffer_of(node_of(here, "test"))->device(), &device(here.device()));
+  expect_near(here * 2, {6, 6});
+  const Tensor x = leaf(1), slope = gradient(x * 2, {x}, {.create_graph = true})[0];
+  expect_near(slope.realize(), {2});
+}
 TEST(Memory, ARealizedValueWithoutGradientForgetsItsHistory) {
   const auto run = [](int steps) {
     Tensor y({1.f, 2.f});
