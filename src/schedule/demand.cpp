@@ -250,7 +250,10 @@ void Demands::store_scatter(const UOp& u) {
   const Index along(group.index.begin() + static_cast<ptrdiff_t>(axis),
                     group.index.begin() + static_cast<ptrdiff_t>(axis + at.shape().rank()));
   group.sequential = open_ranges(along);
-  std::stable_partition(group.ranges.begin(), group.ranges.end(), [&](const UOp& r) { return !(r.ranges() & group.sequential); });
+  std::vector<UOp> parallel, ordered;  // those in order go innermost
+  for (const UOp& r : group.ranges) (r.ranges() & group.sequential ? ordered : parallel).push_back(r);
+  parallel.insert(parallel.end(), ordered.begin(), ordered.end());
+  group.ranges = std::move(parallel);
   demand(at, {g, along, group.ranges, false});
   demand(values, {g, group.index, group.ranges, false});
 }

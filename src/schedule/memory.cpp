@@ -25,7 +25,8 @@ void plan_memory(Plan& plan) {
     life.bytes = (plan.buffers[b].elements.max() * static_cast<int64_t>(size_of(plan.buffers[b].dtype)) + align - 1) / align * align;
     lives.push_back(life);
   }
-  std::stable_sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) { return a.bytes > b.bytes; });
+  std::sort(lives.begin(), lives.end(),
+            [](const Life& a, const Life& b) { return a.bytes != b.bytes ? a.bytes > b.bytes : a.buffer < b.buffer; });
   std::vector<const Life*> placed;  // by offset
   for (const Life& life : lives) {
     int64_t at = 0;
