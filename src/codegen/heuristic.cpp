@@ -22,7 +22,8 @@ double efficiency(int64_t n, int64_t tile) { return static_cast<double>(n) / sta
 constexpr int64_t kIrregular = INT64_MAX;
 int64_t stride(const UOp& idx, const UOp& r) {
   int64_t out = 0;
-  for (const Sum::Term& t : Sum(idx).terms()) {
+  const Sum sum(idx);
+  for (const Sum::Term& t : sum.terms()) {
     if (t.atom == r) out = t.coef;
     else if (t.atom.ranges() & r.ranges()) {
       for (const UOp& u : toposort(t.atom)) if (u == r) return kIrregular;

@@ -31,7 +31,8 @@ class Sum {
   void add_constant(int64_t v, int64_t times = 1);
 
   DType dtype() const { return dtype_; }
-  std::span<const Term> terms() const { return {terms_.data(), size_}; }
+  std::span<const Term> terms() const& { return {terms_.data(), size_}; }
+  std::span<const Term> terms() && = delete;  // they live in the sum
   int64_t constant() const { return constant_; }
   bool ok() const { return ok_; }          // false: too many terms or a coefficient beyond 64 bits; the sum then means nothing
   bool merged() const { return merged_; }  // two terms or constants met
