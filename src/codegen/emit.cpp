@@ -72,13 +72,13 @@ int Emitter::cast(int level, int a, DType to) {
 int Emitter::broadcast(int a, int n) {
   if (lanes(a) == n) return a;
   Level& level = levels[static_cast<size_t>(level_of(a))];
-  if (auto it = level.broadcasts.find(a); it != level.broadcasts.end()) return it->second;
+  if (auto it = level.broadcasts.find({a, n}); it != level.broadcasts.end()) return it->second;
   Inst i(InstOp::broadcast);
   i.dtype = dtype(a);
   i.lanes = static_cast<uint16_t>(n);
   i.src = {a};
   const int out = push(level_of(a), std::move(i));
-  levels[static_cast<size_t>(level_of(a))].broadcasts[a] = out;
+  levels[static_cast<size_t>(level_of(a))].broadcasts[{a, n}] = out;
   return out;
 }
 

@@ -3,6 +3,7 @@
 //
 // Code for an outer loop can still be appended while an inner one is open: it lands before the inner loop, which joins its parent only
 // when it is closed. That is how invariants leave loops.
+#include <map>
 #include <unordered_map>
 #include <vector>
 
@@ -16,7 +17,7 @@ class Emitter {
   struct Level {
     std::vector<int> code;
     std::unordered_map<uint64_t, int> memo;   // (expression, point, component) -> instruction
-    std::unordered_map<int, int> broadcasts;  // scalar instruction -> its vector
+    std::map<std::pair<int, int>, int> broadcasts;  // scalar instruction, lanes -> its vector
   };
 
   int depth() const { return static_cast<int>(levels.size()) - 1; }

@@ -134,10 +134,9 @@ Tensor Tensor::erf() const {
   });
 }
 Tensor Tensor::relu() const {
-  // Not max(x, 0), whose gradient at 0 would be a half: below the least normal number counts as 0, and nan stays.
-  if (whole_numbers(*this)) return maximum(*this, 0);
-  const double least = dtype() == DType::float16 ? 0x1p-14 : dtype() == DType::float64 ? 0x1p-1022 : 0x1p-126;
-  return tg::where(*this < least, 0, *this);
+  // The value is max(x, 0); said this way nan stays, the gradient at 0 is 0 and not a half, and it needs the result alone, not x.
+  const Tensor positive = maximum(*this, 0);
+  return whole_numbers(*this) ? positive : tg::where(positive.detach() != 0, *this, 0);
 }
 Tensor Tensor::sigmoid() const {
   return in_working_dtype(*this, [](const Tensor& x) {

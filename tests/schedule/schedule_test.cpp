@@ -38,6 +38,24 @@ TEST(Fusion, ValueOfTwoReductionsIsNotComputedTwice) {
   const Tensor y = input({512, 512}).matmul(input({512, 512}));
   EXPECT_EQ(launches(y.softmax(1)), 2u);  // the product is kept, not made three times
 }
+TEST(Fusion, GradientOfReluReadsItsResultAlone) {
+  const Tensor x = input({64, 64}), w = input({64, 64}).set_requires_grad(true), y = x.matmul(w).relu(), loss = (y * y).sum();
+  const UOp grad = node_of(gradient(loss, {w})[0], "test"), both[] = {node_of(loss, "test"), grad};
+  const Plan p = schedule(canonicalize(both).roots);
+  size_t products = 0;
+  for (const PlanBuffer& b : p.buffers) products += b.kind == PlanBuffer::Kind::Temporary && b.elements == Dim(64 * 64);
+  EXPECT_EQ(products, 2u);  // the result and its gradient; what went into relu is nowhere in memory
+}
+TEST(Fusion, GradientOfWindowsThatDoNotOverlapIsOneKernelWithoutLoops) {
+  const Tensor x = input({2, 3, 13, 14}).set_requires_grad(true);
+  for (const PoolOptions& o : {PoolOptions{.size = {2, 2}}, PoolOptions{.size = {2, 3}, .stride = {4, 3}}}) {
+    const Tensor loss = x.avg_pool2d(o).sum();
+    const UOp grad = node_of(gradient(loss, {x})[0], "test");
+    const Plan p = schedule(canonicalize(std::span(&grad, 1)).roots);
+    ASSERT_EQ(p.launches.size(), 1u);
+    EXPECT_EQ(p.launches[0].kernel.name().substr(0, 2), "e_");
+  }
+}
 TEST(Schedule, ConstantsThatWereRealizedStayConstants) {
   const Tensor a = input({6, 4}), y = a + 1.5f;
   const UOp one_and_a_half = constant(DType::float32, 1.5);
