@@ -12,11 +12,11 @@
 #include "base/log.hpp"
 #include "engine/canonical.hpp"
 #include "engine/kernels.hpp"
-#include "ir/op_info.hpp"
 #include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "runtime/interpreter/evaluate.hpp"
 #include "schedule/plan.hpp"
+#include "schedule/work.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
@@ -119,20 +119,9 @@ class Run {
   }
   void report(const PlanLaunch& l, const CompiledKernel& k, std::chrono::steady_clock::time_point start) const {
     const double us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
-    double bytes = 0, flops = 0;
-    for (int b : l.buffers) {
-      const PlanBuffer& p = ready_.plan.buffers[static_cast<size_t>(b)];
-      bytes += static_cast<double>(size(p.elements)) * static_cast<double>(size_of(p.dtype));
-    }
-    for (const UOp& u : toposort(l.kernel.stores)) {
-      if (!is_float(u.dtype()) || (!is_elementwise(u.op()) && u.op() != Op::Reduce)) continue;
-      double n = 1;
-      if (u.op() == Op::Reduce) for (const UOp& r : reduce_ranges(u)) n *= static_cast<double>(r.bounds().max + 1);
-      for (const UOp& r : toposort(u)) if (r.op() == Op::Range && (r.ranges() & u.ranges())) n *= static_cast<double>(r.bounds().max + 1);
-      flops += n;
-    }
-    log(1, fmt::format("{:<44} {:9.1f} us {:8.2f} GFLOP/s {:7.2f} GB/s{}", k.name, us, flops / us * 1e-3, bytes / us * 1e-3,
-                       k.from_disk ? " (disk)" : ""));
+    const Work work = work_of(ready_.plan, l, [this](const Dim& d) { return size(d); });
+    log(1, fmt::format("{:<44} {:9.1f} us {:8.2f} GFLOP/s {:7.2f} GB/s  {:.0f} flop, {:.0f} bytes{}", k.name, us,
+                       work.operations / us * 1e-3, work.bytes() / us * 1e-3, work.operations, work.bytes(), k.from_disk ? " (disk)" : ""));
   }
 
   const ReadyPlan& ready_;
