@@ -6,6 +6,7 @@ foreach(source IN LISTS tg_bench_sources)
   add_executable(bench_${name} "${source}")
   set_target_properties(bench_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   target_include_directories(bench_${name} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+  target_compile_definitions(bench_${name} PRIVATE TG_BENCH_DIR="${PROJECT_SOURCE_DIR}/bench")  # where the peers' scripts are
   target_link_libraries(bench_${name} PRIVATE tg tg_options fmt::fmt Threads::Threads ${CMAKE_DL_LIBS})
   if(benchmark_FOUND)
     target_link_libraries(bench_${name} PRIVATE benchmark::benchmark)

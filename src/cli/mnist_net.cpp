@@ -43,6 +43,17 @@ Tensor numbers(std::span<const int32_t> values, const std::string& device) {
   return Tensor::from(values, {static_cast<int64_t>(values.size())}, {.device = device});
 }
 
+Outcome train_step(const nn::Sequential& net, nn::Optimizer& optimizer, const Batch& batch) {
+  Outcome out;
+  {
+    const Tensor logits = net(batch.images);
+    out = {logits.cross_entropy(batch.labels), (logits.detach().argmax({.axis = 1}) == batch.labels).sum()};
+  }
+  out.loss.backward();
+  optimizer.step({out.loss, out.right});
+  return out;
+}
+
 std::vector<float> probabilities(const nn::Sequential& net, const Digits& digits) {
   const nn::Evaluation mode;
   const NoGrad none;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "io/mnist.hpp"
-#include "tg/nn.hpp"
+#include "tg/optim.hpp"
 
 namespace tg::cli {
 
@@ -34,6 +34,12 @@ struct Batch {
 Batch gather(const Digits& digits, const Tensor& which);
 /// int32 numbers on a device.
 Tensor numbers(std::span<const int32_t> values, const std::string& device);
+
+/// One training step. Loss and the number of digits read right are those before it, computed together with it.
+struct Outcome {
+  Tensor loss, right;
+};
+Outcome train_step(const nn::Sequential& net, nn::Optimizer& optimizer, const Batch& batch);
 
 /// What the network makes of every digit, in evaluation mode: 10 probabilities each.
 std::vector<float> probabilities(const nn::Sequential& net, const Digits& digits);

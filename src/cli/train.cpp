@@ -179,17 +179,9 @@ class Training {
   }
 
   std::pair<float, double> step(std::span<const int32_t> which) {
-    const Batch batch = gather(train_, numbers(which, device_));
-    Tensor loss, right;
-    {
-      const Tensor logits = net_(batch.images);
-      loss = logits.cross_entropy(batch.labels);
-      right = (logits.detach().argmax({.axis = 1}) == batch.labels).sum();
-    }
-    loss.backward();
     optimizer_.set_lr(rate_at(record_.step, total_, record_.lr));
-    optimizer_.step({loss, right});
-    return {loss.item<float>(), right.item<double>() / static_cast<double>(which.size())};
+    const Outcome out = train_step(net_, optimizer_, gather(train_, numbers(which, device_)));
+    return {out.loss.item<float>(), out.right.item<double>() / static_cast<double>(which.size())};
   }
 
   /// Asks the network about the test set and notes how it does.

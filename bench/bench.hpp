@@ -1,0 +1,45 @@
+#pragma once
+// What the benchmarks share: measuring, and the lines that tools/bench reads.
+//
+//   report({"matmul 1024", 350, "GFLOP/s", "OpenBLAS", 360});     {"name": "matmul 1024", ..., "ratio": 0.972}
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace tg::bench {
+
+struct Row {
+  std::string name;
+  double value;
+  std::string unit, peer = "";  // peer: a program that does the same, "limit", or "least" for what no program can go below
+  double peer_value = 0;
+};
+inline void report(const Row& r) {
+  fmt::print("{{\"name\": \"{}\", \"value\": {:.6g}, \"unit\": \"{}\"", r.name, r.value, r.unit);
+  if (!r.peer.empty())
+    fmt::print(", \"peer\": \"{}\", \"peer_value\": {:.6g}, \"ratio\": {:.3f}", r.peer, r.peer_value, r.value / r.peer_value);
+  fmt::print("}}\n");
+  std::fflush(stdout);
+}
+
+inline double median(std::vector<double> v) {
+  std::nth_element(v.begin(), v.begin() + static_cast<ptrdiff_t>(v.size() / 2), v.end());
+  return v[v.size() / 2];
+}
+inline double median_of(int times, const std::function<double()>& measure) {
+  std::vector<double> v;
+  for (int i = 0; i < times; ++i) v.push_back(measure());
+  return median(std::move(v));
+}
+/// Wall time of a call.
+inline double seconds(const std::function<void()>& run) {
+  const auto begin = std::chrono::steady_clock::now();
+  run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace tg::bench
