@@ -14,6 +14,7 @@ namespace tg {
 namespace {
 
 constexpr double kWidestHalo = 3;  // times the elements of what it surrounds
+constexpr double kWastedBorder = 1.2;  // a border of reductions that are computed to be thrown away
 constexpr double kRepeated = 3;    // a value with so many times more elements than its sources is never stored
 constexpr double kMergedSum = 4;   // a merged sum may visit so many times the elements of the inner one (windows overlap the border)
 constexpr int kMostInlined = 400;  // nodes of one kernel, before it is cut for compile time's sake
@@ -44,6 +45,17 @@ bool depends_on_reduction(const std::vector<UOp>& nest, uint64_t open) {
 bool is_free(const UOp& u) {
   return u.op() == Op::Const || u.op() == Op::Iota || u.op() == Op::Variable || u.op() == Op::Detach ||
          (is_movement(u.op()) && u.op() != Op::Pad);
+}
+
+void loop_over(Group& g, const Shape& shape) {
+  g.shape = shape;
+  g.index.clear();
+  g.ranges.clear();
+  for (const Dim& d : shape) {
+    if (d == Dim(1)) { g.index.push_back(index(0)); continue; }
+    g.index.push_back(range(d, static_cast<int>(g.ranges.size()), RangeKind::Output));
+    g.ranges.push_back(g.index.back());
+  }
 }
 
 }  // namespace
@@ -94,6 +106,7 @@ Demands::Demands(std::span<const UOp> roots) {
   }
   for (const UOp& r : roots) if (r.op() != Op::Param) forced_.insert(r.node());
   for (auto u = order.rbegin(); u != order.rend(); ++u) decide(*u);
+  fill_dear_borders();
 }
 
 void Demands::demand(const UOp& u, Demand d) {
@@ -178,14 +191,7 @@ int Demands::joinable(const UOp& u) const {
 }
 
 int Demands::open_group(const Shape& shape) {
-  Group g;
-  g.shape = shape;
-  for (const Dim& d : shape) {
-    if (d == Dim(1)) { g.index.push_back(index(0)); continue; }
-    g.index.push_back(range(d, static_cast<int>(g.ranges.size()), RangeKind::Output));
-    g.ranges.push_back(g.index.back());
-  }
-  groups.push_back(std::move(g));
+  loop_over(groups.emplace_back(), shape);
   return static_cast<int>(groups.size()) - 1;
 }
 
@@ -232,12 +238,42 @@ void Demands::store(const UOp& u, std::string reason) {
   inline_into(u, {g, group.index, group.ranges, false});
 }
 
+// Whether each element is made by a reduction of its own.
+bool Demands::reduces_each(const UOp& u) const {
+  std::vector<const UOp*> stack{&u};
+  std::set<const detail::Node*> seen;
+  while (!stack.empty()) {
+    const UOp& n = *stack.back();
+    stack.pop_back();
+    if (loops(n) && 2 * elements(n.shape()) >= elements(u.shape())) return true;
+    if (loops(n)) continue;
+    for (const UOp& s : n.src()) if (!home.contains(s) && seen.insert(s.node()).second) stack.push_back(&s);
+  }
+  return false;
+}
+
+// A kernel runs over the border of what it stores too, and stores zeros there. Where it would reduce much for nothing, zeros are stored
+// first and it runs over the value alone.
+void Demands::fill_dear_borders() {
+  for (size_t g = 0, n = groups.size(); g < n; ++g) {
+    const UOp u = groups[g].outputs[0];
+    const auto zeros = halo.find(u);
+    if (zeros == halo.end()) continue;
+    const Shape padded = zeros->second.padded(u.shape());
+    if (elements(padded) <= kWastedBorder * elements(u.shape()) || !reduces_each(u)) continue;
+    first_store[u] = open_group(padded);
+    groups.back().outputs.push_back(u);
+    groups[g].after.insert(first_store[u]);
+    loop_over(groups[g], u.shape());
+  }
+}
+
 // base stored first; then, in the order of the indices, each value is put or added in its place. Parallel over the other axes.
 void Demands::store_scatter(const UOp& u) {
   const UOp &base = u.src(0), &at = u.src(1), &values = u.src(2);
   const auto axis = static_cast<size_t>(u.as<ScatterArg>().axis);
   const int init = open_group(u.shape());
-  scatter_init[u] = init;
+  first_store[u] = init;
   groups[static_cast<size_t>(init)].outputs.push_back(u);
   demand(base, {init, groups[static_cast<size_t>(init)].index, groups[static_cast<size_t>(init)].ranges, false});
 

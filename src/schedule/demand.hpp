@@ -39,7 +39,7 @@ class Demands {
 
   std::vector<Group> groups;
   std::unordered_map<UOp, int> home;            // stored node -> the group that stores it
-  std::unordered_map<UOp, int> scatter_init;    // Scatter -> the group that stores its base
+  std::unordered_map<UOp, int> first_store;     // stored by two groups: a Scatter's base, the zeros around what is dear to compute
   std::unordered_map<UOp, std::string> why;     // stored node -> reason, for people
   std::unordered_map<UOp, Halo> halo;           // stored node -> the zeros stored around it
 
@@ -52,6 +52,8 @@ class Demands {
   bool worth_inlining(const UOp& u, std::string& reason);
   int joinable(const UOp& u) const;
   bool wants_halo(const UOp& u, Halo& zeros) const;
+  bool reduces_each(const UOp& u) const;
+  void fill_dear_borders();
   bool reaches(int from, int to) const;         // must `to` run before `from`
   int open_group(const Shape& shape);
   void demand(const UOp& u, Demand d);

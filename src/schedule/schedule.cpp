@@ -157,6 +157,10 @@ class Builder {
     const UOp place = linear(group.index, group.shape);
     const auto zeros = demands_.halo.find(u);
     if (zeros == demands_.halo.end()) return store(to, place, compute(u, group.index, launch));
+    if (const auto fill = demands_.first_store.find(u); fill != demands_.first_store.end()) {
+      if (fill->second == group_) return store(to, place, constant(u.dtype(), 0));
+      return store(to, linear(zeros->second.outer(group.index), zeros->second.padded(u.shape())), compute(u, group.index, launch));
+    }
     const Index idx = zeros->second.inner(group.index);
     gate_ = inside(idx, u.shape());
     const UOp v = gated(gate_, compute(u, idx, launch));
@@ -170,7 +174,7 @@ class Builder {
     return gate;
   }
   UOp scatter_store(const UOp& u, const UOp& to, const Group& group, PlanLaunch& launch) {
-    if (demands_.scatter_init.at(u) == group_) return store(to, linear(group.index, u.shape()), value(u.src(0), group.index, launch));
+    if (demands_.first_store.at(u) == group_) return store(to, linear(group.index, u.shape()), value(u.src(0), group.index, launch));
     const auto [axis, mode] = u.as<ScatterArg>();
     const auto begin = group.index.begin() + axis;
     const Index along(begin, begin + static_cast<ptrdiff_t>(u.src(1).shape().rank()));

@@ -56,6 +56,13 @@ TEST(Fusion, GradientOfWindowsThatDoNotOverlapIsOneKernelWithoutLoops) {
     EXPECT_EQ(p.launches[0].kernel.name().substr(0, 2), "e_");
   }
 }
+TEST(Schedule, ZerosAroundWhatIsReducedAreNotReducedToo) {
+  const Tensor x = input({4, 8, 10, 10}).set_requires_grad(true), v = input({8, 8, 3, 3}), w = input({8, 8, 3, 3});
+  const UOp grad = node_of(gradient(conv2d(conv2d(x, v).relu(), w).sum(), {x})[0], "test");
+  const Plan p = schedule(canonicalize(std::span(&grad, 1)).roots);
+  for (const PlanLaunch& l : p.launches)  // 12 x 12 is the gradient between the two, with its border
+    EXPECT_EQ(l.kernel.name().find("r_4_8_12_12"), std::string::npos) << to_string(p);
+}
 TEST(Schedule, ConstantsThatWereRealizedStayConstants) {
   const Tensor a = input({6, 4}), y = a + 1.5f;
   const UOp one_and_a_half = constant(DType::float32, 1.5);
