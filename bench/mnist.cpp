@@ -3,10 +3,8 @@
 //   {"name": "mnist step", "value": 210, "unit": "ms", "peer": "PyTorch 1.13.0", "peer_value": 190, "ratio": 1.105}
 //
 // Beside PyTorch (bench/mnist_torch.py, Debian's package): the same network, optimizer and batch size, each batch gathered from the
-// resident
- data set, as many threads; the two take turns. Its malloc is told to keep what it has, which makes it four times as fast where
-// fresh pages
- are slow; that it then takes almost no page faults is checked.
+// resident data set, as many threads; the two take turns. Its malloc is told to keep what it has, which makes it four times as fast
+// where fresh pages are slow; that it then takes almost no page faults is checked.
 //
 // From nothing: new processes without a disk cache. A device that has the cpu's facts and only collects what it is asked to compile shows
 // how long graph, schedule and lowering take; then the cpu compiles and loads what was collected, on all threads, opening LLVM first.
@@ -19,10 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <iostream>
+#include <filesystem>
+#include <mutex>
 #include <sstream>
 #include <thread>
 

@@ -162,11 +162,29 @@ def data(root):
             yield f"data/mnist/{name} is not the file that its README describes"
 
 
+def formatter(root):
+    """tools/format, given what clang-format says of a comment too long for its line: the next line is its continuation, never code."""
+    from importlib.machinery import SourceFileLoader
+    from importlib.util import module_from_spec, spec_from_loader
+    sys.dont_write_bytecode = True
+    loader = SourceFileLoader("format", str(root / "tools/format"))
+    tool = module_from_spec(spec_from_loader("format", loader))
+    loader.exec_module(tool)
+    first = "/// " + "word " * 28 + "end of the line"
+    text = f"{first}\n/// next line\nint y;\n"
+    at = first.index("end") - 1
+    xml = f"""<replacements><replacement offset='{at}' length='1'>&#10;/// </replacement>
+      <replacement offset='{len(first)}' length='1'></replacement><replacement offset='{len(first) + 1}' length='4'> </replacement></replacements>"""
+    got, wanted = tool.replaced(text.encode(), xml).decode(), f"{first[:at]}\n/// end of the line\n/// next line\nint y;\n"
+    if got != wanted:
+        yield f"tools/format makes of a long comment:\n{got}"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--source", type=Path, default=Path(__file__).resolve().parents[2])
     root = parser.parse_known_args()[0].source
-    rules = [layers, public_headers, one_llvm, budgets, library_manners, heads, text, data]
+    rules = [layers, public_headers, one_llvm, budgets, library_manners, heads, text, data, formatter]
     failed = 0
     for rule in rules:
         problems = list(rule(root))
