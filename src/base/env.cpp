@@ -65,6 +65,7 @@ Settings read_settings(const Variables& variable) {
   s.cache = choice(variable, "TG_CACHE", {0, 1}).value_or(1);
   s.cache_dir = text_of(variable, "TG_CACHE_DIR", cache_home.empty() ? "" : cache_home + "/tg");
   s.device = text_of(variable, "TG_DEVICE", "cpu");
+  s.data = text_of(variable, "TG_DATA", "");
   s.cpu_vector = choice(variable, "TG_CPU_VECTOR", {0, 16, 32, 64});
   return s;
 }

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "io/idx.hpp"
 #include "io/image.hpp"
@@ -53,10 +52,10 @@ MnistPart load_part(const fs::path& folder, const std::string& part) {
 
 }  // namespace
 
-fs::path find_mnist(const fs::path& given) {
+fs::path find_mnist(const fs::path& given, const std::string& data) {
   if (!given.empty()) return given;  // a wrong path of the user's own is reported by name when it is loaded
   std::vector<fs::path> places;
-  if (const char* data = std::getenv("TG_DATA"); data && *data) {
+  if (!data.empty()) {
     places = {fs::path(data) / "mnist", data};
   } else {
     std::error_code ignored;

@@ -47,6 +47,7 @@ TEST(Settings, EveryVariable) {
                            {"TG_CACHE", "0"},
                            {"TG_CACHE_DIR", "/x"},
                            {"TG_DEVICE", "null"},
+                           {"TG_DATA", "/sets"},
                            {"TG_CPU_VECTOR", "16"},
                            {"HOME", "/home/ada"}});
   EXPECT_EQ(s.debug, 3);
@@ -55,6 +56,7 @@ TEST(Settings, EveryVariable) {
   EXPECT_FALSE(s.cache);
   EXPECT_EQ(s.cache_dir, "/x");
   EXPECT_EQ(s.device, "null");
+  EXPECT_EQ(s.data, "/sets");
   EXPECT_EQ(s.cpu_vector, 16);
   EXPECT_EQ(read({{"XDG_CACHE_HOME", "/c"}, {"HOME", "/home/ada"}}).cache_dir, "/c/tg");
 }

@@ -79,15 +79,12 @@ TEST_F(MnistFiles, Load) {
   EXPECT_EQ(mnist.test.labels.shape, (std::vector<int64_t>{2}));
 }
 
-TEST_F(MnistFiles, AreFoundThroughTheEnvironment) {
+TEST_F(MnistFiles, AreFoundWhereTheSettingsSay) {
   std::filesystem::create_directory(dir_ / "up");
   std::filesystem::create_symlink(dir_ / "", dir_ / "up/mnist");
-  ::setenv("TG_DATA", (dir_ / "up").c_str(), 1);
-  EXPECT_EQ(find_mnist(), dir_ / "up/mnist");
-  ::setenv("TG_DATA", "/nowhere", 1);
-  EXPECT_EQ(error_of([] { find_mnist(); }),
+  EXPECT_EQ(find_mnist("", (dir_ / "up").string()), dir_ / "up/mnist");
+  EXPECT_EQ(error_of([] { find_mnist("", "/nowhere"); }),
             "the MNIST files were not found; set TG_DATA to the folder above mnist/. Looked in:\n  /nowhere/mnist\n  /nowhere");
-  ::unsetenv("TG_DATA");
   EXPECT_EQ(find_mnist("/given"), "/given");
 }
 
