@@ -19,10 +19,12 @@
 
 namespace tg {
 
-/// A piece of device memory: what allocate returned, and bytes from its start. Offsets are multiples of kAlignment.
+/// A piece of device memory: what allocate returned, where it begins there, and its length. Offsets are multiples of kAlignment. Pieces
+/// of one allocation that a launch is given are the same or do not overlap.
 struct MemoryRef {
   void* handle = nullptr;
   size_t offset = 0;
+  size_t bytes = 0;  // 0: all that follows
 };
 inline constexpr size_t kAlignment = 512;  // what every OpenCL driver grants a sub-buffer
 

@@ -84,7 +84,7 @@ class Run {
     for (const PlanBuffer& b : plan.buffers) {
       const auto bytes = static_cast<size_t>(size(b.elements)) * size_of(b.dtype);
       if (b.kind == PlanBuffer::Kind::Temporary) {
-        memory_.push_back({arena->handle, static_cast<size_t>(b.offset)});
+        memory_.push_back({arena->handle, static_cast<size_t>(b.offset), bytes});
         owners_.push_back(nullptr);
         continue;
       }

@@ -11,6 +11,7 @@ Hash128 Kernel::hash() const {
   Hash128 h = mix(kHashSeed, sequential);
   for (const UOp& s : stores) h = mix(h, s.hash());
   for (const UOp& r : ranges) h = mix(h, r.hash());
+  for (const UOp& p : params) h = mix(h, p.hash());  // those, too, that nothing is read from: they are arguments
   return h;
 }
 

@@ -29,7 +29,7 @@ struct Buffer : Storage {
   const std::shared_ptr<Memory> memory;
   const size_t bytes, offset;
   Device& device() const { return memory->device; }
-  MemoryRef ref() const { return {memory->handle, offset}; }
+  MemoryRef ref() const { return {memory->handle, offset, bytes == memory->bytes ? 0 : bytes}; }
 };
 
 inline std::shared_ptr<Buffer> make_buffer(Device& d, size_t bytes) {

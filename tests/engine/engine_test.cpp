@@ -194,6 +194,12 @@ TEST(Engine, AssignmentsSeeTheValueBeforeThem) {
     return before + x;
   });
 }
+TEST(Engine, ArgumentsThatNothingIsReadFrom) {
+  same("zeros from nothing, then from an empty array", [](const std::string& d) {
+    const Tensor plain = Tensor::zeros({2}, {.device = d}).contiguous().realize();
+    return plain + Tensor::from(std::vector<float>{}, {0}, {.device = d}).pad({{0, 2}}).realize();  // the same store, an argument more
+  });
+}
 TEST(Engine, SameBitsOnEveryRun) {
   const std::string d = settings().device;
   const Tensor x = numbers({300007}, d).realize();

@@ -37,7 +37,7 @@ struct OpenCl : testing::Test {
   static constexpr size_t kBytes = kCount * sizeof(float);
   Device& cl = device("opencl");
   void* arena = cl.allocate(3 * kAlignment + kBytes);
-  MemoryRef a{arena, kAlignment}, b{arena, 2 * kAlignment}, out{arena, 3 * kAlignment};
+  MemoryRef a{arena, kAlignment, kBytes}, b{arena, 2 * kAlignment, kBytes}, out{arena, 3 * kAlignment};
   std::shared_ptr<Program> program;
 
   void SetUp() override {

@@ -134,11 +134,12 @@ Target describe(cl_device_id id) {
   return t;
 }
 
-/// What a handle points to: a buffer, and the sub-buffers made for offsets into it (an OpenCL argument has no offset).
+/// What a handle points to: a buffer, and the sub-buffers made of pieces of it (an OpenCL argument has no offset, and what kernels write
+/// must not overlap), by offset and size.
 struct Allocation {
   size_t bytes = 0;
   Memory memory;
-  std::map<size_t, Memory> parts;
+  std::map<std::pair<size_t, size_t>, Memory> parts;
 };
 
 struct Phase {
@@ -301,16 +302,15 @@ class OpenClDevice : public Device {
 
   static cl_mem whole(MemoryRef ref) { return static_cast<Allocation*>(ref.handle)->memory.get(); }
 
-  /// The buffer from an offset on.
   static cl_mem part(MemoryRef ref) {
     auto& allocation = *static_cast<Allocation*>(ref.handle);
-    if (ref.offset == 0) return allocation.memory.get();
-    Memory& made = allocation.parts[ref.offset];
+    const cl_buffer_region region{ref.offset, ref.bytes ? ref.bytes : allocation.bytes - ref.offset};
+    if (region.size == allocation.bytes) return allocation.memory.get();
+    Memory& made = allocation.parts[{region.origin, region.size}];
     if (!made) {
       cl_int code = 0;
-      const cl_buffer_region region{ref.offset, allocation.bytes - ref.offset};
       made.reset(cl().CreateSubBuffer(allocation.memory.get(), CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code));
-      check(fmt::format("clCreateSubBuffer at {} of {} bytes", ref.offset, allocation.bytes), code);
+      check(fmt::format("clCreateSubBuffer of {} bytes at {} of {}", region.size, region.origin, allocation.bytes), code);
     }
     return made.get();
   }

@@ -1,0 +1,42 @@
+// What the engine hands to a device: pieces of memory that are the same or apart.
+#include <gtest/gtest.h>
+
+#include <mutex>
+
+#include "runtime/null/null.hpp"
+#include "tg/tg.hpp"
+
+namespace tg {
+namespace {
+
+/// Notes the buffers of every launch.
+struct Recording : NullDevice {
+  using NullDevice::NullDevice;
+  void launch(Program& program, const LaunchArgs& args) override {
+    launches.emplace_back(args.buffers.begin(), args.buffers.end());
+    NullDevice::launch(program, args);
+  }
+  std::vector<std::vector<MemoryRef>> launches;
+};
+
+TEST(Launch, PiecesOfMemoryDoNotOverlap) {
+  register_device("recording", [] { return std::make_unique<Recording>(device("null").target()); });
+  auto& recording = dynamic_cast<Recording&>(device("recording"));
+  Tensor x = Tensor::ones({64, 64}, {.device = "recording"}).realize();
+  for (int i = 0; i < 5; ++i) x = (x.matmul(x) + x.transpose(0, 1)).softmax(1);
+  x.realize();
+  size_t shared = 0;
+  for (const auto& buffers : recording.launches)
+    for (const MemoryRef& a : buffers)
+      for (const MemoryRef& b : buffers) {
+        if (&a == &b || a.handle != b.handle) continue;
+        ++shared;
+        const bool same = a.offset == b.offset && a.bytes == b.bytes;
+        const bool apart = (a.bytes && a.offset + a.bytes <= b.offset) || (b.bytes && b.offset + b.bytes <= a.offset);
+        EXPECT_TRUE(same || apart) << a.offset << "+" << a.bytes << " and " << b.offset << "+" << b.bytes;
+      }
+  EXPECT_GT(shared, 0u);  // the temporaries lie in one arena
+}
+
+}  // namespace
+}  // namespace tg
