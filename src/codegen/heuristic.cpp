@@ -134,13 +134,14 @@ class Chooser {
 
   // ---- memory-bound kernels ----
 
-  // What lanes along r would win: accesses side by side or shared, against accesses scattered.
+  // What lanes along r would win: accesses side by side, against those far apart. An irregular one is no worse than lane by lane, and
+  // the arithmetic around it is better.
   double gain(const UOp& r) const {
     double sum = 0;
     for (const Access& a : accesses_) {
       const int64_t s = stride(a.index, r);
       if (s == 0) continue;
-      sum += a.times * (s == 1 ? 1.0 : a.store ? -4.0 : -2.0);
+      sum += a.times * (s == 1 ? 1.0 : a.store ? -4.0 : s == kIrregular ? 0.1 : -2.0);
     }
     return sum;
   }

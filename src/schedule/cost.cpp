@@ -32,27 +32,33 @@ double elements(const Shape& shape) {
   return n;
 }
 
-double Cost::operator()(const UOp& u) {
+Price Cost::operator()(const UOp& u) {
   // Each node below once, down to memory, to reductions (whose own cost is known), and no further than matters to the decision.
   std::vector<const UOp*> stack{&u};
   std::unordered_set<const detail::Node*> seen{u.node()};
-  double sum = 0;
+  const double size = elements(u.shape());
+  Price p;
   while (!stack.empty()) {
     const UOp& n = *stack.back();
     stack.pop_back();
-    if (loops(n) && !(n == u)) {  // made once for all elements that share it; one for each element would be kept in memory
+    const bool below = !(n == u);
+    if (n.op() == Op::Param || (below && (stored_.contains(n) || loops(n)))) {
+      // a reduction is made once for all elements that share it; one for each element would be kept in memory
       const double shared = elements(n.shape()) / std::max(1.0, elements(u.op() == Op::Reduce ? u.src(0).shape() : u.shape()));
-      sum += shared > 0.5 ? 1 : loops_.at(n) * shared;
+      const bool computed = n.op() != Op::Param && !stored_.contains(n) && shared <= 0.5;
+      p.operations += computed ? loops_.at(n) * shared : 1;
+      p.read += std::min(elements(n.shape()), size);
       continue;
     }
-    sum += n.op() == Op::Param ? 1 : own(n);
+    p.operations += own(n);
     for (const UOp& s : n.src()) if (seen.size() < kFarEnough && seen.insert(s.node()).second) stack.push_back(&s);
   }
+  double& sum = p.operations;
   if (u.op() == Op::Reduce) sum = (sum + 1) * std::max(1.0, elements(u.src(0).shape()) / std::max(1.0, elements(u.shape())));
   if (u.op() == Op::OverlapAdd) sum = (sum + 2) * u.as<WindowArg>().size;
   if (u.op() == Op::Scan) sum = (sum + 2) * static_cast<double>(u.shape()[static_cast<size_t>(u.as<ScanArg>().axis)].max());
   if (loops(u)) loops_[u] = sum;
-  return sum;
+  return p;
 }
 
 }  // namespace tg

@@ -14,7 +14,7 @@ namespace tg {
 namespace {
 
 constexpr double kWidestHalo = 3;  // times the elements of what it surrounds
-constexpr double kWastedBorder = 1.2;  // a border of reductions that are computed to be thrown away
+constexpr double kWastedBorder = 1.2;  // times the elements of a value: more are not computed to be thrown away
 constexpr double kRepeated = 3;    // a value with so many times more elements than its sources is never stored
 constexpr double kMergedSum = 4;   // a merged sum may visit so many times the elements of the inner one (windows overlap the border)
 constexpr int kMostInlined = 400;  // nodes of one kernel, before it is cut for compile time's sake
@@ -41,11 +41,14 @@ bool depends_on_reduction(const std::vector<UOp>& nest, uint64_t open) {
   return std::any_of(nest.begin(), nest.end(),
                      [&](const UOp& r) { return r.as<RangeArg>().kind == RangeKind::Reduce && (r.ranges() & open); });
 }
-// Nothing is computed, so nothing is worth storing.
-bool is_free(const UOp& u) {
-  return u.op() == Op::Const || u.op() == Op::Iota || u.op() == Op::Variable || u.op() == Op::Detach ||
-         (is_movement(u.op()) && u.op() != Op::Pad);
+// Whether the result of this reduction depends on the order in which it is made.
+bool rounds(const UOp& u) {
+  if (u.op() == Op::OverlapAdd) return is_float(u.dtype());
+  if (u.op() != Op::Reduce && u.op() != Op::Scan) return false;
+  const Monoid m = u.op() == Op::Reduce ? u.as<ReduceArg>().monoid : u.as<ScanArg>().monoid;
+  return is_float(u.dtype()) && m != Monoid::Max && m != Monoid::Min && m != Monoid::ArgMax;
 }
+bool rearranges(const UOp& u) { return u.op() == Op::Reshape || u.op() == Op::Permute; }
 
 void loop_over(Group& g, const Shape& shape) {
   g.shape = shape;
@@ -89,10 +92,11 @@ std::vector<Dim> reduced_extents(const UOp& u) {
   return out;
 }
 
-Demands::Demands(std::span<const UOp> roots) {
+Demands::Demands(std::span<const UOp> roots, const Stored& stored) {
   const std::vector<UOp> order = toposort(roots);
-  Cost cost;
+  Cost cost(stored);
   for (const UOp& u : order) {
+    for (const UOp& s : u.src()) ++users_[s.node()];
     cost_[u] = cost(u);
     double behind = is_elementwise(u.op()) || is_movement(u.op()) ? 0 : elements(u.shape());
     if (behind == 0) for (const UOp& s : u.src()) behind += behind_.at(s);
@@ -106,7 +110,21 @@ Demands::Demands(std::span<const UOp> roots) {
   }
   for (const UOp& r : roots) if (r.op() != Op::Param) forced_.insert(r.node());
   for (auto u = order.rbegin(); u != order.rend(); ++u) decide(*u);
-  fill_dear_borders();
+  fill_wide_borders();
+}
+Stored Demands::stored() const {
+  Stored out;
+  for (const auto& [u, group] : home) out.insert(u);
+  return out;
+}
+
+// Nothing is computed, so nothing is worth storing. What is computed only to be rearranged is stored in the order in which it is wanted.
+bool Demands::is_free(const UOp& u) const {
+  if (u.op() == Op::Const || u.op() == Op::Iota || u.op() == Op::Variable) return true;
+  if (!is_movement(u.op()) || u.op() == Op::Pad) return false;
+  const UOp* from = &u;
+  while (rearranges(*from) && users_.at(from->src(0).node()) == 1) from = &from->src(0);
+  return from == &u || from->op() == Op::Param || is_free(*from);
 }
 
 void Demands::demand(const UOp& u, Demand d) {
@@ -148,18 +166,24 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
       return false;
     }
   }
+  std::set<int> kernels;
+  for (const Demand* d : distinct) kernels.insert(d->group);
+  if (kernels.size() > 1 && rounds(u)) {
+    reason = "summed once, since another order of summing would round differently";
+    return false;
+  }
   for (const Demand* d : distinct)
     if (groups[static_cast<size_t>(d->group)].inlined > kMostInlined && times * 0.25 <= size) {
       reason = "its kernel is large enough";
       return false;
     }
   if (times <= size) return true;
-  std::set<int> kernels;  // each streams the inputs anew; within one they are still in cache
-  for (const Demand* d : distinct) kernels.insert(d->group);
-  const double again = (times - size) * cost_.at(u) + static_cast<double>(kernels.size() - 1) * size * kStreamCost;
-  const double stored = kLaunchCost + size * kStreamCost * (1.0 + static_cast<double>(distinct.size())) + times;
+  const auto [operations, read] = cost_.at(u);  // each kernel streams what is behind the value anew; within one it is still in cache
+  const double again = times * operations + static_cast<double>(kernels.size()) * read * kStreamCost;
+  const double moved = read + size * (1.0 + static_cast<double>(distinct.size()));
+  const double stored = kLaunchCost + size * operations + moved * kStreamCost + times;
   if (again <= stored) return true;
-  reason = fmt::format("computed {:.3g} times otherwise, at {:.3g} operations each", times / size, cost_.at(u));
+  reason = fmt::format("computed {:.3g} times otherwise, at {:.3g} operations each", times / size, operations);
   return false;
 }
 
@@ -252,15 +276,15 @@ bool Demands::reduces_each(const UOp& u) const {
   return false;
 }
 
-// A kernel runs over the border of what it stores too, and stores zeros there. Where it would reduce much for nothing, zeros are stored
-// first and it runs over the value alone.
-void Demands::fill_dear_borders() {
+// A kernel runs over the border of what it stores too, and stores zeros there. Where that would compute much for nothing, zeros are
+// stored first and it runs over the value alone.
+void Demands::fill_wide_borders() {
   for (size_t g = 0, n = groups.size(); g < n; ++g) {
     const UOp u = groups[g].outputs[0];
     const auto zeros = halo.find(u);
     if (zeros == halo.end()) continue;
     const Shape padded = zeros->second.padded(u.shape());
-    if (elements(padded) <= kWastedBorder * elements(u.shape()) || !reduces_each(u)) continue;
+    if (elements(padded) <= kWastedBorder * elements(u.shape()) && !reduces_each(u)) continue;
     first_store[u] = open_group(padded);
     groups.back().outputs.push_back(u);
     groups[g].after.insert(first_store[u]);

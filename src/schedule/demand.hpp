@@ -35,7 +35,9 @@ struct Group {
 
 class Demands {
  public:
-  explicit Demands(std::span<const UOp> roots);
+  /// stored: what an earlier walk over the same graph decided to store, which tells this one what computing again would take.
+  explicit Demands(std::span<const UOp> roots, const Stored& stored = {});
+  Stored stored() const;
 
   std::vector<Group> groups;
   std::unordered_map<UOp, int> home;            // stored node -> the group that stores it
@@ -49,18 +51,20 @@ class Demands {
   void store(const UOp& u, std::string reason);
   void store_scatter(const UOp& u);
   void inline_into(const UOp& u, const Demand& d);
+  bool is_free(const UOp& u) const;
   bool worth_inlining(const UOp& u, std::string& reason);
   int joinable(const UOp& u) const;
   bool wants_halo(const UOp& u, Halo& zeros) const;
   bool reduces_each(const UOp& u) const;
-  void fill_dear_borders();
+  void fill_wide_borders();
   bool reaches(int from, int to) const;         // must `to` run before `from`
   int open_group(const Shape& shape);
   void demand(const UOp& u, Demand d);
 
   std::unordered_map<UOp, std::vector<Demand>> demands_;
   std::set<const detail::Node*> forced_;
-  std::unordered_map<UOp, double> cost_;
+  std::unordered_map<const detail::Node*, int> users_;
+  std::unordered_map<UOp, Price> cost_;
   std::unordered_map<UOp, double> behind_;      // elements of the values that a node is made of, before they were repeated
 };
 

@@ -22,7 +22,7 @@ UOp gated(const UOp& gate, const UOp& value) { return gate ? where(gate, value, 
 
 class Builder {
  public:
-  Builder(std::span<const UOp> roots) : roots_(roots), demands_(roots) {}
+  Builder(std::span<const UOp> roots) : roots_(roots), demands_(roots, Demands(roots).stored()) {}
 
   Plan build() {
     for (const UOp& r : roots_) plan_.roots.push_back(root_buffer(r));
@@ -158,7 +158,10 @@ class Builder {
     const auto zeros = demands_.halo.find(u);
     if (zeros == demands_.halo.end()) return store(to, place, compute(u, group.index, launch));
     if (const auto fill = demands_.first_store.find(u); fill != demands_.first_store.end()) {
-      if (fill->second == group_) return store(to, place, constant(u.dtype(), 0));
+      if (fill->second == group_) {
+        const UOp in = inside(zeros->second.inner(group.index), u.shape());
+        return UOp::make(Op::Store, {to, place, constant(u.dtype(), 0), logical_not(in)});
+      }
       return store(to, linear(zeros->second.outer(group.index), zeros->second.padded(u.shape())), compute(u, group.index, launch));
     }
     const Index idx = zeros->second.inner(group.index);
