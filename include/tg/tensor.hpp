@@ -278,8 +278,8 @@ class Tensor {
   [[nodiscard]] Tensor exp2() const;
   [[nodiscard]] Tensor log() const;
   [[nodiscard]] Tensor log2() const;
-  [[nodiscard]] Tensor sin() const;
-  [[nodiscard]] Tensor cos() const;                   // sin(x + pi/2): the sum is rounded, so an absolute error of |x| 2^-24 in float32
+  [[nodiscard]] Tensor sin() const;                   // within 2 units in the last place, of any size
+  [[nodiscard]] Tensor cos() const;
   [[nodiscard]] Tensor tan() const;
   [[nodiscard]] Tensor sqrt() const;
   [[nodiscard]] Tensor rsqrt() const;

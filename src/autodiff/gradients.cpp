@@ -1,6 +1,6 @@
 // THE table: a row an op. Everything that is differentiable is a composition of these.
 //
-//   {sin(x), {dy * sin(pi / 2 - x)}}     the source of a sine gets dy * cos(x)
+//   {sin(x), {dy * cos(x)}}     the source of a sine gets dy * cos(x)
 //
 // Rows use arithmetic as it is: where a derivative is infinite or nan, so is the gradient. No epsilon is added anywhere.
 #include <algorithm>
@@ -14,7 +14,6 @@ namespace tg {
 namespace {
 
 constexpr Var x{0}, y{1}, z{2}, dy = kUpstream, out = kResult;
-constexpr double ln2 = std::numbers::ln2, pi = std::numbers::pi;
 constexpr auto none = std::nullopt;
 using enum Monoid;
 
@@ -126,9 +125,10 @@ UOp of_scan_best(const UOp& u, const UOp& g, size_t) {  // to the first that was
 const std::vector<GradientRule>& gradient_rules() {
   const Pat shared = where(not_equal(x, y), dy, dy * 0.5);
   static const std::vector<GradientRule> rules = {
-      {exp2(x),             {dy * out * ln2}},
-      {log2(x),             {dy / (x * ln2)}},
-      {sin(x),              {dy * sin(pi / 2 - x)}},
+      {exp2(x),             {dy * out * std::numbers::ln2}},
+      {log2(x),             {dy / (x * std::numbers::ln2)}},
+      {sin(x),              {dy * cos(x)}},
+      {cos(x),              {-(dy * sin(x))}},
       {sqrt(x),             {dy / (out * 2)}},
       {recip(x),            {-(dy * out * out)}},
       {x + y,               {dy, dy}},

@@ -65,6 +65,7 @@ const Rules& decompositions() {
                                                 {exp2(x),          polynomial(codegen::exp2_polynomial)},
       {log2(x),          polynomial(codegen::log2_polynomial)},
       {sin(x),           polynomial(codegen::sin_polynomial)},
+      {cos(x),           polynomial(codegen::cos_polynomial)},
       {x + y,            x | y,                   bools(x)},
       {x * y,            x & y,                   bools(x)},
       {max(x, y),        x | y,                   bools(x)},

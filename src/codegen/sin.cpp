@@ -1,4 +1,4 @@
-// sin after Payne and Hanek, "Radian reduction for trigonometric functions" (1983): x / (2 pi) is needed only up to whole turns, so of the
+// sin and cos after Payne and Hanek, "Radian reduction for trigonometric functions" (1983): x / (2 pi) is needed only up to whole turns, so of the
 // product of x's mantissa with the bits of 1 / (2 pi) only three words matter, and x's exponent says where they begin.
 //
 // The same few dozen integer operations serve every argument: nothing branches, and there is no second path to be computed in vain.
@@ -29,14 +29,14 @@ constexpr uint64_t inverse_turn(int begin, int width) {
   return out;
 }
 
-// Between -1 and 1, sin is r + r^3 * (c0 + c1 r^2 + ...). Relative error: float32 2^-31.5, float64 2^-62.8.
+// Both between -1 and 1. sin is r + r^3 * (c0 + c1 r^2 + ...). Relative error: float32 2^-31.5, float64 2^-62.8.
 constexpr double kSin32[] = {-0x1.555556p-3, 0x1.11113ep-7, -0x1.a0200ep-13, 0x1.6def22p-19};
 constexpr double kSin64[] = {-0x1.5555555555555p-3,  0x1.111111111109p-7,   -0x1.a01a01a00955cp-13, 0x1.71de3a44f11ccp-19,
                              -0x1.ae6444f2ad022p-26, 0x1.611a0df474abbp-33, -0x1.a82b4a4956f31p-41};
-// Between -pi/4 and pi/4, cos is 1 + r^2 * (c0 + c1 r^2 + ...). Relative error: float32 2^-33, float64 2^-63.9.
-constexpr double kCos32[] = {-0x1p-1, 0x1.55554ap-5, -0x1.6c0c2ap-10, 0x1.99e91p-16};
-constexpr double kCos64[] = {-0x1p-1,                0x1.555555555554bp-5,  -0x1.6c16c16c15016p-10, 0x1.a01a019c8f431p-16,
-                             -0x1.27e4f7f1a2eeep-22, 0x1.1ee9dbd60b598p-29, -0x1.8fa685246ca97p-37};
+// cos is 1 + r^2 * (c0 + c1 r^2 + ...). Relative error: float32 2^-29.3, float64 2^-58.2.
+constexpr double kCos32[] = {-0x1p-1, 0x1.555524p-5, -0x1.6bfaap-10, 0x1.960926p-16};
+constexpr double kCos64[] = {-0x1p-1,                0x1.5555555555487p-5,  -0x1.6c16c16c01c79p-10, 0x1.a01a01867466bp-16,
+                             -0x1.27e4ebfced327p-22, 0x1.1ee3a9da37fd4p-29, -0x1.8d28957c42584p-37};
 constexpr Polynomial kSin{kSin32, kSin64}, kCos{kCos32, kCos64};
 
 /// The upper half of the product of two unsigned words.
@@ -66,9 +66,8 @@ std::array<UOp, 3> window(const UOp& exponent, const FloatFormat& f) {
   return {shifted(0), shifted(1), shifted(2)};
 }
 
-}  // namespace
-
-UOp sin_polynomial(const UOp& x) {
+/// sin(x), or cos(x) = sin(|x| + a quarter turn).
+UOp sine(const UOp& x, bool quarter_ahead) {
   const FloatFormat f(x.dtype());
   const int width = f.width();
   const UOp sign_bit = f.integer(width == 64 ? INT64_MIN : INT32_MIN), one = f.integer(int64_t{1} << f.mantissa);
@@ -83,7 +82,7 @@ UOp sin_polynomial(const UOp& x) {
   const UOp turns = cast(mantissa * w[0] + multiply_high(mantissa, w[1]) + carry, f.bits);
   // The nearest quarter turn goes; an odd one exchanges sine and cosine, two of them change the sign. Below 1 there is none.
   const UOp nearest = (turns + (int64_t{1} << (width - 3))) & f.integer(-(int64_t{1} << (width - 2)));
-  const UOp quarters = where(less(size, f.number(1)), f.integer(0), nearest);
+  UOp quarters = where(less(size, f.number(1)), f.integer(0), nearest);
 
   // The rest is at most an eighth of a turn: cut so that the conversions of its upper parts are exact, then in radians, 2 pi in two pieces.
   // Below 1 the remainder is x itself. Zero times infinity makes a nan of infinity.
@@ -97,10 +96,16 @@ UOp sin_polynomial(const UOp& x) {
   const UOp r = where(less(size, f.number(1)), size, fma(size, f.number(0), radians));
 
   const UOp square = r * r, sine = fma(r * square, horner(square, kSin), r), cosine = fma(square, horner(square, kCos), f.number(1));
+  if (quarter_ahead) quarters = quarters + f.integer(int64_t{1} << (width - 2));
   const UOp exchanged = not_equal(quarters & f.integer(int64_t{1} << (width - 2)), f.integer(0));
   const UOp value = bitcast(where(exchanged, cosine, sine), f.bits);
-  const UOp sign = bit_xor(quarters, bitcast(x, f.bits)) & sign_bit;
+  const UOp sign = (quarter_ahead ? quarters : bit_xor(quarters, bitcast(x, f.bits))) & sign_bit;
   return bitcast(bit_xor(value, sign), f.real);
 }
+
+}  // namespace
+
+UOp sin_polynomial(const UOp& x) { return sine(x, false); }
+UOp cos_polynomial(const UOp& x) { return sine(x, true); }
 
 }  // namespace tg::codegen

@@ -216,7 +216,7 @@ void check_dtypes(Op op, std::span<const UOp> src, DType dtype) {
   if (op == Op::Where && src[0].dtype() != DType::bool_) misfit(op, src, "the condition is not bool");
   for (size_t i = first + 1; i < src.size(); ++i) if (src[i].dtype() != src[first].dtype()) misfit(op, src, "sources differ in dtype");
   const DType t = src[first].dtype();
-  constexpr Op kFloatOnly[] = {Op::Exp2, Op::Log2, Op::Sin, Op::Sqrt, Op::Recip, Op::Trunc, Op::Div};
+  constexpr Op kFloatOnly[] = {Op::Exp2, Op::Log2, Op::Sin, Op::Cos, Op::Sqrt, Op::Recip, Op::Trunc, Op::Div};
   constexpr Op kIntegerOnly[] = {Op::IDiv, Op::Mod, Op::Shl, Op::Shr, Op::And, Op::Or, Op::Xor};
   const bool needs_float = std::ranges::count(kFloatOnly, op) != 0, needs_int = std::ranges::count(kIntegerOnly, op) != 0;
   if ((needs_float && !is_float(t)) || (needs_int && is_float(t))) misfit(op, src, "no meaning for this dtype");

@@ -65,6 +65,7 @@ inline Pat recip(Pat a) { return {Op::Recip, {std::move(a)}}; }
 inline Pat exp2(Pat a) { return {Op::Exp2, {std::move(a)}}; }
 inline Pat log2(Pat a) { return {Op::Log2, {std::move(a)}}; }
 inline Pat sin(Pat a) { return {Op::Sin, {std::move(a)}}; }
+inline Pat cos(Pat a) { return {Op::Cos, {std::move(a)}}; }
 inline Pat sqrt(Pat a) { return {Op::Sqrt, {std::move(a)}}; }
 inline Pat trunc(Pat a) { return {Op::Trunc, {std::move(a)}}; }
 

@@ -25,6 +25,7 @@ constexpr Rule kRules[] = {  // no text: as ops.def spells it
     {Op::Exp2, 0, ""},
     {Op::Log2, 0, ""},
     {Op::Sin, 0, ""},
+    {Op::Cos, 0, ""},
     {Op::Sqrt, 0, ""},
     {Op::Trunc, 0, ""},
     {Op::Fma, 0, ""},  // the dialect's or none

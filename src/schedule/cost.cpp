@@ -15,7 +15,7 @@ constexpr size_t kFarEnough = 64;
 double own(const UOp& u) {
   switch (u.op()) {
     case Op::Exp2: case Op::Log2: return 8;
-    case Op::Sin: return 20;
+    case Op::Sin: case Op::Cos: return 20;
     case Op::Sqrt: case Op::Recip: case Op::Div: case Op::IDiv: case Op::Mod: return 4;
     case Op::Pad: case Op::Gather: case Op::Stack: return 3;
     default: return is_elementwise(u.op()) ? 1 : 0;

@@ -82,6 +82,7 @@ Tensor Tensor::round() const {
 Tensor Tensor::exp2() const { return unary(*this, Op::Exp2, "exp2"); }
 Tensor Tensor::log2() const { return unary(*this, Op::Log2, "log2"); }
 Tensor Tensor::sin() const { return unary(*this, Op::Sin, "sin"); }
+Tensor Tensor::cos() const { return unary(*this, Op::Cos, "cos"); }
 Tensor Tensor::sqrt() const { return unary(*this, Op::Sqrt, "sqrt"); }
 Tensor Tensor::reciprocal() const { return unary(*this, Op::Recip, "reciprocal"); }
 Tensor Tensor::exp() const {
@@ -89,9 +90,6 @@ Tensor Tensor::exp() const {
 }
 Tensor Tensor::log() const {
   return in_working_dtype(*this, [](const Tensor& x) { return x.log2() * std::numbers::ln2; });
-}
-Tensor Tensor::cos() const {
-  return in_working_dtype(*this, [](const Tensor& x) { return (std::numbers::pi / 2 - x).sin(); });
 }
 Tensor Tensor::tan() const {
   return in_working_dtype(*this, [](const Tensor& x) { return x.sin() / x.cos(); });

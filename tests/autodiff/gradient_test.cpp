@@ -394,7 +394,7 @@ TEST(Gradient, Explained) {
   EXPECT_EQ(explain_gradient(y, std::span(&x, 1)),
             "%3   Add        d%1 += d%3\n"
             "%3   Add        d%2 += d%3\n"
-            "%2   Sin        d%0 += (d%2*sin((1.5708+(%0*-1))))\n"
+            "%2   Sin        d%0 += (d%2*cos(%0))\n"
             "%1   Mul        d%0 += (d%1*%0)\n"
             "%1   Mul        d%0 += (d%1*%0)\n");
   const UOp m = leaf(float32, {2, 2}, {1, 2, 3, 4});

@@ -88,6 +88,7 @@ const Function kFunctions[] = {
     {"log", [](const UOp& x) { return scaled(unary(Op::Log2, x), std::numbers::ln2); }, [](long double x) { return std::log(x); }, 0.9, 0.9,
      30, 41},
     {"sin", [](const UOp& x) { return unary(Op::Sin, x); }, [](long double x) { return std::sin(x); }, 1.6, 1.5, 82, 131},
+    {"cos", [](const UOp& x) { return unary(Op::Cos, x); }, [](long double x) { return std::cos(x); }, 1.6, 1.5, 82, 131},
 };
 void PrintTo(const Function& f, std::ostream* out) { *out << f.name; }
 
@@ -192,7 +193,8 @@ TEST(Decompose, SpecialValues) {
       {2, 0x1p-140, -140},
       {3, kInfinity, kInfinity}, {3, -kInfinity, kNan}, {3, 0, -kInfinity}, {3, -0.0, -kInfinity}, {3, 1, 0}, {3, -1, kNan},
       {4, kInfinity, kNan}, {4, -kInfinity, kNan}, {4, 0, 0}, {4, -0.0, -0.0},
-      {0, kNan, kNan}, {1, kNan, kNan}, {2, kNan, kNan}, {3, kNan, kNan}, {4, kNan, kNan},
+      {5, kInfinity, kNan}, {5, -kInfinity, kNan}, {5, 0, 1}, {5, -0.0, 1}, {5, 1e-30, 1},
+      {0, kNan, kNan}, {1, kNan, kNan}, {2, kNan, kNan}, {3, kNan, kNan}, {4, kNan, kNan}, {5, kNan, kNan},
   };
   for (const DType t : {float32, float64})
     for (const Case& c : cases) {
@@ -212,11 +214,13 @@ TEST(Decompose, NansOfAnyBitsStayNan) {
   }
 }
 TEST(Decompose, SineStaysWithinOne) {
-  Program program(decomposed(unary(Op::Sin, param(0, float32))));
-  for (int n = 1; n < 20000; n += 2) {
-    const auto top = static_cast<float>(n * std::numbers::pi / 2);
-    for (const float x : {top, std::nextafter(top, 0.0f), std::nextafter(top, 1e9f)})
-      EXPECT_LE(std::fabs(program(static_cast<double>(x))), 1.0) << x;
+  for (const Op op : {Op::Sin, Op::Cos}) {
+    Program program(decomposed(unary(op, param(0, float32))));
+    for (int n = op == Op::Sin; n < 20000; n += 2) {
+      const auto top = static_cast<float>(n * std::numbers::pi / 2);
+      for (const float x : {top, std::nextafter(top, 0.0f), std::nextafter(top, 1e9f)})
+        EXPECT_LE(std::fabs(program(static_cast<double>(x))), 1.0) << x;
+    }
   }
 }
 
@@ -225,7 +229,7 @@ bool is_half(DType t) { return t == float16 || t == bfloat16; }
 size_t leftover(const UOp& root) {
   size_t n = 0;
   for (const UOp& u : toposort(root)) {
-    n += u.op() == Op::Exp2 || u.op() == Op::Log2 || u.op() == Op::Sin;
+    n += u.op() == Op::Exp2 || u.op() == Op::Log2 || u.op() == Op::Sin || u.op() == Op::Cos;
     if (!is_elementwise(u.op()) || u.op() == Op::Cast || u.op() == Op::Bitcast || u.op() == Op::Where) continue;
     for (const UOp& s : u.src()) n += is_half(s.dtype());
   }

@@ -106,6 +106,7 @@ TYPED_TEST(Scalars, UnaryOpsAreThoseOfCpp) {
       EXPECT_TRUE(alike(run(Op::Exp2), std::exp2(a)));
       EXPECT_TRUE(alike(run(Op::Log2), std::log2(a)));
       EXPECT_TRUE(alike(run(Op::Sin), std::sin(a)));
+      EXPECT_TRUE(alike(run(Op::Cos), std::cos(a)));
       EXPECT_TRUE(alike(run(Op::Sqrt), std::sqrt(a)));
       EXPECT_TRUE(alike(run(Op::Recip), T(1) / a));
       EXPECT_TRUE(alike(run(Op::Trunc), std::trunc(a)));
