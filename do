@@ -9,6 +9,7 @@ help() {
 ./do test [names]       build and run every test, or those whose name contains one of the names
 ./do check              sanitizers, formatting, lints, layers and line budgets
 ./do bench [names]      measure, print a table, write build/bench.jsonl
+./do ulp [function]     the error of exp, log, sin, ... over all 2^32 float32 inputs, each in a few minutes
 ./do build [preset]     build with a preset: release (the default), dev, asan, tsan
 ./do lines              lines of code by layer
 ./do format             format the code in place
@@ -37,6 +38,8 @@ case $command in
   test) tools/setup build test && build release && tools/run_tests build/release "$@" ;;
   check) tools/setup build test check && tools/check "$@" ;;
   bench) tools/setup build bench && build release && tools/bench "$@" ;;
+  ulp) tools/setup build test && configure release && cmake --build build/release --target test_tensor &&
+    TG_ULP_STRIDE=${TG_ULP_STRIDE:-1} build/release/bin/test_tensor --gtest_filter="Ulp.*/${1:-*}" --gtest_brief=1 ;;
   lines) tools/lines ;;
   format) tools/setup build check && tools/format ;;
   *) printf './do: unknown command %s\n\n' "'$command'" >&2; help >&2; exit 2 ;;

@@ -1,4 +1,5 @@
-// sin and cos after Payne and Hanek, "Radian reduction for trigonometric functions" (1983): x / (2 pi) is needed only up to whole turns, so of the
+// sin and cos after Payne and Hanek, "Radian reduction for trigonometric functions" (1983): x / (2 pi) is needed only up to whole turns, so
+// of the
 // product of x's mantissa with the bits of 1 / (2 pi) only three words matter, and x's exponent says where they begin.
 //
 // The same few dozen integer operations serve every argument: nothing branches, and there is no second path to be computed in vain.

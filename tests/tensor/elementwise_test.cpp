@@ -136,6 +136,14 @@ struct Function {
   double low, high, error, floor = 1e-2;  // the error is relative, below the floor absolute
   friend void PrintTo(const Function& f, std::ostream* out) { *out << f.name; }
 };
+TEST(Elementwise, ReluKeepsWhatIsPositiveAndNan) {
+  Tensor x({-INFINITY, -1.f, -1e-40f, -0.f, 0.f, 1e-40f, 1.f, INFINITY, NAN}, {.requires_grad = true});
+  const Tensor y = x.relu();
+  expect_near(y, {0, 0, 0, 0, 0, static_cast<double>(1e-40f), 1, INFINITY, NAN}, 0);
+  y.sum().backward();
+  expect_near(x.grad(), {0, 0, 0, 0, 0, 1, 1, 1, 1}, 0);
+}
+
 class FunctionTable : public testing::TestWithParam<Function> {};
 INSTANTIATE_TEST_SUITE_P(, FunctionTable, testing::Values(
     Function{"exp", exp, std::exp, -20, 20, 4e-6}, Function{"exp2", exp2, std::exp2, -30, 30, 3e-7},
