@@ -12,6 +12,9 @@ namespace tg {
 namespace {
 
 constexpr double kWorthSplitting = 256e3;  // elements of a reduction that one core should not do alone
+constexpr double kNear = 0.5, kFar = 1.5, kDistant = 4;  // cycles of a vector load from L1, and of streaming one from L2 or beyond
+constexpr int64_t kPanels = 4;             // of lanes that read packed rows again, before packing them pays
+constexpr double kRagged = 1.5;            // the last rows of a tile that does not divide its range are clamped: each has an address of its own
 constexpr int64_t kBlock = 4096;  // elements of a streaming block: some microseconds of work, small beside L2
 
 int64_t extent(const UOp& r) { return std::max<int64_t>(1, r.src(0).bounds().max); }
@@ -96,7 +99,7 @@ class Chooser {
       int64_t parts = 0;
       if (outputs < 16 && outputs * n >= kWorthSplitting)
         parts = std::min<int64_t>(64, static_cast<int64_t>(outputs * n / (kWorthSplitting / 8)));
-      else if (is_contraction(u) && outputs >= 1024) {
+      else if (is_contraction(u)) {
         const double panel = n * static_cast<double>(2 * lanes_) * static_cast<double>(widest_),
                      most = 0.4 * static_cast<double>(target_.l2_bytes);
         if (panel > 2 * most && panel / most < static_cast<double>(extent(r))) parts = static_cast<int64_t>(panel / most) + 1;
@@ -207,7 +210,9 @@ class Chooser {
     tile(name(p.lanes), lanes_, AxisKind::Vector);
     tile(name(p.lanes), p.vectors, AxisKind::Unroll);
     tile(name(p.rows), p.height, AxisKind::Unroll);
-    if (p.staged) stage(reads(a, p.lanes) ? a : b, p, *best);
+    const bool first = reads(a, p.lanes);
+    if (p.staged) stage(first ? a : b, p, *best);
+    if (p.staged) stage_rows(first ? b : a, p, *best);
     return true;
   }
   static bool reads(const UOp& u, const UOp& r) {
@@ -223,28 +228,67 @@ class Chooser {
   struct Plan { UOp lanes, rows; int64_t vectors = 1, height = 1; double cost = 1e30; bool staged = false; };
   // Lanes along one of `along`, a register tile over one of `across`: the cheapest, in cycles for one product of one lane.
   Plan plan(const std::vector<UOp>& along, const std::vector<UOp>& across, const UOp& reduce) const {
+    const UOp &a = reduce.src(0).src(0), &b = reduce.src(0).src(1), &of_lanes = reads(a, along[0]) ? a : b, &of_rows = reads(a, along[0]) ? b : a;
     Plan best;
-    const int64_t accumulators = target_.vector_registers - (target_.vector_registers > 16 ? 6 : 4);
     double rows = 1;  // how often a staged panel is read
     for (const UOp& r : across) rows *= static_cast<double>(extent(r));
-    for (const UOp& v : along)
+    for (const UOp& v : along) {
+      const double unpacked = rows_of(of_lanes, v, reduce).windowed ? kNear : stream_cost(footprint(of_lanes));
       for (const UOp& r : across)
-        for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, ceil_div(extent(v), lanes_)); ++vectors)
-          for (int64_t height = 1; height <= std::min<int64_t>(extent(r), accumulators / vectors); ++height)
+        for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, ceil_div(extent(v), lanes_)); ++vectors) {
+          const double row = row_cost(of_rows, r, reduce, ceil_div(extent(v), vectors * lanes_));
+          for (int64_t height = 1; height <= std::min<int64_t>(extent(r), (target_.vector_registers - 2 - vectors) / vectors); ++height)
             for (bool staged : {false, true}) {
               const double panel = length(reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);
               if (staged && panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
-              const double load = staged ? 0.5 + (load_cost(v) + 0.5) * static_cast<double>(height) / rows : load_cost(v);
-              const double tile = static_cast<double>(vectors * height);
-              const double cycles = std::max({tile / 2, static_cast<double>(vectors) * load + static_cast<double>(height) / 2, 4.0});
+              const double packing = (load_cost(v) + 0.5) * static_cast<double>(height) / rows;
+              const double load = staged ? stream_cost(panel) + packing : unpacked + load_cost(v);
+              const double tile = static_cast<double>(vectors * height), ragged = extent(r) % height == 0 ? 1 : kRagged;
+              const double loads = static_cast<double>(vectors) * load + static_cast<double>(height) * row * ragged;
+              const double cycles = std::max({tile / 2, loads, 4.0}) + 0.1 * loads;
               double cost = cycles / (tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height));
               cost += store_cost(v) / length(reduce);
               if (cost < best.cost) best = {v, r, vectors, height, cost, staged};
             }
+        }
+    }
     return best;
   }
+  // A vector of what is read again and again and takes so many bytes in all.
+  double stream_cost(double bytes) const {
+    return bytes < 0.5 * static_cast<double>(target_.l1_bytes) ? kNear : bytes < 0.5 * static_cast<double>(target_.l2_bytes) ? kFar : kDistant;
+  }
+  double footprint(const UOp& operand) const {
+    double n = static_cast<double>(widest_);
+    for (const Split& s : nest_.splits) if (reads(operand, s.original)) n *= static_cast<double>(extent(s.original));
+    return n;
+  }
+  // One number of each row: packed, from one cache line, each from its own, and maybe all of them from beyond L2.
+  double row_cost(const UOp& operand, const UOp& r, const UOp& reduce, int64_t panels) const {
+    const Rows rows = rows_of(operand, r, reduce);
+    if (rows.packable && panels >= kPanels) return kNear;
+    return kNear * (rows.step < 64 / static_cast<int64_t>(widest_) ? 1 : 1.5) + (rows.windowed || stream_cost(footprint(operand)) < kDistant ? 0 : 0.5);
+  }
+  struct Rows { int param = -1; int64_t step = 0; bool windowed = false, packable = false; };
+  // Windows are not packed: they share elements, and lie together as they are.
+  Rows rows_of(const UOp& operand, const UOp& r, const UOp& reduce) const {
+    Rows out;
+    for (const UOp& u : toposort(operand)) {
+      if (u.op() != Op::Load || !reads(u.src(1), r)) continue;
+      out.param = u.src(0).as<ParamArg>().slot;
+      out.step = std::abs(stride(u.src(1), r));
+      for (const UOp& k : reduce_ranges(reduce))
+        for (const UOp& o : kernel_.ranges) {
+          const int64_t step = stride(u.src(1), o);
+          out.windowed |= extent(k) > 1 && step != 0 && step != kIrregular && std::abs(step) == std::abs(stride(u.src(1), k));
+        }
+    }
+    out.packable = out.param >= 0 && !out.windowed && out.step >= 64 / static_cast<int64_t>(widest_);
+    return out;
+  }
+  // What lanes that do not lie side by side add to a load.
   double load_cost(const UOp& v) const {
-    double worst = 0.5;
+    double worst = 0;
     for (const Access& a : accesses_)
       if (const int64_t s = stride(a.index, v); !a.store && s != 0 && s != 1) worst = static_cast<double>(lanes_) / 2;
     return worst;
@@ -269,14 +313,44 @@ class Chooser {
       Verb order;
       order.kind = Verb::Kind::Order;
       for (int a : nest_.order) order.axes.push_back(nest_.axes[static_cast<size_t>(a)].name);
-      const auto lanes = std::find(order.axes.begin(), order.axes.end(), v.axis);
-      const auto first = std::find_if(order.axes.begin(), order.axes.end(), [&](const std::string& n) { return !is_batch(n, reduce); });
-      if (lanes > first) std::rotate(first, lanes, lanes + 1);
+      // outermost what both operands have, then the loops of this one, those of lanes last
+      const auto place = [&](const std::string& n) { return is_batch(n, reduce) ? 0 : n == v.axis ? 2 : loops_over(n, operand) ? 1 : 3; };
+      std::stable_sort(order.axes.begin(), order.axes.end(), [&](const auto& x, const auto& y) { return place(x) < place(y); });
+      apply(std::move(order));
+    }
+    apply(std::move(v));
+  }
+  // The other operand, when its rows lie far apart and all lanes read them again: packed too, in blocks of rows that stay in L2 while the
+  // panels of lanes pass by.
+  void stage_rows(const UOp& operand, const Plan& p, const UOp& reduce) {
+    const Rows rows = rows_of(operand, p.rows, reduce);
+    if (!rows.packable || ceil_div(extent(p.lanes), p.vectors * lanes_) < kPanels) return;
+    Verb v;
+    v.kind = Verb::Kind::Stage;
+    v.param = rows.param;
+    v.axis = "launch";
+    const double row = length(reduce) * static_cast<double>(widest_), panel = row * static_cast<double>(p.vectors * lanes_),
+                 room = std::max(0.25 * static_cast<double>(target_.l2_bytes), 0.75 * static_cast<double>(target_.l2_bytes) - panel);
+    if (footprint(operand) > room) {
+      const auto most = static_cast<int64_t>(room / row) / p.height, share = ceil_div(ceil_div(extent(p.rows), p.height), 2 * target_.cores);
+      if (std::min(most, share) < 2) return;
+      v.axis = name(p.rows);
+      tile(v.axis, std::min(most, share), AxisKind::Loop);
+      Verb order;
+      order.kind = Verb::Kind::Order;
+      for (int a : nest_.order) order.axes.push_back(nest_.axes[static_cast<size_t>(a)].name);
+      const auto lanes = std::find(order.axes.begin(), order.axes.end(), name(p.lanes)),
+                 block = std::find(order.axes.begin(), order.axes.end(), v.axis);
+      if (lanes < block) std::rotate(lanes, block, block + 1);
       apply(std::move(order));
     }
     apply(std::move(v));
   }
   bool in_both(const UOp& reduce, const UOp& r) const { return reads(reduce.src(0).src(0), r) && reads(reduce.src(0).src(1), r); }
+  bool loops_over(const std::string& axis, const UOp& operand) const {
+    for (const UOp& r : kernel_.ranges) if (name(r) == axis) return reads(operand, r);
+    return false;
+  }
   bool is_batch(const std::string& axis, const UOp& reduce) const {
     for (const UOp& r : kernel_.ranges) if (name(r) == axis) return in_both(reduce, r);
     return false;

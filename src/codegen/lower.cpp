@@ -326,7 +326,8 @@ class Lower {
     return e_.push(std::max(depth, level_of(u.ranges())), std::move(i));
   }
 
-  // The loops further in become the panel's axes: those of reductions outermost, register tile and lanes innermost.
+  // The loops further in become the panel's axes: those of the output outermost, then those of reductions, register tile and lanes
+  // innermost, so that a reduction reads straight through its part.
   Panel fill(const UOp& u, int depth) {
     std::vector<UOp> loops;
     std::vector<const Axis*> tile;
@@ -336,6 +337,7 @@ class Lower {
       if (a.kind == AxisKind::Unroll) tile.push_back(&a);
       else if (a.kind == AxisKind::Loop && (depth_of_[id(a.range)] == 0 || depth_of_[id(a.range)] > depth)) loops.push_back(a.range);
     }
+    std::stable_partition(loops.begin(), loops.end(), [&](const UOp& r) { return depth_of_[id(r)] > depth; });
     Panel p;
     p.axes = loops;
     for (const Axis* a : tile) p.axes.push_back(a->range);
