@@ -81,6 +81,11 @@ class Device {
   virtual std::shared_ptr<Program> load(const std::string& binary, std::span<const PhaseInfo> phases) = 0;
   /// Enqueues; runs after everything enqueued before.
   virtual void launch(Program&, const LaunchArgs&) = 0;
+  /// One program over several sets of arguments that do not depend on each other, such as an optimizer's update of each parameter. A
+  /// device that can makes it one launch.
+  virtual void launch_all(Program& program, std::span<const LaunchArgs> sets) {
+    for (const LaunchArgs& args : sets) launch(program, args);
+  }
   /// Waits for all that was enqueued; the first fault since the last call, if any. A device that runs launches at once on the
   /// calling thread (cpu) tells each thread of its own launches' faults only.
   virtual std::optional<Fault> synchronize() = 0;

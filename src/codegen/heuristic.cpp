@@ -14,7 +14,7 @@ namespace {
 constexpr double kWorthSplitting = 256e3;  // elements of a reduction that one core should not do alone
 constexpr double kNear = 0.5, kFar = 1.5, kDistant = 4;  // cycles of a vector load from L1, and of streaming one from L2 or beyond
 constexpr int64_t kPanels = 4;             // of lanes that read packed rows again, before packing them pays
-constexpr double kRagged = 1.5;            // the last rows of a tile that does not divide its range are clamped: each has an address of its own
+constexpr double kRagged = 1.5;   // the last rows of a tile that does not divide its range are clamped: each has an address of its own
 constexpr int64_t kBlock = 4096;  // elements of a streaming block: some microseconds of work, small beside L2
 
 int64_t extent(const UOp& r) { return std::max<int64_t>(1, r.src(0).bounds().max); }
@@ -228,7 +228,8 @@ class Chooser {
   struct Plan { UOp lanes, rows; int64_t vectors = 1, height = 1; double cost = 1e30; bool staged = false; };
   // Lanes along one of `along`, a register tile over one of `across`: the cheapest, in cycles for one product of one lane.
   Plan plan(const std::vector<UOp>& along, const std::vector<UOp>& across, const UOp& reduce) const {
-    const UOp &a = reduce.src(0).src(0), &b = reduce.src(0).src(1), &of_lanes = reads(a, along[0]) ? a : b, &of_rows = reads(a, along[0]) ? b : a;
+    const UOp &a = reduce.src(0).src(0), &b = reduce.src(0).src(1), &of_lanes = reads(a, along[0]) ? a : b,
+              &of_rows = reads(a, along[0]) ? b : a;
     Plan best;
     double rows = 1;  // how often a staged panel is read
     for (const UOp& r : across) rows *= static_cast<double>(extent(r));
@@ -256,7 +257,9 @@ class Chooser {
   }
   // A vector of what is read again and again and takes so many bytes in all.
   double stream_cost(double bytes) const {
-    return bytes < 0.5 * static_cast<double>(target_.l1_bytes) ? kNear : bytes < 0.5 * static_cast<double>(target_.l2_bytes) ? kFar : kDistant;
+    return bytes < 0.5 * static_cast<double>(target_.l1_bytes)   ? kNear
+           : bytes < 0.5 * static_cast<double>(target_.l2_bytes) ? kFar
+                                                                 : kDistant;
   }
   double footprint(const UOp& operand) const {
     double n = static_cast<double>(widest_);
@@ -267,7 +270,8 @@ class Chooser {
   double row_cost(const UOp& operand, const UOp& r, const UOp& reduce, int64_t panels) const {
     const Rows rows = rows_of(operand, r, reduce);
     if (rows.packable && panels >= kPanels) return kNear;
-    return kNear * (rows.step < 64 / static_cast<int64_t>(widest_) ? 1 : 1.5) + (rows.windowed || stream_cost(footprint(operand)) < kDistant ? 0 : 0.5);
+    return kNear * (rows.step < 64 / static_cast<int64_t>(widest_) ? 1 : 1.5) +
+           (rows.windowed || stream_cost(footprint(operand)) < kDistant ? 0 : 0.5);
   }
   struct Rows { int param = -1; int64_t step = 0; bool windowed = false, packable = false; };
   // Windows are not packed: they share elements, and lie together as they are.
@@ -332,7 +336,8 @@ class Chooser {
     const double row = length(reduce) * static_cast<double>(widest_), panel = row * static_cast<double>(p.vectors * lanes_),
                  room = std::max(0.25 * static_cast<double>(target_.l2_bytes), 0.75 * static_cast<double>(target_.l2_bytes) - panel);
     if (footprint(operand) > room) {
-      const auto most = static_cast<int64_t>(room / row) / p.height, share = ceil_div(ceil_div(extent(p.rows), p.height), 2 * target_.cores);
+      const auto most = static_cast<int64_t>(room / row) / p.height,
+                 share = ceil_div(ceil_div(extent(p.rows), p.height), 2 * target_.cores);
       if (std::min(most, share) < 2) return;
       v.axis = name(p.rows);
       tile(v.axis, std::min(most, share), AxisKind::Loop);

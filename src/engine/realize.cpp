@@ -1,6 +1,7 @@
 // See realize.hpp. The whole story in one function: realize(), at the end of this file.
 #include "engine/realize.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <map>
@@ -15,6 +16,7 @@
 #include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "runtime/interpreter/evaluate.hpp"
+#include "schedule/batch.hpp"
 #include "schedule/plan.hpp"
 #include "schedule/work.hpp"
 #include "tg/error.hpp"
@@ -64,7 +66,11 @@ class Run {
 
   std::vector<std::shared_ptr<Buffer>> operator()() {
     allocate();
-    for (size_t i = 0; i < ready_.plan.launches.size(); ++i) launch(ready_.plan.launches[i], *ready_.kernels[i]);
+    const std::vector<PlanLaunch>& all = ready_.plan.launches;
+    for (size_t i = 0, next; i < all.size(); i = next) {
+      for (next = i + 1; next < all.size() && all[next].with_previous;) ++next;
+      launch(std::span(all).subspan(i, next - i), *ready_.kernels[i]);
+    }
     if (graph_.checks)
       if (const std::optional<Fault> f = device_.synchronize())
         throw IndexError(fmt::format("index {} is out of bounds for an axis of size {}", f->index, f->bound));
@@ -99,29 +105,54 @@ class Run {
     }
     arena_ = std::move(arena);
   }
-  void launch(const PlanLaunch& l, const CompiledKernel& k) {
-    for (const UOp& r : l.kernel.ranges) if (size(Dim(r.src(0))) == 0) return;  // nothing to store, and nothing may be read
+  struct Arguments {
     std::vector<MemoryRef> buffers;
-    for (int b : l.buffers) buffers.push_back(memory_[static_cast<size_t>(b)]);
-    std::vector<std::unique_ptr<Memory>> between;
-    for (const Dim& bytes : k.temporary_bytes) {
-      between.push_back(std::make_unique<Memory>(device_, static_cast<size_t>(size(bytes))));
-      buffers.push_back({between.back()->handle, 0});
-    }
+    std::vector<std::unique_ptr<Memory>> between;  // a kernel's own temporaries
     std::vector<int64_t> scalars;
-    for (const UOp& v : l.kernel.variables)
-      for (size_t i = 0; i < graph_.variables.size(); ++i) if (graph_.variables[i] == v) scalars.push_back(graph_.values[i]);
     std::vector<Grid> grids;
-    for (const auto& g : k.grids) grids.push_back({{size(g[0]), size(g[1]), size(g[2])}});
-    const auto start = std::chrono::steady_clock::now();
-    device_.launch(*k.program, {buffers, scalars, grids});
-    if (logging(1)) report(l, k, start);
+  };
+  Arguments arguments(const PlanLaunch& l, const CompiledKernel& k) {
+    Arguments a;
+    sizes_[element_count()] = constant(DType::index, size(l.elements));
+    for (int b : l.buffers) a.buffers.push_back(memory_[static_cast<size_t>(b)]);
+    for (const Dim& bytes : k.temporary_bytes) {
+      a.between.push_back(std::make_unique<Memory>(device_, static_cast<size_t>(size(bytes))));
+      a.buffers.push_back({a.between.back()->handle, 0});
+    }
+    for (const UOp& v : l.kernel.variables) {
+      if (v == element_count()) a.scalars.push_back(size(l.elements));
+      for (size_t i = 0; i < graph_.variables.size(); ++i) if (graph_.variables[i] == v) a.scalars.push_back(graph_.values[i]);
+    }
+    for (const auto& g : k.grids) a.grids.push_back({{size(g[0]), size(g[1]), size(g[2])}});
+    return a;
   }
-  void report(const PlanLaunch& l, const CompiledKernel& k, std::chrono::steady_clock::time_point start) const {
+  bool empty(const PlanLaunch& l) const {  // nothing to store, and nothing may be read
+    if (!(l.elements == Dim(0))) return size(l.elements) == 0;
+    return std::any_of(l.kernel.ranges.begin(), l.kernel.ranges.end(), [&](const UOp& r) { return size(Dim(r.src(0))) == 0; });
+  }
+  void launch(std::span<const PlanLaunch> parts, const CompiledKernel& k) {
+    std::vector<Arguments> all;
+    std::vector<LaunchArgs> sets;
+    for (const PlanLaunch& l : parts) if (!empty(l)) all.push_back(arguments(l, k));
+    for (const Arguments& a : all) sets.push_back({a.buffers, a.scalars, a.grids});
+    if (sets.empty()) return;
+    const auto start = std::chrono::steady_clock::now();
+    if (sets.size() == 1) device_.launch(*k.program, sets[0]);
+    else device_.launch_all(*k.program, sets);
+    if (logging(1)) report(parts, k, start);
+  }
+  void report(std::span<const PlanLaunch> parts, const CompiledKernel& k, std::chrono::steady_clock::time_point start) {
     const double us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
-    const Work work = work_of(ready_.plan, l, [this](const Dim& d) { return size(d); });
-    log(1, fmt::format("{:<44} {:9.1f} us {:8.2f} GFLOP/s {:7.2f} GB/s  {:.0f} flop, {:.0f} bytes{}", k.name, us,
-                       work.operations / us * 1e-3, work.bytes() / us * 1e-3, work.operations, work.bytes(), k.from_disk ? " (disk)" : ""));
+    double operations = 0, bytes = 0;
+    for (const PlanLaunch& l : parts) {
+      if (!(l.elements == Dim(0))) sizes_[element_count()] = constant(DType::index, size(l.elements));
+      const Work work = work_of(ready_.plan, l, [this](const Dim& d) { return size(d); });
+      operations += work.operations;
+      bytes += work.bytes();
+    }
+    log(1, fmt::format("{:<44} {:9.1f} us {:8.2f} GFLOP/s {:7.2f} GB/s  {:.0f} flop, {:.0f} bytes{}{}", k.name, us, operations / us * 1e-3,
+                       bytes / us * 1e-3, operations, bytes, parts.size() > 1 ? fmt::format(", over {} tensors", parts.size()) : "",
+                       k.from_disk ? " (disk)" : ""));
   }
 
   const ReadyPlan& ready_;

@@ -12,14 +12,16 @@ namespace tg {
 void plan_memory(Plan& plan) {
   struct Life { size_t buffer; int first, last; int64_t bytes; };
   std::vector<Life> lives;
+  std::vector<int> when;  // launches that are made one run at the same time
+  for (const PlanLaunch& l : plan.launches) when.push_back(when.empty() ? 0 : when.back() + !l.with_previous);
   for (size_t b = 0; b < plan.buffers.size(); ++b) {
     if (plan.buffers[b].kind != PlanBuffer::Kind::Temporary) continue;
     Life life{b, -1, -1, 0};
     for (int i = 0; i < static_cast<int>(plan.launches.size()); ++i) {
       const auto& used = plan.launches[static_cast<size_t>(i)].buffers;
       if (std::find(used.begin(), used.end(), static_cast<int>(b)) == used.end()) continue;
-      if (life.first < 0) life.first = i;
-      life.last = i;
+      if (life.first < 0) life.first = when[static_cast<size_t>(i)];
+      life.last = when[static_cast<size_t>(i)];
     }
     const auto align = static_cast<int64_t>(kAlignment);
     life.bytes = (plan.buffers[b].elements.max() * static_cast<int64_t>(size_of(plan.buffers[b].dtype)) + align - 1) / align * align;

@@ -22,7 +22,9 @@ struct PlanBuffer {
 
 struct PlanLaunch {
   Kernel kernel;
-  std::vector<int> buffers;  // plan buffer of each of the kernel's params
+  std::vector<int> buffers;     // plan buffer of each of the kernel's params
+  Dim elements = 0;             // of a kernel over element_count()
+  bool with_previous = false;   // the same kernel as before over other memory: in one launch with it
 };
 
 struct Plan {

@@ -10,6 +10,7 @@
 #include "ir/op_info.hpp"
 #include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
+#include "schedule/batch.hpp"
 #include "schedule/demand.hpp"
 #include "schedule/plan.hpp"
 #include "tg/error.hpp"
@@ -26,8 +27,10 @@ class Builder {
 
   Plan build() {
     for (const UOp& r : roots_) plan_.roots.push_back(root_buffer(r));
-    std::vector<int> order = launch_order();
-    for (int g : order) launch(g);
+    const std::vector<int> order = launch_order();
+    std::vector<std::set<int>> after;
+    for (const Group& g : demands_.groups) after.push_back(g.after);
+    plan_.launches = batch(std::move(kernels_), order, after);
     return std::move(plan_);
   }
 
@@ -105,8 +108,6 @@ class Builder {
   }
 
   // ---- kernels ----
-
-  void launch(int g) { plan_.launches.push_back(std::move(kernels_[static_cast<size_t>(g)])); }
 
   void make_kernel(int g) {
     kernels_.resize(std::max(kernels_.size(), static_cast<size_t>(g) + 1));
@@ -431,6 +432,8 @@ std::string to_string(const Plan& plan) {
   for (const PlanLaunch& l : plan.launches) {
     out += fmt::format("{}(b{})", l.kernel.name(), fmt::join(l.buffers, ", b"));
     for (const UOp& r : l.kernel.ranges) out += fmt::format(" for {} < {}", to_string(r), to_string(r.src(0)));
+    if (!(l.elements == Dim(0))) out += fmt::format(", {} elements", to_string(l.elements));
+    if (l.with_previous) out += ", in one launch with the one before";
     out += "\n";
     for (const UOp& s : l.kernel.stores)
       out += fmt::format("  {}[{}] = {}\n", to_string(s.src(0)), to_string(s.src(1)), to_string(s.src(2)));

@@ -44,6 +44,17 @@ TEST(Engine, MatrixProductsOfAllSizes) {
        {std::tuple{1, 1, 1}, {2, 3, 5}, {7, 64, 16}, {16, 16, 16}, {31, 33, 65}, {64, 1, 64}, {1, 257, 31}, {127, 61, 97}, {130, 300, 129}})
     same("matmul", [=](const std::string& d) { return numbers({m, k}, d, 1).matmul(numbers({k, n}, d, 2)); });
 }
+TEST(Engine, OneLaunchOverTensorsOfDifferentSizes) {
+  const Sizes shapes[] = {{}, {1}, {7}, {4097}, {0}, {3, 5}, {16, 16}, {33000}};
+  const auto values = [&](const std::string& d) {
+    std::vector<Tensor> out;
+    for (const Sizes& s : shapes) out.push_back(numbers(s, d, 3) * 2 + numbers(s, d, 4));
+    realize(out);
+    return out;
+  };
+  const std::vector<Tensor> here = values(settings().device), there = values("interpreter");
+  for (size_t i = 0; i < here.size(); ++i) EXPECT_EQ(here[i].to_vector<float>(), there[i].to_vector<float>()) << to_string(shapes[i]);
+}
 TEST(Engine, TransposedAndBatchedProducts) {
   same("a b^T", [](const std::string& d) { return numbers({37, 129}, d, 1).matmul(numbers({53, 129}, d, 2).transpose(0, 1)); });
   same("a^T b", [](const std::string& d) { return numbers({129, 37}, d, 1).transpose(0, 1).matmul(numbers({129, 53}, d, 2)); });

@@ -2,6 +2,7 @@
 #include "tg/optim.hpp"
 
 #include "base/log.hpp"
+#include "runtime/null/null.hpp"
 #include "tensor/tensor_testing.hpp"
 
 namespace tg::nn {
@@ -124,6 +125,27 @@ TEST(Optimizer, StepsShareOneSchedule) {
   }
 }
 
+TEST(Optimizer, UpdatesAnyNumberOfParametersInOneLaunch) {
+  if (settings().eager) GTEST_SKIP() << "every operation is a launch of its own";
+  auto& null = dynamic_cast<NullDevice&>(device("null"));
+  for (const int n : {1, 7, 40}) {
+    State s;
+    std::vector<Tensor> grads;
+    Tensor loss = Tensor::zeros({}, {.device = "null"});
+    for (int i = 0; i < n; ++i) {
+      s.emplace_back("p" + std::to_string(i), Tensor::ones({i % 5 + 1, 3 * i + 1}, {.device = "null"}).realize());
+      s.back().second.set_requires_grad(true);
+      loss = loss + (s.back().second * s.back().second).sum();
+    }
+    loss.backward();
+    for (const auto& entry : s) grads.push_back(entry.second.grad());
+    realize(grads);
+    Adam o(s);
+    const int64_t before = null.counts().kernels;
+    o.step();
+    EXPECT_LE(null.counts().kernels - before, 2) << n << " parameters";
+  }
+}
 TEST(Optimizer, SkipsParametersWithoutGradient) {
   Tensor used = Tensor::from(std::vector<float>{1}, {1}, {.requires_grad = true}),
          unused = Tensor::from(std::vector<float>{7}, {1}, {.requires_grad = true});

@@ -63,6 +63,20 @@ TEST(Schedule, ZerosAroundWhatIsReducedAreNotReducedToo) {
   for (const PlanLaunch& l : p.launches)  // 12 x 12 is the gradient between the two, with its border
     EXPECT_EQ(l.kernel.name().find("r_4_8_12_12"), std::string::npos) << to_string(p);
 }
+TEST(Batch, EqualKernelsThatDoNotWaitForEachOtherAreOneLaunch) {
+  const Tensor a = input({3, 5}), b = input({7}), c = input({2, 2, 2});
+  const UOp two[] = {node_of(a * 2 + 1, "test"), node_of(b * 2 + 1, "test"), node_of(c * 3 + 1, "test")};
+  const Plan p = schedule(canonicalize(two).roots);
+  ASSERT_EQ(p.launches.size(), 3u);
+  size_t launches = 0;
+  for (const PlanLaunch& l : p.launches) launches += !l.with_previous;
+  EXPECT_EQ(launches, 2u) << to_string(p);
+}
+TEST(Batch, WhatWaitsForTheOtherIsALaunchOfItsOwn) {
+  const Tensor a = input({64, 64}), b = (a * 2 + 1).contiguous();
+  const UOp both[] = {node_of(b, "test"), node_of(b.matmul(a).contiguous() * 2 + 1, "test")};
+  for (const PlanLaunch& l : schedule(canonicalize(both).roots).launches) EXPECT_FALSE(l.with_previous);
+}
 TEST(Schedule, ConstantsThatWereRealizedStayConstants) {
   const Tensor a = input({6, 4}), y = a + 1.5f;
   const UOp one_and_a_half = constant(DType::float32, 1.5);

@@ -123,19 +123,27 @@ struct CpuProgram : Program {
   std::vector<Phase> phases;
 };
 
-/// One phase in flight, as the pool's threads see it.
+/// One phase in flight over one or more sets of arguments, as the pool's threads see it.
 struct Job {
+  struct Set {
+    std::vector<void*> buffers;
+    const int64_t* scalars;
+    int64_t end;  // the number of blocks of this set and those before
+  };
   const CpuProgram::Phase& phase;
-  void* const* buffers;
-  const int64_t* scalars;
+  std::span<const Set> sets;
   int64_t* status;
   std::atomic<bool>* out_of_memory;
 
   static void run(void* context, int64_t first, int64_t last) {
     const Job& job = *static_cast<Job*>(context);
     const CpuWorker worker{scratch.get(job.phase.scratch_bytes), job.status};
-    if (job.phase.scratch_bytes && !worker.scratch) job.out_of_memory->store(true, std::memory_order_relaxed);
-    else job.phase.entry(job.buffers, job.scalars, first, last, &worker);
+    if (job.phase.scratch_bytes && !worker.scratch) return job.out_of_memory->store(true, std::memory_order_relaxed);
+    auto set = std::upper_bound(job.sets.begin(), job.sets.end(), first, [](int64_t block, const Set& s) { return block < s.end; });
+    for (; first < last; first = std::min(last, set++->end)) {
+      const int64_t begin = set == job.sets.begin() ? 0 : std::prev(set)->end;
+      job.phase.entry(set->buffers.data(), set->scalars, first - begin, std::min(last, set->end) - begin, &worker);
+    }
   }
 };
 
@@ -156,20 +164,24 @@ class CpuDevice : public HostDevice {
     return program;
   }
 
-  void launch(Program& p, const LaunchArgs& args) override {
+  void launch(Program& p, const LaunchArgs& args) override { launch_all(p, std::span(&args, 1)); }
+  void launch_all(Program& p, std::span<const LaunchArgs> all) override {
     const auto& program = static_cast<CpuProgram&>(p);
-    if (args.grids.size() != program.phases.size())
-      throw InternalError(fmt::format("cpu: {} grids for a kernel of {} phases", args.grids.size(), program.phases.size()));
-    std::array<void*, 32> few;
-    std::vector<void*> many(args.buffers.size() > few.size() ? args.buffers.size() : 0);
-    void** const buffers = many.empty() ? few.data() : many.data();
-    for (size_t i = 0; i < args.buffers.size(); ++i) buffers[i] = address(args.buffers[i]);
-
+    std::vector<Job::Set> sets;
+    for (const LaunchArgs& args : all) {
+      if (args.grids.size() != program.phases.size())
+        throw InternalError(fmt::format("cpu: {} grids for a kernel of {} phases", args.grids.size(), program.phases.size()));
+      std::vector<void*> buffers;
+      for (const MemoryRef& b : args.buffers) buffers.push_back(address(b));
+      sets.push_back({std::move(buffers), args.scalars.data(), 0});
+    }
     int64_t status[4] = {};
     std::atomic<bool> out_of_memory = false;
     for (size_t i = 0; i < program.phases.size(); ++i) {
-      Job job{program.phases[i], buffers, args.scalars.data(), status, &out_of_memory};
-      Pool::shared().run(args.grids[i].n[0], Job::run, &job);
+      int64_t blocks = 0;
+      for (size_t s = 0; s < sets.size(); ++s) sets[s].end = blocks += all[s].grids[i].n[0];
+      Job job{program.phases[i], sets, status, &out_of_memory};
+      Pool::shared().run(blocks, Job::run, &job);
     }
     if (status[0] && !pending_fault) pending_fault = Fault{status[1], status[2], status[3]};
     if (out_of_memory) throw DeviceError("cpu: no memory for a kernel's scratch space");

@@ -33,6 +33,7 @@ class NullDevice : public Device {
   std::string compile(const std::string& text) override;
   std::shared_ptr<Program> load(const std::string& binary, std::span<const PhaseInfo> phases) override;
   void launch(Program& program, const LaunchArgs& args) override;
+  void launch_all(Program& program, std::span<const LaunchArgs> sets) override { launch(program, sets[0]); }
   std::optional<Fault> synchronize() override { return {}; }
 
  private:
