@@ -1,11 +1,27 @@
 // See codegen.hpp.
 #include "codegen/codegen.hpp"
 
+#include <fmt/format.h>
+
 #include "codegen/collapse.hpp"
 #include "codegen/group.hpp"
 #include "codegen/heuristic.hpp"
 
 namespace tg {
+namespace {
+
+std::string launch_text(const LoweredPhase& p) {
+  std::string blocks, threads;
+  for (size_t i = 0; i < 3; ++i) {
+    const std::string join = i == 0 ? "" : " x ";
+    if (i == 0 || !p.grid_axes[i].empty())
+      blocks += join + to_string(p.grid[i]) + (p.grid_axes[i].empty() ? "" : fmt::format(" ({})", p.grid_axes[i]));
+    if (i == 0 || p.phase.block[i] > 1) threads += fmt::format("{}{}", join, p.phase.block[i]);
+  }
+  return fmt::format("blocks {}, threads {}, shared memory {} bytes\n", blocks, threads, p.phase.scratch_bytes);
+}
+
+}  // namespace
 
 Generated generate(const Kernel& kernel, const Target& target, const std::optional<Verbs>& verbs) {
   Generated out{.phases = {}, .kernel = collapse(kernel), .verbs = {}, .nest = {}, .temporaries = {}};
@@ -24,6 +40,7 @@ Generated generate(const Kernel& kernel, const Target& target, const std::option
   for (const Verb& v : out.verbs) nest.apply(v);
   out.nest = nest.text();
   out.phases.push_back(lower(out.kernel, nest, target));
+  if (target.grid) out.nest += launch_text(out.phases[0]);
   return out;
 }
 

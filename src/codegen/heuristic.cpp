@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <bit>
 
-#include "ir/op_info.hpp"
-#include "ir/sum.hpp"
+#include "codegen/access.hpp"
+#include "codegen/heuristic_gpu.hpp"
 
 namespace tg {
 namespace {
@@ -17,23 +17,7 @@ constexpr int64_t kPanels = 4;             // of lanes that read packed rows aga
 constexpr double kRagged = 1.5;   // the last rows of a tile that does not divide its range are clamped: each has an address of its own
 constexpr int64_t kBlock = 4096;  // elements of a streaming block: some microseconds of work, small beside L2
 
-int64_t extent(const UOp& r) { return std::max<int64_t>(1, r.src(0).bounds().max); }
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 double efficiency(int64_t n, int64_t tile) { return static_cast<double>(n) / static_cast<double>(ceil_div(n, tile) * tile); }
-
-// How an index moves when a range moves by one: elements, 0 if it does not, kIrregular if not by a constant.
-constexpr int64_t kIrregular = INT64_MAX;
-int64_t stride(const UOp& idx, const UOp& r) {
-  int64_t out = 0;
-  const Sum sum(idx);
-  for (const Sum::Term& t : sum.terms()) {
-    if (t.atom == r) out = t.coef;
-    else if (t.atom.ranges() & r.ranges()) {
-      for (const UOp& u : toposort(t.atom)) if (u == r) return kIrregular;
-    }
-  }
-  return out;
-}
 
 struct Access { UOp index; double times; bool store; };
 
@@ -51,8 +35,7 @@ class Chooser {
   }
 
   Verbs run(bool may_group) {
-    if (target_.grid) threads();
-    else if (!(may_group && split_long_reduction()) && lanes_ > 1 && !contraction()) streaming();
+    if (!(may_group && split_long_reduction()) && lanes_ > 1 && !contraction()) streaming();
     return std::move(verbs_);
   }
 
@@ -215,10 +198,6 @@ class Chooser {
     if (p.staged) stage_rows(first ? b : a, p, *best);
     return true;
   }
-  static bool reads(const UOp& u, const UOp& r) {
-    for (const UOp& n : toposort(u)) if (n == r) return true;
-    return false;
-  }
   static double length(const UOp& reduce) {
     double n = 1;
     for (const UOp& r : reduce_ranges(reduce)) n *= static_cast<double>(extent(r));
@@ -367,15 +346,6 @@ class Chooser {
     return sum;
   }
 
-  // ---- GPU-like targets: one element a thread ----
-
-  void threads() {
-    if (kernel_.ranges.empty() || kernel_.sequential) return;
-    const UOp& r = kernel_.ranges.back();
-    const int64_t n = std::min<int64_t>(extent(r), std::min(target_.max_threads, 256));
-    tile(name(r), n, AxisKind::Thread);
-  }
-
   const Kernel& kernel_;
   const Target& target_;
   Nest nest_;
@@ -388,6 +358,8 @@ class Chooser {
 
 }  // namespace
 
-Verbs choose_verbs(const Kernel& k, const Target& t, bool may_group) { return Chooser(k, t).run(may_group); }
+Verbs choose_verbs(const Kernel& k, const Target& t, bool may_group) {
+  return t.grid ? choose_gpu_verbs(k, t, may_group) : Chooser(k, t).run(may_group);
+}
 
 }  // namespace tg

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "codegen/bind.hpp"
+#include "codegen/block.hpp"
 #include "codegen/decompose.hpp"
 #include "codegen/emit.hpp"
 #include "ir/monoid.hpp"
@@ -22,19 +23,26 @@ constexpr double kTinyWork = 30e3;       // operations that are not worth waking
 
 class Lower {
  public:
-  Lower(const Kernel& k, const Nest& nest, const Target& target) : kernel_(k), nest_(nest), target_(target) {}
+  Lower(const Kernel& k, const Nest& nest, const Target& target) : kernel_(k), nest_(nest), target_(target) {
+    for (int a : nest.order) if (!target.grid || !nest.axes[static_cast<size_t>(a)].single()) order_.push_back(a);
+  }
 
   LoweredPhase run() {
     stores_ = decompose(bind(kernel_, nest_), target_);
     for (const UOp& s : stores_) written_ |= uint64_t{1} << s.src(0).as<ParamArg>().slot;
     for (const Axis& a : nest_.axes) axis_of_[id(a.range)] = &a;
+    threads_ = Threads(nest_, stores_, target_);
+    scope_ = stores_;
     for (const UOp& u : toposort(stores_)) if (u.op() == Op::Reduce) add_reduce(u);
     buffers_and_scalars();
     open_output_loops();
     for_points(output_axes(AxisKind::Unroll), [&] {
       for (const UOp& s : stores_) emit_store(s);
     });
-    while (e_.depth() > 0) e_.close_loop({});
+    while (e_.depth() > 0) close({});
+    if (target_.grid && out_.phase.scratch_bytes > target_.shared_bytes)
+      throw ValueError(fmt::format("{} bytes of shared memory for a block of {}: this target has {}; stage less", out_.phase.scratch_bytes,
+                                   kernel_.name(), target_.shared_bytes));
     out_.phase.insts = e_.finish();
     return std::move(out_);
   }
@@ -106,19 +114,32 @@ class Lower {
 
   void open_output_loops() {
     if (target_.grid || work() > kTinyWork) choose_grid(target_.grid ? INT64_MAX : kEnoughBlocks);
-    for (size_t i = 0; i < grid_axes_; ++i) out_.grid[0] = out_.grid[0] * Dim(grid_axis(i).src(0));
     if (target_.grid) {
-      bind_grid(e_.push(0, make(InstOp::block, DType::index)));
-      int next = 0;
-      for (const Axis* a : output_axes(AxisKind::Thread)) {
-        out_.phase.block[next] = a->range.src(0).bounds().max;
-        bind_range(a->range, e_.push(0, make(InstOp::thread, DType::index, next++)));
-      }
+      bind_blocks_and_threads();
     } else {
+      for (size_t i = 0; i < grid_axes_; ++i) out_.grid[0] = out_.grid[0] * Dim(grid_axis(i).src(0));
       const int first = e_.push(0, make(InstOp::first_chunk, DType::index)), last = e_.push(0, make(InstOp::last_chunk, DType::index));
       bind_grid(e_.open_loop(first, last));
     }
-    for (size_t i = grid_axes_; i < nest_.order.size(); ++i) open(nest_.axes[static_cast<size_t>(nest_.order[i])].range);
+    for (size_t i = grid_axes_; i < order_.size(); ++i) open(nest_.axes[static_cast<size_t>(order_[i])].range);
+  }
+  // A grid has three directions; axes go to them as they are where they fit, the innermost to the first, and flattened into it otherwise.
+  void bind_blocks_and_threads() {
+    constexpr int64_t kMostBlocks = 65535;  // in the second and third direction
+    bool fits = grid_axes_ <= 3;
+    for (size_t i = 0; i + 1 < grid_axes_; ++i) fits &= grid_axis(i).src(0).bounds().max <= kMostBlocks;
+    for (size_t i = 0; i < grid_axes_; ++i) {
+      const size_t to = fits ? grid_axes_ - 1 - i : 0;
+      out_.grid[to] = out_.grid[to] * Dim(grid_axis(i).src(0));
+      std::string& names = out_.grid_axes[to];
+      names += (names.empty() ? "" : " ") + nest_.axes[static_cast<size_t>(order_[i])].name;
+      blocks_ |= bit(grid_axis(i));
+      if (fits) bind_range(grid_axis(i), e_.push(0, make(InstOp::block, DType::index, static_cast<int64_t>(to))));
+    }
+    if (fits) out_.phase.grid_axes = std::max(1, static_cast<int>(grid_axes_));
+    else bind_grid(e_.push(0, make(InstOp::block, DType::index)));
+    for (int n = 0; n < 3; ++n) out_.phase.block[n] = threads_.extent(n);
+    for (const Axis& a : nest_.axes) if (a.kind == AxisKind::Thread) bind_range(a.range, block_.thread(threads_.number(id(a.range))));
   }
   // The flat number of a block, back into one counter a grid axis.
   void bind_grid(int rest) {
@@ -134,22 +155,49 @@ class Lower {
     const int counter = e_.open_loop(e_.constant(DType::index, 0), end);
     bind_range(r, counter);
   }
-  void bind_range(const UOp& r, int inst) {
-    depth_of_[id(r)] = e_.depth();
-    e_.levels.back().memo[key(r, 0)] = inst;
+  // Closes the innermost loop. What its rounds staged is dropped, when all threads have read it.
+  void close(const std::vector<int>& next) {
+    const auto inside = [&](const auto& panel) { return panel.second.depth >= e_.depth(); };
+    if (target_.grid && std::any_of(panels_.begin(), panels_.end(), inside)) block_.barrier(e_.depth());
+    std::erase_if(panels_, inside);
+    e_.close_loop(next);
+  }
+  // Runs body with only the loops down to `level` open; what is open further in goes on after it.
+  template <class F> void at_level(int level, F body) {
+    std::vector<Emitter::Level> inner(std::make_move_iterator(e_.levels.begin() + level + 1), std::make_move_iterator(e_.levels.end()));
+    e_.levels.resize(static_cast<size_t>(level) + 1);
+    const auto point = point_;
+    const auto depth = depth_of_;  // a loop around this one may run over the same range
+    auto panels = panels_;
+    std::erase_if(panels_, [&](const auto& p) { return p.second.depth > level; });
+    body();
+    point_ = point;
+    depth_of_ = depth;
+    panels_.merge(panels);
+    e_.levels.insert(e_.levels.end(), std::make_move_iterator(inner.begin()), std::make_move_iterator(inner.end()));
+  }
+  void bind_range(const UOp& r, int inst) { bind_at(e_.depth(), r, inst); }
+  void bind_at(int level, const UOp& r, int inst) {
+    depth_of_[id(r)] = level;
+    e_.levels[static_cast<size_t>(level)].memo[key(r, 0)] = inst;
   }
 
   // The outermost parallel loops, flattened into one count of blocks, until there are enough to share out.
   void choose_grid(int64_t enough) {
     int64_t blocks = 1;
-    for (; grid_axes_ < nest_.order.size() && blocks < enough; ++grid_axes_) {
-      const Axis& a = nest_.axes[static_cast<size_t>(nest_.order[grid_axes_])];
+    for (; grid_axes_ < order_.size() && blocks < enough; ++grid_axes_) {
+      const Axis& a = nest_.axes[static_cast<size_t>(order_[grid_axes_])];
       if (sequential(a) || a.range.src(0).ranges() != 0) break;
-      if (grid_axes_ > 0 && staged_at(nest_.order[grid_axes_ - 1])) break;  // what is staged serves all loops further in
+      if (grid_axes_ > 0 && staged_at(order_[grid_axes_ - 1])) break;  // what is staged serves all loops further in
+      if (target_.grid && recomputes(a)) break;
       blocks *= std::max<int64_t>(1, a.range.src(0).bounds().max);
     }
   }
-  const UOp& grid_axis(size_t i) const { return nest_.axes[static_cast<size_t>(nest_.order[i])].range; }
+  // Whether blocks along an axis would each make a reduction that is the same for all of them.
+  bool recomputes(const Axis& a) const {
+    return std::any_of(reduces_.begin(), reduces_.end(), [&](const UOp& r) { return !(r.ranges() & bit(a.range)); });
+  }
+  const UOp& grid_axis(size_t i) const { return nest_.axes[static_cast<size_t>(order_[i])].range; }
 
   template <class F> void for_points(const std::vector<const Axis*>& axes, F body) {
     for (const Axis* a : axes) point_[id(a->range)] = 0;
@@ -291,9 +339,7 @@ class Lower {
 
   int emit_load(const UOp& u, int level) {
     const int slot = u.src(0).as<ParamArg>().slot;
-    for (const Nest::Staged& s : nest_.staged)
-      if (s.param == slot && !filling_ && !(written_ >> slot & 1))
-        return load_staged(u, s.at < 0 ? 0 : depth_of_[id(nest_.axes[static_cast<size_t>(s.at)].range)]);
+    if (const Nest::Staged* s = staging(u); s && !filling_) return load_staged(u, *s);
     const UOp gate = u.src().size() > 2 ? u.src(2) : UOp();
     const UOp* vector = vector_axis(u.src(1).ranges());
     const UOp* gate_vector = gate ? vector_axis(gate.ranges()) : nullptr;
@@ -310,15 +356,44 @@ class Lower {
 
   // ---- staging: a copy in scratch of what one round of a loop reads, laid out in the order in which it is read ----
 
-  struct Panel { int pointer; std::vector<UOp> axes; std::vector<int64_t> strides; };
+  struct Panel {
+    int pointer, depth;
+    std::vector<CopyAxis> axes;
+    std::vector<UOp> loops;           // those axes that are loops
+    std::vector<const Axis*> tile;    // those that are register tiles
+    int64_t size = 1;
+    UOp place() const {
+      UOp out = index(0);
+      for (const CopyAxis& a : axes) out = out + a.range * a.stride;
+      return simplify(out);
+    }
+  };
 
-  int load_staged(const UOp& u, int depth) {
-    auto at = panels_.find(u);
-    if (at == panels_.end()) at = panels_.emplace(u, fill(u, depth)).first;
-    const Panel& p = at->second;
-    UOp idx = index(0);
-    for (size_t i = 0; i < p.axes.size(); ++i) idx = idx + p.axes[i] * p.strides[i];
-    const UOp where = simplify(idx);
+  // Where a load is staged: in a loop that it depends on, unless there is one round of it. A block's threads cannot share out elements
+  // whose places are data.
+  const Nest::Staged* staging(const UOp& u) const {
+    const int slot = u.src(0).as<ParamArg>().slot;
+    if (written_ >> slot & 1) return nullptr;
+    const auto is_load = [](const UOp& n) { return n.op() == Op::Load; };
+    for (const Nest::Staged& s : nest_.staged) {
+      if (s.param != slot) continue;
+      if (const Axis* at = s.at < 0 ? nullptr : &nest_.axes[static_cast<size_t>(s.at)];
+          at && !at->single() && !(u.ranges() & bit(at->range)))
+        continue;
+      const auto below = toposort(u);
+      if (!target_.grid || std::count_if(below.begin(), below.end(), is_load) == 1) return &s;
+    }
+    return nullptr;
+  }
+
+  int load_staged(const UOp& u, const Nest::Staged& s) {
+    const int depth = s.at < 0 ? 0 : depth_of_[id(nest_.axes[static_cast<size_t>(s.at)].range)];
+    if (!panels_.contains(u)) {
+      if (target_.grid) fill_together(u, s.at, depth);
+      else panels_.emplace(u, fill(u, depth));
+    }
+    const Panel& p = panels_.at(u);
+    const UOp where = p.place();
     keep_.push_back(where);
     const UOp* vector = vector_axis(u.ranges());
     Inst i = make(InstOp::load, u.dtype(), 0, {p.pointer, address(where, vector).base});
@@ -326,52 +401,81 @@ class Lower {
     return e_.push(std::max(depth, level_of(u.ranges())), std::move(i));
   }
 
-  // The loops further in become the panel's axes: those of the output outermost, then those of reductions, register tile and lanes
-  // innermost, so that a reduction reads straight through its part.
-  Panel fill(const UOp& u, int depth) {
-    std::vector<UOp> loops;
-    std::vector<const Axis*> tile;
-    const UOp* vector = vector_axis(u.ranges());
+  // The loops further in become the panel's axes: those of the output outermost, then those of reductions, register tile, lanes and
+  // threads innermost, so that a reduction reads straight through its part.
+  Panel layout(const UOp& u, int depth) {
+    Panel p{.pointer = -1, .depth = depth, .axes = {}, .loops = {}, .tile = {}};
+    std::vector<const Axis*> loops, threads, lanes;
     for (const Axis& a : nest_.axes) {
-      if (!(u.ranges() & bit(a.range))) continue;
-      if (a.kind == AxisKind::Unroll) tile.push_back(&a);
-      else if (a.kind == AxisKind::Loop && (depth_of_[id(a.range)] == 0 || depth_of_[id(a.range)] > depth)) loops.push_back(a.range);
+      if (!(u.ranges() & bit(a.range) & ~blocks_)) continue;
+      const int at = depth_of_[id(a.range)];
+      if (a.kind == AxisKind::Unroll) p.tile.push_back(&a);
+      else if (a.kind == AxisKind::Thread) threads.insert(threads.begin(), &a);
+      else if (a.kind == AxisKind::Vector) lanes.push_back(&a);
+      else if (at == 0 || at > depth) loops.push_back(&a);
     }
-    std::stable_partition(loops.begin(), loops.end(), [&](const UOp& r) { return depth_of_[id(r)] > depth; });
-    Panel p;
-    p.axes = loops;
-    for (const Axis* a : tile) p.axes.push_back(a->range);
-    if (vector) p.axes.push_back(*vector);
-    int64_t size = 1;
-    p.strides.resize(p.axes.size());
-    for (size_t i = p.axes.size(); i-- > 0;) { p.strides[i] = size; size *= p.axes[i].src(0).bounds().max; }
-    int64_t& bytes = out_.phase.scratch_bytes;
-    p.pointer = e_.push(0, make(InstOp::scratch, u.dtype(), bytes));
-    bytes += (size * static_cast<int64_t>(size_of(u.dtype())) + 63) / 64 * 64;
-
-    std::vector<Emitter::Level> inner(std::make_move_iterator(e_.levels.begin() + depth + 1), std::make_move_iterator(e_.levels.end()));
-    e_.levels.resize(static_cast<size_t>(depth) + 1);
-    const auto outer_point = point_;
-    const auto outer_depth = depth_of_;
-    filling_ = true;
-    for (const UOp& r : loops) open(r);
-    UOp idx = index(0);
-    for (size_t i = 0; i < p.axes.size(); ++i) idx = idx + p.axes[i] * p.strides[i];
-    const UOp to = simplify(idx);
-    keep_.push_back(to);
-    for_points(tile, [&] {
-      const int value = emit(u);
-      Inst i = make(InstOp::store, u.dtype(), 0, {p.pointer, address(to, vector).base, value});
-      i.lanes = static_cast<uint16_t>(e_.lanes(value));
-      e_.push(e_.depth(), std::move(i));
-      e_.levels[static_cast<size_t>(level_of(u.ranges()))].memo.erase(key(u, 0));
-    });
-    for (size_t i = 0; i < loops.size(); ++i) e_.close_loop({});
-    filling_ = false;
-    point_ = outer_point;
-    depth_of_ = outer_depth;
-    e_.levels.insert(e_.levels.end(), std::make_move_iterator(inner.begin()), std::make_move_iterator(inner.end()));
+    std::stable_partition(loops.begin(), loops.end(), [&](const Axis* a) { return depth_of_[id(a->range)] > depth; });
+    for (const Axis* a : loops) p.loops.push_back(a->range);
+    for (const auto* part : {&loops, &p.tile, &threads, &lanes})
+      for (const Axis* a : *part) p.axes.push_back({a->range, a->most, 1});
+    for (size_t i = p.axes.size(); i-- > 0;) { p.axes[i].stride = p.size; p.size *= p.axes[i].most; }
+    p.pointer = block_.shared(u.dtype(), p.size);
     return p;
+  }
+
+  Panel fill(const UOp& u, int depth) {
+    Panel p = layout(u, depth);
+    at_level(depth, [&] {
+      filling_ = true;
+      for (const UOp& r : p.loops) open(r);
+      const UOp to = p.place();
+      keep_.push_back(to);
+      for_points(p.tile, [&] {
+        store_staged(p, u, to, {});
+        e_.levels[static_cast<size_t>(level_of(u.ranges()))].memo.erase(key(u, 0));
+      });
+      for (size_t i = 0; i < p.loops.size(); ++i) e_.close_loop({});
+      filling_ = false;
+    });
+    return p;
+  }
+  void store_staged(const Panel& p, const UOp& what, const UOp& place, const UOp& inside) {
+    const int value = emit(what);
+    Inst i = make(InstOp::store, what.dtype(), 0, {p.pointer, address(place, vector_axis(place.ranges())).base, value});
+    i.lanes = static_cast<uint16_t>(e_.lanes(value));
+    if (inside) i.src.push_back(emit(inside));
+    e_.push(e_.depth(), std::move(i));
+  }
+
+  // Everything that is staged in this loop for what is being computed, copied by all threads of the block, and then one barrier.
+  void fill_together(const UOp& needed, int at, int depth) {
+    std::vector<UOp> loads{needed};
+    for (const UOp& u : toposort(scope_)) {
+      if (u.op() != Op::Load || u == needed || panels_.contains(u)) continue;
+      if (const Nest::Staged* s = staging(u); s && s->at == at) loads.push_back(u);
+    }
+    int next = 0;
+    for (const Axis& a : nest_.axes) next = std::max(next, id(a.range) + 1);
+    if (next + 2 > 64) throw ValueError("more than 64 axes: " + nest_.text());
+    const int64_t threads = threads_.count();
+    const UOp thread = threads > 1 ? range(Dim(threads), next, RangeKind::Tile) : index(0);
+    if (threads > 1) bind_at(0, thread, block_.flat());
+    for (const UOp& u : loads) {
+      const Panel p = layout(u, depth);
+      const int64_t rounds = (p.size + threads - 1) / threads;
+      const UOp round = rounds > 1 ? range(Dim(rounds), next + 1, RangeKind::Tile) : index(0);
+      const BlockCopy copy = plan_copy(u, p.axes, round, thread, threads);
+      keep_.insert(keep_.end(), {round, thread, copy.place});
+      at_level(depth, [&] {
+        filling_ = true;
+        if (rounds > 1) open(round);
+        store_staged(p, copy.value, copy.place, copy.inside);
+        if (rounds > 1) e_.close_loop({});
+        filling_ = false;
+      });
+      panels_.emplace(u, p);
+    }
+    block_.barrier(depth);
   }
 
   void emit_store(const UOp& s) {
@@ -389,6 +493,10 @@ class Lower {
       const int gate = emit(s.src(3));
       if (e_.insts[static_cast<size_t>(gate)].op == InstOp::constant && e_.insts[static_cast<size_t>(gate)].value == 0) return;
       i.src.push_back(e_.broadcast(gate, lanes));
+    }
+    if (const int sole = block_.sole(); sole >= 0) {
+      if (i.src.size() > 3) i.src[3] = e_.alu(level, Op::And, DType::bool_, {sole, i.src[3]});
+      else i.src.push_back(e_.broadcast(sole, lanes));
     }
     e_.push(level, std::move(i));
   }
@@ -434,18 +542,22 @@ class Lower {
   void emit_reduces(const UOp& first) {
     const std::vector<UOp> group = together(first);
     const int level = level_of(first.ranges());
-    std::vector<Emitter::Level> inner(std::make_move_iterator(e_.levels.begin() + level + 1), std::make_move_iterator(e_.levels.end()));
-    e_.levels.resize(static_cast<size_t>(level) + 1);
-    const auto outer_point = point_;
-    const auto outer_depth = depth_of_;  // a loop around this one may run over the same range
-
+    const std::vector<UOp> outer = std::exchange(scope_, {});
+    for (const UOp& r : group) scope_.push_back(r.src(0));
+    at_level(level, [&] { emit_loops(group, level); });
+    scope_ = outer;
+  }
+  void emit_loops(const std::vector<UOp>& group, int level) {
+    const UOp& first = group[0];
     std::vector<UOp> loops;
     uint64_t own_unrolled = 0;
     const UOp* lanes_of = nullptr;
+    std::vector<int> numbers;  // of the threads that share out this reduction
     for (const UOp& r : reduce_ranges(first)) {
       if (is_kind(id(r), AxisKind::Unroll)) own_unrolled |= bit(r);
       else if (is_kind(id(r), AxisKind::Vector)) lanes_of = &axis_of_[id(r)]->range;
-      else loops.push_back(r);
+      else if (is_kind(id(r), AxisKind::Thread)) numbers.push_back(threads_.number(id(r)));
+      else if (!target_.grid || !axis_of_[id(r)]->single()) loops.push_back(r);
     }
     const std::vector<const Axis*> outs = axes_in(unrolled(first.ranges())), own = axes_in(own_unrolled);
 
@@ -473,24 +585,29 @@ class Lower {
       std::vector<int> next, phis;
       for (auto& a : acc) for (auto& x : a) for (State& s : x) next.insert(next.end(), s.begin(), s.end());
       phis = e_.phis();
-      e_.close_loop(next);
+      close(next);
       size_t n = 0;
       for (auto& a : acc) for (auto& x : a) for (State& s : x) for (int& v : s) v = phis[n++];
     }
-    for (size_t g = 0; g < group.size(); ++g) {
-      o = 0;
+    std::vector<State> results;
+    for (size_t g = 0; g < group.size(); ++g)
+      for (auto& parts : acc[g]) {
+        results.push_back(tree(group[g], std::move(parts)));
+        if (lanes_of) results.back() = across_lanes(group[g], std::move(results.back()));
+      }
+    const auto reduction = [&](size_t i) -> const UOp& { return group[i / acc[0].size()]; };
+    for (int n : numbers)
+      block_.combine(results, n, [&](size_t i, const State& x, const State& y) { return combined(reduction(i), x, y); });
+    size_t i = 0;
+    for (size_t g = 0; g < group.size(); ++g)
       for_points(outs, [&] {
-        State s = tree(group[g], std::move(acc[g][o++]));
-        if (lanes_of) s = across_lanes(group[g], std::move(s));
-        for (size_t c = 0; c < s.size(); ++c) e_.levels[static_cast<size_t>(level)].memo[key(group[g], c)] = s[c];
+        for (size_t c = 0; c < results[i].size(); ++c)
+          e_.levels[static_cast<size_t>(level)].memo[key(group[g], c)] = results[i][c];
+        ++i;
       });
-    }
-    point_ = outer_point;
-    depth_of_ = outer_depth;
-    e_.levels.insert(e_.levels.end(), std::make_move_iterator(inner.begin()), std::make_move_iterator(inner.end()));
   }
 
-  using State = std::vector<int>;
+  using State = Block::State;
   static Monoid monoid(const UOp& r) { return r.as<ReduceArg>().monoid; }
   int lanes_of_value(const UOp& r, const UOp* own) const {
     if (own) return width(*own);
@@ -581,14 +698,18 @@ class Lower {
   const Target& target_;
   LoweredPhase out_;
   Emitter e_;
+  Threads threads_;
+  Block block_{e_, out_.phase.scratch_bytes, threads_};
+  std::vector<int> order_;  // the output's loops
   std::vector<UOp> stores_, reduces_;
+  std::vector<UOp> scope_;  // what is being computed: the stores, or the values of the reductions whose loops are open
   std::vector<UOp> keep_;
   std::vector<int> pointers_;
   std::unordered_map<UOp, int> variables_;
   std::array<const Axis*, 64> axis_of_{};
   std::array<int, 64> depth_of_{};
   std::array<int64_t, 64> point_{};
-  uint64_t written_ = 0;
+  uint64_t written_ = 0, blocks_ = 0;
   std::unordered_map<UOp, Panel> panels_;
   bool filling_ = false;
   size_t grid_axes_ = 0;

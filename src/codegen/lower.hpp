@@ -16,6 +16,7 @@ namespace tg {
 struct LoweredPhase {
   Phase phase;
   std::array<Dim, 3> grid{1, 1, 1};  // blocks; may depend on variables
+  std::array<std::string, 3> grid_axes;  // GPU: the axes they go along, for people
 };
 
 LoweredPhase lower(const Kernel&, const Nest&, const Target&);

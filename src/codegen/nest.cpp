@@ -6,14 +6,15 @@
 
 #include <fmt/format.h>
 
+#include "codegen/access.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
 namespace {
 
-constexpr std::string_view kLaunch = "launch";
-constexpr std::string_view kKinds[] = {"grid", "loop", "unroll", "vector", "thread"};
+constexpr std::string_view kLaunch = "launch", kNone = "no verbs";
+constexpr std::string_view kKinds[] = {"loop", "unroll", "vector", "thread"};
 std::string_view name_of(AxisKind k) { return kKinds[static_cast<size_t>(k)]; }
 
 [[noreturn]] void refuse(const Verb& v, std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); }
@@ -48,6 +49,7 @@ std::string to_string(const Verb& v) {
   return {};
 }
 std::string to_string(const Verbs& verbs) {
+  if (verbs.empty()) return std::string(kNone);
   std::string out;
   for (const Verb& v : verbs) out += (out.empty() ? "" : "; ") + to_string(v);
   return out;
@@ -59,7 +61,7 @@ Verbs parse_verbs(const std::string& text) {
     const size_t stop = std::min(text.find_first_of(";\n", at), text.size());
     const std::string item = strip(std::string_view(text).substr(at, stop - at));
     at = stop + 1;
-    if (item.empty()) continue;
+    if (item.empty() || item == kNone) continue;
     const auto bad = [&](std::string_view why) {
       throw ValueError(fmt::format("verb \"{}\": {}; for example tile(i0, 16, vector)", item, why));
     };
@@ -83,7 +85,7 @@ Verbs parse_verbs(const std::string& text) {
       v.axis = args[0];
       v.size = number(args[1]);
       const auto kind = std::find(std::begin(kKinds), std::end(kKinds), args[2]);
-      if (kind == std::end(kKinds)) bad("the kind is one of grid, loop, unroll, vector, thread");
+      if (kind == std::end(kKinds)) bad("the kind is one of loop, unroll, vector, thread");
       v.as = static_cast<AxisKind>(kind - std::begin(kKinds));
     } else if (name == "order") {
       v.kind = Verb::Kind::Order;
@@ -118,7 +120,7 @@ Nest::Nest(const Kernel& k) {
     for (int n = 2; std::find(taken.begin(), taken.end(), name) != taken.end(); ++n) name = fmt::format("{}_{}", to_string(r), n);
     taken.push_back(name);
     splits.push_back({r, {static_cast<int>(axes.size())}, true});
-    axes.push_back({name, range(Dim(r.src(0)), next_id_++, RangeKind::Tile), AxisKind::Loop, 1});
+    axes.push_back({name, range(Dim(r.src(0)), next_id_++, RangeKind::Tile), AxisKind::Loop, extent(r), 1});
   }
   for (size_t i = 0; i < k.ranges.size(); ++i) order.push_back(static_cast<int>(i));
 }
@@ -142,21 +144,20 @@ void Nest::tile(const Verb& v) {
   if (at < 0) refuse(v, "no such axis");
   if (v.size < 1) refuse(v, "the size must be at least 1");
   Axis& outer = axes[static_cast<size_t>(at)];
-  if (outer.kind != AxisKind::Loop && outer.kind != AxisKind::Grid) refuse(v, "only a loop can be split");
+  if (outer.kind != AxisKind::Loop) refuse(v, "only a loop can be split");
   if (next_id_ + 2 > 64) refuse(v, "more than 64 axes");
   const Dim extent(outer.range.src(0));
   auto split = std::find_if(splits.begin(), splits.end(),
                             [&](const Split& s) { return std::find(s.axes.begin(), s.axes.end(), at) != s.axes.end(); });
-  if (v.as == AxisKind::Grid && split->reduces()) refuse(v, "a reduction is not a grid");
   if (v.as == AxisKind::Vector)
     for (int a : split->axes) if (axes[static_cast<size_t>(a)].kind == AxisKind::Vector) refuse(v, "the range has lanes already");
   const bool divides = divisible(extent.expr(), v.size);
-  Axis inner{outer.name + "a", {}, v.as, outer.step};
+  Axis inner{outer.name + "a", {}, v.as, v.size, outer.step};
   while (find(inner.name) >= 0) inner.name.back() = static_cast<char>(inner.name.back() + 1);
   // A loop inside is cut short in the last block; lanes and register tiles always run whole and are masked.
   Dim inner_extent = v.size;
   const UOp outer_range = range(floor_div(extent + Dim(v.size - 1), Dim(v.size)), next_id_++, RangeKind::Tile);
-  if (!divides && (v.as == AxisKind::Loop || v.as == AxisKind::Grid)) {
+  if (!divides && v.as == AxisKind::Loop) {
     const UOp left = extent.expr() - outer_range * v.size;
     inner_extent = Dim(simplify(where(less(left, index(v.size)), left, index(v.size))));
   } else if (!divides) {
@@ -164,6 +165,7 @@ void Nest::tile(const Verb& v) {
   }
   inner.range = range(inner_extent, next_id_++, RangeKind::Tile);
   outer.range = outer_range;
+  outer.most = tg::extent(outer_range);
   outer.step *= v.size;
   const int in = static_cast<int>(axes.size());
   axes.push_back(std::move(inner));
@@ -187,7 +189,7 @@ void Nest::apply(const Verb& v) {
     case Verb::Kind::Stage: {
       const int at = find(v.axis);
       if (at < 0 && v.axis != kLaunch) refuse(v, "no such axis");
-      if (at >= 0 && std::find(order.begin(), order.end(), at) == order.end()) refuse(v, "not an output loop");
+      if (at >= 0 && axes[static_cast<size_t>(at)].kind != AxisKind::Loop) refuse(v, "not a loop");
       staged.push_back({v.param, at});
       return;
     }

@@ -13,15 +13,17 @@
 
 namespace tg {
 
-/// What a loop becomes. Grid: blocks run by all cores (or a GPU's grid). Loop: a loop. Unroll: a register tile. Vector: lanes.
-/// Thread: a GPU's threads of a block.
-enum class AxisKind : uint8_t { Grid, Loop, Unroll, Vector, Thread };
+/// What a loop becomes. Loop: a loop; the outermost of an output are the blocks that all cores (or a GPU's grid) share out. Unroll: a
+/// register tile. Vector: lanes. Thread: a GPU's threads of a block; along a reduction they combine their parts in shared memory.
+enum class AxisKind : uint8_t { Loop, Unroll, Vector, Thread };
 
 struct Axis {
   std::string name;
   UOp range;            // stands for it in expressions; its extent is the range's source
   AxisKind kind = AxisKind::Loop;
+  int64_t most = 1;     // of the extent, which may be less in a last tile
   int64_t step = 1;     // how far the original range moves when this axis moves by one
+  bool single() const { return is_const(range.src(0), 1); }
 };
 
 /// One original range of the kernel and the axes it was split into, outermost first.
@@ -35,7 +37,7 @@ struct Split {
 struct Verb {
   enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group };
   Kind kind = Kind::Tile;
-  std::string axis;                // Tile, Group: which. Stage: in which loop, "launch" for before all of them
+  std::string axis;                // Tile, Group: which. Stage: in each round of which loop, "launch" for before all of them
   int64_t size = 0;                // Tile: how many. Group: into how many parts
   AxisKind as = AxisKind::Loop;    // Tile: what the inner part becomes
   std::vector<std::string> axes;   // Order: output axes, outermost first
@@ -44,7 +46,7 @@ struct Verb {
 };
 using Verbs = std::vector<Verb>;
 
-/// "tile(i0, 16, vector)", "order(i1, i0)", "stage(p2, i1)", "group(r2, 8)".
+/// "tile(i0, 16, vector)", "order(i1, i0)", "stage(p2, i1)", "group(r2, 8)"; "no verbs" of an empty list.
 std::string to_string(const Verb&);
 std::string to_string(const Verbs&);
 /// The inverse. Throws ValueError naming the verb that is not understood.
@@ -61,7 +63,7 @@ class Nest {
   struct Staged { int param; int at; };  // at: an axis, -1 for before all loops
   std::vector<Axis> axes;
   std::vector<Split> splits;        // every range of the kernel
-  std::vector<int> order;           // output axes that are loops, outermost first (grid axes first)
+  std::vector<int> order;           // output axes that are loops, outermost first
   std::vector<Staged> staged;
   int find(const std::string& name) const;  // -1 if there is none
   const Split& split_of(const UOp& original) const;

@@ -1,4 +1,5 @@
-// Verbs as data: they print and parse, refuse what does not fit, and leaving any out changes no result.
+// Verbs as data: they print and parse, refuse what does not fit, and leaving any out changes no result, on the CPU as on a GPU-like device.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "codegen/codegen.hpp"
@@ -14,67 +15,126 @@ namespace tg {
 namespace {
 
 TEST(Verbs, PrintAndParse) {
-  const std::string text = "tile(i0, 16, vector); order(i1, i0); stage(p2, launch); group(r2, 8)";
+  const std::string text = "tile(i0, 16, vector); tile(r2, 64, thread); order(i1, i0); stage(p2, launch); group(r2, 8)";
   EXPECT_EQ(to_string(parse_verbs(text)), text);
+  EXPECT_EQ(to_string(Verbs{}), "no verbs");
+  EXPECT_TRUE(parse_verbs("no verbs").empty());
   EXPECT_THROW(parse_verbs("tile(i0)"), ValueError);
   EXPECT_THROW(parse_verbs("fold(i0, 2)"), ValueError);
   EXPECT_THROW(parse_verbs("tile(i0, many, loop)"), ValueError);
 }
 
-// The product of (m, k) and (k, n) under the given verbs, run on cpu.
-std::vector<float> run(const Kernel& kernel, const Verbs& verbs, std::vector<std::vector<float>> data, size_t elements) {
-  Device& cpu = device("cpu");
-  const Generated g = generate(kernel, cpu.target(), verbs);
-  std::vector<PhaseInfo> infos;
-  for (const LoweredPhase& p : g.phases) infos.push_back({p.phase.entry, p.phase.written, p.phase.scratch_bytes, {1, 1, 1}});
-  const auto program = cpu.load(cpu.compile(source(g, cpu.target())), infos);
-  std::vector<std::shared_ptr<Buffer>> buffers{make_buffer(cpu, elements * sizeof(float))};
-  for (auto& d : data) {
-    buffers.push_back(make_buffer(cpu, d.size() * sizeof(float)));
-    cpu.copy_in(buffers.back()->ref(), d.data(), d.size() * sizeof(float));
-  }
-  for (const auto& [dtype, n] : g.temporaries) buffers.push_back(make_buffer(cpu, static_cast<size_t>(n.value()) * size_of(dtype)));
-  std::vector<MemoryRef> refs;
-  for (const auto& b : buffers) refs.push_back(b->ref());
-  std::vector<Grid> grids;
-  for (const LoweredPhase& p : g.phases) grids.push_back({{p.grid[0].value(), p.grid[1].value(), p.grid[2].value()}});
-  cpu.launch(*program, {refs, {}, grids});
-  std::vector<float> out(elements);
-  cpu.copy_out(out.data(), refs[0], elements * sizeof(float));
-  return out;
-}
+using Numbers = std::vector<double>;
 
-class Removal : public testing::TestWithParam<std::tuple<int, int, int>> {};
-
-TEST_P(Removal, LeavesTheProductRight) {
-  const auto [m, k, n] = GetParam();
-  const auto input = [](int a, int b) { return Tensor::ones({a, b}, {.device = "cpu"}).realize(); };
-  const Tensor y = input(m, k).matmul(input(n, k).transpose(0, 1));
-  const UOp node = node_of(y, "test");
-  const Plan p = schedule(canonicalize(std::span(&node, 1)).roots);
-  ASSERT_EQ(p.launches.size(), 1u);
-  std::vector<std::vector<float>> data;
-  for (size_t b = 1; b < p.launches[0].buffers.size(); ++b) {
-    data.emplace_back(static_cast<size_t>(p.buffers[static_cast<size_t>(p.launches[0].buffers[b])].elements.value()));
-    for (size_t i = 0; i < data.back().size(); ++i) data.back()[i] = static_cast<float>(i * 7 % 11) - 5;
+// Inputs of small whole numbers, so that sums are exact in any order.
+struct Inputs {
+  std::string device;
+  Tensor operator()(const Sizes& shape) const {
+    int64_t n = 1;
+    for (int64_t s : shape) n *= s;
+    std::vector<float> data(static_cast<size_t>(n));
+    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<float>((i * 7 + i / 5) % 11) - 5;
+    return Tensor::from(data, shape, {.device = device}).realize();
   }
-  const auto elements = static_cast<size_t>(m * n);
-  const std::vector<float> plain = run(p.launches[0].kernel, {}, data, elements);
-  const Verbs chosen = generate(p.launches[0].kernel, device("cpu").target()).verbs;
-  ASSERT_FALSE(chosen.empty());
-  EXPECT_EQ(run(p.launches[0].kernel, chosen, data, elements), plain);
+  Tensor indices(int64_t n, int64_t bound) const {
+    std::vector<int32_t> data(static_cast<size_t>(n));
+    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<int32_t>(static_cast<int64_t>(i * i + 3) % bound);
+    return Tensor::from(data, {n}, {.device = device}).realize();
+  }
+};
+
+// One kernel and the memory it runs over.
+struct Case {
+  Case(const Tensor& y, Device& d) : device(d), like(y) {
+    const UOp node = node_of(y, "test");
+    const Canonical c = canonicalize(std::span(&node, 1));
+    const Plan p = schedule(c.roots);
+    if (p.launches.size() != 1) throw InternalError("this test wants one kernel:\n" + to_string(p));
+    kernel = p.launches[0].kernel;
+    for (int b : p.launches[0].buffers) {
+      const PlanBuffer& of = p.buffers[static_cast<size_t>(b)];
+      const bool given = of.kind == PlanBuffer::Kind::Input;
+      buffers.push_back(given ? c.inputs[static_cast<size_t>(of.input)]
+                              : make_buffer(d, static_cast<size_t>(of.elements.value()) * size_of(of.dtype)));
+    }
+  }
+  Numbers run(const Verbs& verbs) const {
+    const Generated g = generate(kernel, device.target(), verbs);
+    std::vector<PhaseInfo> infos;
+    std::vector<Grid> grids;
+    for (const LoweredPhase& p : g.phases) {
+      infos.push_back({p.phase.entry, p.phase.written, p.phase.scratch_bytes, {p.phase.block[0], p.phase.block[1], p.phase.block[2]}});
+      grids.push_back({{p.grid[0].value(), p.grid[1].value(), p.grid[2].value()}});
+    }
+    const auto program = device.load(device.compile(source(g, device.target())), infos);
+    std::vector<std::shared_ptr<Buffer>> all = buffers;
+    for (const auto& [dtype, n] : g.temporaries) all.push_back(make_buffer(device, static_cast<size_t>(n.value()) * size_of(dtype)));
+    std::vector<MemoryRef> refs;
+    for (const auto& b : all) refs.push_back(b->ref());
+    std::vector<float> out(static_cast<size_t>(like.numel()), -1e30f);
+    const bool whole = like.dtype() == int32;
+    device.copy_in(refs[0], out.data(), out.size() * sizeof(float));
+    device.launch(*program, {refs, {}, grids});
+    EXPECT_FALSE(device.synchronize());
+    device.copy_out(out.data(), refs[0], out.size() * sizeof(float));
+    Numbers numbers;
+    for (float& v : out) numbers.push_back(whole ? std::bit_cast<int32_t>(v) : v);
+    return numbers;
+  }
+
+  Device& device;
+  Tensor like;
+  Kernel kernel;
+  std::vector<std::shared_ptr<Buffer>> buffers;
+};
+
+struct Program {
+  const char* name;
+  Tensor (*build)(const Inputs&);
+};
+const Program kPrograms[] = {
+    {"Product7x5x3", [](const Inputs& in) { return in({7, 5}).matmul(in({5, 3})); }},
+    {"Product64x48x64", [](const Inputs& in) { return in({64, 48}).matmul(in({64, 48}).T()); }},
+    {"Product33x130x97", [](const Inputs& in) { return in({33, 130}).matmul(in({97, 130}).T()); }},
+    {"Product128x200x33", [](const Inputs& in) { return in({128, 200}).matmul(in({200, 33})); }},
+    {"ProductOfTransposed", [](const Inputs& in) { return (in({50, 37}).T().matmul(in({50, 41})) + in({41})).relu(); }},
+    {"Products", [](const Inputs& in) { return in({3, 17, 23}).matmul(in({3, 23, 19})); }},
+    {"Convolution", [](const Inputs& in) { return in({2, 5, 13, 13}).conv2d(in({9, 5, 3, 3})); }},
+    {"Elementwise", [](const Inputs& in) { return in({41, 13}) * in({13}) + in({41, 1}); }},
+    {"Transpose", [](const Inputs& in) { return in({45, 37}).T() * 2.0f; }},
+    {"RowSums", [](const Inputs& in) { return in({37, 131}).sum({.axis = 1}); }},
+    {"ColumnSums", [](const Inputs& in) { return in({131, 37}).sum({.axis = 0}); }},
+    {"WholeSum", [](const Inputs& in) { return in({300007}).sum(); }},
+    {"ArgMax", [](const Inputs& in) { return in({23, 67}).argmax({.axis = 1}); }},
+    {"Softmax", [](const Inputs& in) { return in({19, 101}).softmax(1); }},
+    {"LayerNorm", [](const Inputs& in) { return in({19, 257}).layer_norm(in({257}), in({257})); }},
+    {"RunningSum", [](const Inputs& in) { return (Tensor::eye(97, 97, {.device = in.device}).realize() + in({97})).sum({.axis = 1}); }},
+    {"Rows", [](const Inputs& in) { return in({31, 40}).take(in.indices(29, 31)); }},
+    {"Nothing", [](const Inputs& in) { return in({5, 0}).matmul(in({0, 7})); }},
+};
+
+class Removal : public testing::TestWithParam<std::tuple<const char*, Program>> {};
+
+TEST_P(Removal, LeavesTheResultRight) {
+  const auto [name, program] = GetParam();
+  const Numbers expected = program.build({"interpreter"}).to_vector<double>();
+  const Case c(program.build({name}), device(name));
+  const auto right = testing::Pointwise(testing::DoubleNear(2e-5), expected);
+  EXPECT_THAT(c.run({}), right) << "without verbs";
+  const Verbs chosen = generate(c.kernel, c.device.target()).verbs;
+  EXPECT_THAT(c.run(chosen), right) << to_string(chosen);
   for (size_t i = 0; i < chosen.size(); ++i) {
     Verbs fewer = chosen;
     fewer.erase(fewer.begin() + static_cast<ptrdiff_t>(i));
     try {
-      EXPECT_EQ(run(p.launches[0].kernel, fewer, data, elements), plain) << "without " << to_string(chosen[i]);
+      EXPECT_THAT(c.run(fewer), right) << to_string(chosen) << "\nwithout " << to_string(chosen[i]);
     } catch (const ValueError&) {
       continue;  // what is left names an axis that the removed verb made: refused, not miscompiled
     }
   }
 }
-INSTANTIATE_TEST_SUITE_P(Sizes, Removal,
-                         testing::Values(std::tuple{7, 5, 3}, std::tuple{64, 48, 64}, std::tuple{33, 130, 97}, std::tuple{128, 200, 33}));
+INSTANTIATE_TEST_SUITE_P(Programs, Removal, testing::Combine(testing::Values("cpu", "opencl"), testing::ValuesIn(kPrograms)),
+                         [](const auto& test) { return std::string(std::get<0>(test.param)) + std::get<1>(test.param).name; });
 
 }  // namespace
 }  // namespace tg

@@ -1,0 +1,20 @@
+#pragma once
+// How indices move: what heuristics and copies ask of a kernel's loads and stores.
+//
+//   stride(i * 64 + j * 2, j) == 2        stride(i / 3, i) == kIrregular       stride(i * 64, j) == 0
+#include <algorithm>
+
+#include "ir/uop.hpp"
+
+namespace tg {
+
+inline int64_t extent(const UOp& r) { return std::max<int64_t>(1, r.src(0).bounds().max); }
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Whether an expression depends on a range (two ranges may share an id when they are never open together, so a set bit is no proof).
+bool reads(const UOp& u, const UOp& range);
+/// How an index moves when a range moves by one: elements, 0 if it does not, kIrregular if not by a constant.
+inline constexpr int64_t kIrregular = INT64_MAX;
+int64_t stride(const UOp& index, const UOp& range);
+
+}  // namespace tg
