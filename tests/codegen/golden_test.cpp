@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -107,7 +108,8 @@ std::string text(const Program& p) {
     for (const PlanLaunch& l : plan.launches) {
       const Generated g = generate(l.kernel, target);
       of += fmt::format("{}: {}\n{}", l.kernel.name(), to_string(g.verbs), g.nest);
-      if (with_source) of += source(g, target);
+      if (with_source)
+        of += std::regex_replace(source(g, target), std::regex("_[0-9a-f]{8}\\("), "(");  // the hash in a name tells nothing here
     }
     return std::pair(to_string(plan), of);
   };
