@@ -2,6 +2,7 @@
 #include "codegen/lower.hpp"
 
 #include <algorithm>
+#include <climits>
 
 #include <fmt/format.h>
 
@@ -51,10 +52,10 @@ class Lower {
   static int id(const UOp& range) { return range.as<RangeArg>().id; }
   static uint64_t bit(const UOp& range) { return uint64_t{1} << id(range); }
   void add_reduce(const UOp& r) {
+    int lanes = vector_axis(r.ranges()) != nullptr;
     bool own = false;
-    for (const UOp& x : reduce_ranges(r)) own |= is_kind(id(x), AxisKind::Vector);
-    if (own && vector_axis(r.ranges()))
-      throw ValueError("a reduction over lanes cannot be computed for lanes of another axis: " + nest_.text());
+    for (const UOp& x : reduce_ranges(r)) if (is_kind(id(x), AxisKind::Vector)) { own = true; ++lanes; }
+    if (own && lanes > 1) throw ValueError("a reduction over lanes cannot be computed for lanes of another axis: " + nest_.text());
     reduces_.push_back(r);
   }
   Inst make(InstOp op, DType dtype, int64_t value = 0, std::vector<int32_t> src = {}) {
@@ -169,11 +170,13 @@ class Lower {
     const auto point = point_;
     const auto depth = depth_of_;  // a loop around this one may run over the same range
     auto panels = panels_;
+    const int outer = std::exchange(level_, level);
     std::erase_if(panels_, [&](const auto& p) { return p.second.depth > level; });
     body();
     point_ = point;
     depth_of_ = depth;
     panels_.merge(panels);
+    level_ = outer;
     e_.levels.insert(e_.levels.end(), std::make_move_iterator(inner.begin()), std::make_move_iterator(inner.end()));
   }
   void bind_range(const UOp& r, int inst) { bind_at(e_.depth(), r, inst); }
@@ -339,7 +342,7 @@ class Lower {
 
   int emit_load(const UOp& u, int level) {
     const int slot = u.src(0).as<ParamArg>().slot;
-    if (const Nest::Staged* s = staging(u); s && !filling_) return load_staged(u, *s);
+    if (const Nest::Staged* s = staging(u); s && !filling_ && depth_of(*s, u) <= level) return load_staged(u, *s);
     const UOp gate = u.src().size() > 2 ? u.src(2) : UOp();
     const UOp* vector = vector_axis(u.src(1).ranges());
     const UOp* gate_vector = gate ? vector_axis(gate.ranges()) : nullptr;
@@ -386,8 +389,15 @@ class Lower {
     return nullptr;
   }
 
+  // A loop of one round may be further in than a reduction that it does not matter to.
+  int depth_of(const Nest::Staged& s, const UOp& u) const {
+    if (s.at < 0) return 0;
+    const UOp& r = nest_.axes[static_cast<size_t>(s.at)].range;
+    return u.ranges() & bit(r) ? depth_of_[id(r)] : std::min(depth_of_[id(r)], level_);
+  }
+
   int load_staged(const UOp& u, const Nest::Staged& s) {
-    const int depth = s.at < 0 ? 0 : depth_of_[id(nest_.axes[static_cast<size_t>(s.at)].range)];
+    const int depth = depth_of(s, u);
     if (!panels_.contains(u)) {
       if (target_.grid) fill_together(u, s.at, depth);
       else panels_.emplace(u, fill(u, depth));
@@ -712,6 +722,7 @@ class Lower {
   uint64_t written_ = 0, blocks_ = 0;
   std::unordered_map<UOp, Panel> panels_;
   bool filling_ = false;
+  int level_ = INT_MAX;  // where the reduction that is being made will be
   size_t grid_axes_ = 0;
 };
 

@@ -150,14 +150,21 @@ void Nest::tile(const Verb& v) {
   auto split = std::find_if(splits.begin(), splits.end(),
                             [&](const Split& s) { return std::find(s.axes.begin(), s.axes.end(), at) != s.axes.end(); });
   if (v.as == AxisKind::Vector)
-    for (int a : split->axes) if (axes[static_cast<size_t>(a)].kind == AxisKind::Vector) refuse(v, "the range has lanes already");
+    for (const Split& s : splits)
+      for (int a : s.axes)
+        if ((&s == &*split || (!s.reduces() && !split->reduces())) && axes[static_cast<size_t>(a)].kind == AxisKind::Vector)
+          refuse(v, "there are lanes already, along " + axes[static_cast<size_t>(a)].name);
+  for (const Axis& a : axes)
+    if (reads(a.range.src(0), outer.range)) refuse(v, fmt::format("where {} is cut short depends on it; split it first", a.name));
+  const bool masked = v.as != AxisKind::Loop;
+  if (masked && at != split->axes[0] && outer.most % v.size != 0) refuse(v, "it does not divide the tile, and would reach into the next");
   const bool divides = divisible(extent.expr(), v.size);
-  Axis inner{outer.name + "a", {}, v.as, v.size, outer.step};
+  Axis inner{outer.name + "a", {}, v.as, masked ? v.size : std::min(v.size, outer.most), outer.step};
   while (find(inner.name) >= 0) inner.name.back() = static_cast<char>(inner.name.back() + 1);
   // A loop inside is cut short in the last block; lanes and register tiles always run whole and are masked.
   Dim inner_extent = v.size;
   const UOp outer_range = range(floor_div(extent + Dim(v.size - 1), Dim(v.size)), next_id_++, RangeKind::Tile);
-  if (!divides && v.as == AxisKind::Loop) {
+  if (!divides && !masked) {
     const UOp left = extent.expr() - outer_range * v.size;
     inner_extent = Dim(simplify(where(less(left, index(v.size)), left, index(v.size))));
   } else if (!divides) {
@@ -165,7 +172,7 @@ void Nest::tile(const Verb& v) {
   }
   inner.range = range(inner_extent, next_id_++, RangeKind::Tile);
   outer.range = outer_range;
-  outer.most = tg::extent(outer_range);
+  outer.most = ceil_div(outer.most, v.size);
   outer.step *= v.size;
   const int in = static_cast<int>(axes.size());
   axes.push_back(std::move(inner));

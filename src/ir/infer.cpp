@@ -202,7 +202,7 @@ uint64_t ranges_of(Op op, std::span<const UOp> src, const Arg& arg) {
     uint64_t closed = 0;
     for (const UOp& r : src.subspan(1)) if (r.op() == Op::Range) closed |= uint64_t{1} << r.as<RangeArg>().id;
     open = src[0].ranges() & ~closed;
-    for (const UOp& r : src.subspan(1)) if (r.op() == Op::Range) open |= r.src(0).ranges();
+    for (const UOp& r : src.subspan(1)) if (r.op() == Op::Range) open |= r.src(0).ranges() & ~closed;
   }
   return open;
 }

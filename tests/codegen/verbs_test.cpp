@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <random>
+
 #include "codegen/codegen.hpp"
 #include "codegen/nest.hpp"
 #include "engine/canonical.hpp"
@@ -135,6 +138,68 @@ TEST_P(Removal, LeavesTheResultRight) {
 }
 INSTANTIATE_TEST_SUITE_P(Programs, Removal, testing::Combine(testing::Values("cpu", "opencl"), testing::ValuesIn(kPrograms)),
                          [](const auto& test) { return std::string(std::get<0>(test.param)) + std::get<1>(test.param).name; });
+
+// Verbs that nobody would choose: whatever is not refused computes the same.
+class Fuzz : public Removal {};
+
+TEST_P(Fuzz, AnyVerbsLeaveTheResultRight) {
+  const auto [name, program] = GetParam();
+  const Numbers expected = program.build({"interpreter"}).to_vector<double>();
+  const Case c(program.build({name}), device(name));
+  const auto right = testing::Pointwise(testing::DoubleNear(2e-5), expected);
+  std::mt19937 random(static_cast<unsigned>(std::hash<std::string_view>()(program.name)));
+  const auto below = [&](size_t n) { return static_cast<int64_t>(random() % n); };
+  const Kernel kernel = generate(c.kernel, c.device.target()).kernel;
+  const char* part = std::getenv("TG_FUZZ");
+  const double fuzz = part ? std::strtod(part, nullptr) : 1;
+  for (int round = 0, runs = static_cast<int>(4 * fuzz); round < runs; ++round) {
+    Nest nest(kernel);
+    Verbs verbs;
+    for (int64_t n = 1 + below(6); n > 0; --n) {
+      Verb v;
+      v.axis = nest.axes[static_cast<size_t>(below(nest.axes.size() + 1) % static_cast<int64_t>(nest.axes.size()))].name;
+      if (below(4) == 0) {
+        v.kind = Verb::Kind::Stage;
+        v.param = static_cast<int>(below(kernel.params.size()));
+        if (below(4) == 0) v.axis = "launch";
+      } else {
+        constexpr int64_t kSizes[] = {2, 3, 4, 5, 8, 16};
+        constexpr AxisKind kCpu[] = {AxisKind::Loop, AxisKind::Unroll, AxisKind::Vector},
+                           kGpu[] = {AxisKind::Loop, AxisKind::Unroll, AxisKind::Thread, AxisKind::Thread};
+        v.size = kSizes[below(6)];
+        v.as = c.device.target().grid ? kGpu[below(4)] : kCpu[below(3)];
+        if (v.as == AxisKind::Vector) v.size = 16;
+      }
+      if (!nest.fits(v)) continue;
+      nest.apply(v);
+      verbs.push_back(v);
+    }
+    SCOPED_TRACE(to_string(verbs));
+    try {
+      EXPECT_THAT(c.run(verbs), right);
+    } catch (const ValueError&) {
+      continue;  // too many threads, too much shared memory
+    } catch (const std::exception& e) {
+      ADD_FAILURE() << e.what();
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Programs, Fuzz, testing::Combine(testing::Values("cpu", "opencl"), testing::ValuesIn(kPrograms)),
+                         [](const auto& test) { return std::string(std::get<0>(test.param)) + std::get<1>(test.param).name; });
+
+TEST(Verbs, RefuseWhatATargetHasNot) {
+  const auto verbs_on = [](const char* name, const char* verbs) {
+    return [=] { Case(Inputs{name}({64, 64}).matmul(Inputs{name}({64, 64})), device(name)).run(parse_verbs(verbs)); };
+  };
+  EXPECT_THAT(verbs_on("cpu", "tile(i0, 16, thread)"), testing::ThrowsMessage<ValueError>(testing::HasSubstr("this target has 1")));
+  EXPECT_THAT(verbs_on("null:gpu", "tile(i0, 64, thread); tile(i1, 32, thread)"),
+              testing::ThrowsMessage<ValueError>("2048 threads a block, 64 x 32 x 1: this target has 1024; tile by less"));
+  EXPECT_THAT(verbs_on("null:gpu", "tile(i0, 2, thread); tile(i0, 2, thread); tile(i1, 2, thread); tile(i1, 2, thread)"),
+              testing::ThrowsMessage<ValueError>("threads along i1b: a block has three numbers of threads and all are taken"));
+  EXPECT_THAT(verbs_on("null:gpu", "tile(i0, 64, unroll); tile(i1, 16, thread); tile(r2, 64, thread)"),
+              testing::ThrowsMessage<ValueError>(testing::HasSubstr("bytes of shared memory for a block of r_64_64_64")));
+  EXPECT_THAT(verbs_on("cpu", "stage(p1, r2a)"), testing::ThrowsMessage<ValueError>("stage(p1, r2a): no such axis"));
+}
 
 }  // namespace
 }  // namespace tg

@@ -184,6 +184,8 @@ TEST(Facts, RangesOpenAndClose) {
   const UOp v = load(p, i * 8 + r);
   EXPECT_EQ(v.ranges(), uint64_t{1} | uint64_t{1} << 5);
   EXPECT_EQ(UOp::make(Op::Reduce, {v, r}, ReduceArg{Monoid::Sum, 0}).ranges(), 1u);
+  const UOp ragged = range(Dim(index(100) - r * 8), 6, RangeKind::Reduce);  // a tile that is shorter in its last block, closed with it
+  EXPECT_EQ(UOp::make(Op::Reduce, {v + cast(ragged, v.dtype()), r, ragged}, ReduceArg{Monoid::Sum, 0}).ranges(), 1u);
   EXPECT_EQ(UOp::make(Op::End, {store(p, i, v), i, r}, Arg{}).ranges(), 0u);
 }
 TEST(Facts, BoundsOfWrappingIntegersAreHonest) {
