@@ -157,7 +157,9 @@ void Nest::tile(const Verb& v) {
   for (const Axis& a : axes)
     if (reads(a.range.src(0), outer.range)) refuse(v, fmt::format("where {} is cut short depends on it; split it first", a.name));
   const bool masked = v.as != AxisKind::Loop;
-  if (masked && at != split->axes[0] && outer.most % v.size != 0) refuse(v, "it does not divide the tile, and would reach into the next");
+  const auto around = std::find_if(split->axes.begin(), split->axes.end(), [&](int a) { return !axes[static_cast<size_t>(a)].single(); });
+  if (masked && around != split->axes.end() && *around != at && outer.most % v.size != 0)
+    refuse(v, "it does not divide the tile, and would reach into the next");
   const bool divides = divisible(extent.expr(), v.size);
   Axis inner{outer.name + "a", {}, v.as, masked ? v.size : std::min(v.size, outer.most), outer.step};
   while (find(inner.name) >= 0) inner.name.back() = static_cast<char>(inner.name.back() + 1);
