@@ -199,6 +199,19 @@ bool Demands::reaches(int from, int to) const {
   return false;
 }
 
+bool Demands::merge(int a, int b) {
+  Group &to = groups[static_cast<size_t>(a)], &from = groups[static_cast<size_t>(b)];
+  if (!(to.shape == from.shape) || to.sequential || from.sequential || reaches(a, b) || reaches(b, a)) return false;
+  for (const Group* g : {&to, &from}) for (const UOp& u : g->outputs) if (halo.contains(u) || first_store.contains(u)) return false;
+  for (const UOp& u : from.outputs) home[u] = a;
+  to.outputs.insert(to.outputs.end(), from.outputs.begin(), from.outputs.end());
+  to.after.insert(from.after.begin(), from.after.end());
+  to.inlined += from.inlined;
+  from.outputs.clear();
+  for (Group& g : groups) if (g.after.erase(b)) g.after.insert(a);
+  return true;
+}
+
 // The group that reads u element for element, over the same loops, and can store it on the way; -1 if there is none.
 int Demands::joinable(const UOp& u) const {
   const auto it = demands_.find(u);

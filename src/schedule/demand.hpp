@@ -39,6 +39,9 @@ class Demands {
   explicit Demands(std::span<const UOp> roots, const Stored& stored = {});
   Stored stored() const;
 
+  /// Makes one group of two over the same loops, where neither waits for the other: b's outputs go to a, and b is left empty.
+  bool merge(int a, int b);
+
   std::vector<Group> groups;
   std::unordered_map<UOp, int> home;            // stored node -> the group that stores it
   std::unordered_map<UOp, int> first_store;     // stored by two groups: a Scatter's base, the zeros around what is dear to compute

@@ -18,6 +18,9 @@
 namespace tg {
 namespace {
 
+constexpr double kFewResults = 16, kLarge = 16 << 10;  // elements
+constexpr size_t kMostBuffers = 24;                    // of a kernel made of two
+
 UOp and_(const UOp& a, const UOp& b) { return !a ? b : !b ? a : a & b; }
 UOp gated(const UOp& gate, const UOp& value) { return gate ? where(gate, value, constant(value.dtype(), 0)) : value; }
 
@@ -75,6 +78,12 @@ class Builder {
     const int n = static_cast<int>(demands_.groups.size());
     for (int g = 0; g < n; ++g) make_kernel(g);
     for (int g = 0; g < n; ++g)
+      for (int other = g + 1; other < n; ++other)
+        if (read_the_same(g, other) && demands_.merge(g, other)) {
+          make_kernel(g);
+          kernels_[static_cast<size_t>(other)] = {};
+        }
+    for (int g = 0; g < n; ++g)
       for (const UOp& u : demands_.groups[static_cast<size_t>(g)].outputs) {
         if (!in_place(u)) continue;
         const int target = buffer_of(u.src(0));
@@ -86,7 +95,28 @@ class Builder {
       }
     std::vector<int> order, state(static_cast<size_t>(n), 0);
     for (int g = 0; g < n; ++g) visit(g, state, order);
+    std::erase_if(order, [&](int g) { return demands_.groups[static_cast<size_t>(g)].outputs.empty(); });
     return order;
+  }
+  // Kernels over the same loops that walk through one large array: it is read once if they are one. Few results of long reductions are
+  // better left apart, since each is then shared out among the cores.
+  bool read_the_same(int a, int b) const {
+    const Group &ga = demands_.groups[static_cast<size_t>(a)], &gb = demands_.groups[static_cast<size_t>(b)];
+    if (ga.outputs.empty() || gb.outputs.empty() || !(ga.shape == gb.shape) || elements(ga.shape) < kFewResults) return false;
+    const std::vector<int>&of_a = kernels_[static_cast<size_t>(a)].buffers, &of_b = kernels_[static_cast<size_t>(b)].buffers;
+    if (of_a.size() + of_b.size() > kMostBuffers) return false;
+    bool shared = false;
+    for (int i : of_a) {
+      const PlanBuffer& p = plan_.buffers[static_cast<size_t>(i)];
+      if (std::find(of_b.begin(), of_b.end(), i) != of_b.end() && elements(Shape{p.elements}) >= kLarge) shared = true;
+    }
+    return shared && !overwrites(ga, of_b) && !overwrites(gb, of_a);
+  }
+  // Whether a group assigns in place to memory that is among these buffers.
+  bool overwrites(const Group& g, const std::vector<int>& buffers) const {
+    return std::any_of(g.outputs.begin(), g.outputs.end(), [&](const UOp& u) {
+      return in_place(u) && std::find(buffers.begin(), buffers.end(), buffers_.at(u.src(0))) != buffers.end();
+    });
   }
   void visit(int root, std::vector<int>& state, std::vector<int>& order) {
     std::vector<int> stack{root};

@@ -63,6 +63,13 @@ TEST(Schedule, ZerosAroundWhatIsReducedAreNotReducedToo) {
   for (const PlanLaunch& l : p.launches)  // 12 x 12 is the gradient between the two, with its border
     EXPECT_EQ(l.kernel.name().find("r_4_8_12_12"), std::string::npos) << to_string(p);
 }
+TEST(Fusion, SumsOfOneArrayAreOneKernel) {
+  const Tensor x = input({512, 32, 40}), y = input({512, 32, 40});
+  const UOp both[] = {node_of(x.sum({.axis = {0, 2}}), "test"), node_of((x * y).sum({.axis = {0, 2}}), "test")};
+  EXPECT_EQ(schedule(canonicalize(both).roots).launches.size(), 1u);
+  const UOp scalars[] = {node_of(x.sum(), "test"), node_of((x * y).sum(), "test")};  // each of them is shared out among the cores
+  EXPECT_EQ(schedule(canonicalize(scalars).roots).launches.size(), 2u);
+}
 TEST(Batch, EqualKernelsThatDoNotWaitForEachOtherAreOneLaunch) {
   const Tensor a = input({3, 5}), b = input({7}), c = input({2, 2, 2});
   const UOp two[] = {node_of(a * 2 + 1, "test"), node_of(b * 2 + 1, "test"), node_of(c * 3 + 1, "test")};
