@@ -3,6 +3,7 @@
 //
 //   x.at(0, slice(1, 5), none, ids)      axis 0 at 0, axis 1 from 1 to 4, a new axis, axis 2 at the integers in the tensor `ids`
 //   x.at(ellipsis, -1)                   the last of the last axis
+//   x.at(x > 0)                          the elements where a mask (bool, of the sizes of the axes it stands for) is true, in a row
 #include <cstdint>
 #include <optional>
 

@@ -216,7 +216,7 @@ class Tensor {
   // ---- indexing: one index an axis from the first, see tg/index.hpp ----
   /// Integers drop their axis; index tensors (one or several, which broadcast) replace theirs, in front if they are apart, as in NumPy.
   /// Numbers outside throw IndexError here; elements of index tensors outside throw it when the value is computed. Negative ones count
-  /// from the end.
+  /// from the end. A mask (bool) is read at once, since it decides the shape, and stands for the index tensors of its true elements.
   template <class... I>
   [[nodiscard]] Tensor at(const I&... indices) const {
     return at(std::vector<Index>{Index(indices)...});

@@ -3,6 +3,9 @@
 //   x.at(slice(1, 3), -1)      Reshape(Shrink(x))
 //   x.at(rows, columns)        Gather(Reshape(x, (n m)), rows * m + columns)
 //
+// A mask (bool) is read when it is met, since the result's shape depends on it, and stands for the places of its true elements, an index
+// tensor an axis.
+//
 // An index tensor is first taken from a row of all valid indices: that Gather costs nothing once compiled, and is what reports an index
 // outside, with the index that the user gave and the bound of its axis.
 #include <fmt/format.h>
@@ -23,7 +26,7 @@ DType index_dtype(int64_t elements) { return elements <= INT32_MAX ? DType::int3
 
 void require_integers(const UOp& index, std::string_view operation) {
   require_dtype(is_int(index.dtype()), operation, index.dtype(),
-                index.dtype() == DType::bool_ ? "for a mask use where(mask, x, 0)" : "an index tensor is of integers; cast it");
+                index.dtype() == DType::bool_ ? "a mask goes to at(mask) or where(mask, x, 0)" : "an index tensor is of integers; cast it");
 }
 /// The index, from 0 on and in the dtype, where it lies in its axis; the value reports where it does not.
 UOp valid(const UOp& index, int64_t size, DType dtype) {
@@ -39,19 +42,52 @@ struct Selection {
   std::vector<int> axes;               // of the result of the basic indices
 };
 
-std::vector<Index> complete(const std::vector<Index>& indices, int rank) {
-  int used = 0, ellipses = 0;
-  for (const Index& i : indices) {
-    used += i.kind != Index::Kind::NewAxis && i.kind != Index::Kind::Ellipsis;
-    ellipses += i.kind == Index::Kind::Ellipsis;
+bool is_mask(const Index& i) { return i.kind == Index::Kind::Tensor && i.tensor->dtype() == DType::bool_; }
+
+/// Where the mask is true: the numbers along each of its axes.
+std::vector<Tensor> places_of(const Tensor& mask) {
+  const Sizes shape = mask.shape();
+  const std::vector<uint8_t> values = mask.to_vector<uint8_t>();
+  std::vector<std::vector<int64_t>> along(shape.size());
+  for (size_t n = 0; n < values.size(); ++n) {
+    if (!values[n]) continue;
+    for (size_t rest = n, a = shape.size(); a-- > 0; rest /= static_cast<size_t>(shape[a]))
+      along[a].push_back(static_cast<int64_t>(rest % static_cast<size_t>(shape[a])));
   }
+  std::vector<Tensor> out;
+  for (const auto& numbers : along)
+    out.push_back(
+        Tensor::from(numbers, {static_cast<int64_t>(numbers.size())}, {.dtype = index_dtype(mask.numel()), .device = mask.device()}));
+  return out;
+}
+
+/// The indices with an entry for every axis, masks replaced by index tensors, which `masked` keeps.
+std::vector<Index> complete(const std::vector<Index>& indices, const Sizes& shape, std::vector<std::vector<Tensor>>& masked) {
+  const auto rank = static_cast<int>(shape.size());
+  const auto axes_of = [](const Index& i) {
+    return i.kind == Index::Kind::NewAxis || i.kind == Index::Kind::Ellipsis ? 0 : is_mask(i) ? i.tensor->rank() : 1;
+  };
+  int used = 0, ellipses = 0;
+  for (const Index& i : indices) used += axes_of(i), ellipses += i.kind == Index::Kind::Ellipsis;
   if (used > rank) throw IndexError(fmt::format("at: {} indices for {} axes", used, rank));
   if (ellipses > 1) throw IndexError("at: more than one ellipsis; only one can stand for the axes that are left");
   std::vector<Index> out;
-  const auto rest = [&] { out.insert(out.end(), static_cast<size_t>(rank - used), Index(slice())); };
+  int axis = 0;
+  const auto rest = [&] {
+    out.insert(out.end(), static_cast<size_t>(rank - used), Index(slice()));
+    axis += rank - used;
+  };
   for (const Index& i : indices) {
     if (i.kind == Index::Kind::Ellipsis) rest();
-    else out.push_back(i);
+    else if (is_mask(i)) {
+      const Sizes wanted(shape.begin() + axis, shape.begin() + axis + axes_of(i)), given = i.tensor->shape();
+      if (given != wanted || given.empty())
+        throw ShapeError(fmt::format("at: a mask of shape {} for axes {} to {} of shape {}; it needs their sizes", to_string(given), axis,
+                                     axis + axes_of(i) - 1, to_string(shape)));
+      masked.push_back(places_of(*i.tensor));
+      for (const Tensor& t : masked.back()) out.emplace_back(t);
+    } else out.push_back(i);
+    axis += axes_of(i);
   }
   if (ellipses == 0) rest();
   return out;
@@ -145,7 +181,8 @@ UOp advanced(UOp x, const Selection& selection) {
 
 UOp selected(const UOp& x, const std::vector<Index>& indices) {
   Selection selection;
-  const UOp y = basic(x, complete(indices, static_cast<int>(x.shape().rank())), selection);
+  std::vector<std::vector<Tensor>> masked;
+  const UOp y = basic(x, complete(indices, sizes_of(x.shape()), masked), selection);
   return selection.tensors.empty() ? y : advanced(y, selection);
 }
 void check_devices(const Tensor& x, const std::vector<Index>& indices) {
@@ -183,6 +220,7 @@ Tensor& Tensor::set_at(const std::vector<Index>& indices, const Operand& value) 
 }
 
 Tensor Tensor::take(const Tensor& index, int axis) const {
+  require_integers(node_of(index, "take"), "take");
   std::vector<Index> indices(static_cast<size_t>(checked_axis(axis, rank(), "take")), Index(slice()));
   indices.push_back(Index(index));
   return at(indices);

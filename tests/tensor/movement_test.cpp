@@ -113,6 +113,30 @@ TEST(Indexing, Tensors) {
   expect_equal(m().gather(0, Tensor({{1, 0, 1}})), {1, 3}, {3, 1, 5});
 }
 
+TEST(Indexing, Masks) {
+  const Tensor x = cube(), rows({false, true}), none_of = m() > 9;
+  expect_equal(m().at(m() > 2), {3}, {3, 4, 5});
+  expect_equal(m().at(rows), {1, 3}, {3, 4, 5});
+  expect_equal(m().at(slice(), Tensor({true, false, true})), {2, 2}, {0, 2, 3, 5});
+  expect_equal(m().at(rows, 1), {1}, {4});
+  expect_equal(x.at(x.at(ellipsis, 0) > 3, slice(0, 2)), {5, 2}, {4, 5, 8, 9, 12, 13, 16, 17, 20, 21});
+  expect_equal(m().at(none_of), {0}, {});
+  expect_equal(x.at(rows, slice(), Tensor({1})), {1, 3}, {13, 17, 21});  // as the index 1 in its place
+}
+
+TEST(Indexing, MasksWriteAndAreDifferentiated) {
+  Tensor x = m();
+  x.set(m() > 3, -1);
+  expect_equal(x, {2, 3}, {0, 1, 2, 3, -1, -1});
+  x.set(Tensor({true, false}), Tensor({7, 8, 9}));
+  expect_equal(x, {2, 3}, {7, 8, 9, 3, -1, -1});
+  x.set(x > 100, 5);
+  expect_equal(x, {2, 3}, {7, 8, 9, 3, -1, -1});
+  Tensor w({1.f, -2.f, 3.f}, {.requires_grad = true});
+  w.at(w > 0).square().sum().backward();
+  expect_near(w.grad(), {2, 0, 6});
+}
+
 TEST(Indexing, Setting) {
   Tensor x = Tensor::zeros({2, 3});
   x.set(0, slice(1, 3), 5);
@@ -138,7 +162,11 @@ TEST(Indexing, Errors) {
   expect_throw<ValueError>([] { (void)m().at(slice(0, 1, 0)); },
                            "at: a slice with a step of 0 never arrives; use 1, or an integer for one element");
   expect_throw<DTypeError>([] { (void)m().at(Tensor({1.f})); }, "at: not defined for float32; an index tensor is of integers; cast it");
-  expect_throw<DTypeError>([] { (void)m().at(m() > 1); }, "at: not defined for bool; for a mask use where(mask, x, 0)");
+  expect_throw<DTypeError>([] { (void)m().take(Tensor({true})); },
+                           "take: not defined for bool; a mask goes to at(mask) or where(mask, x, 0)");
+  expect_throw<ShapeError>([] { (void)m().at(m().transpose(0, 1) > 1); },
+                           "at: a mask of shape (3, 2) for axes 0 to 1 of shape (2, 3); it needs their sizes");
+  expect_throw<IndexError>([] { (void)m().at(slice(), m() > 1); }, "at: 3 indices for 2 axes");
   expect_throw<ShapeError>([] { (void)m().gather(0, Tensor({1})); },
                            "gather: the index's shape (1,) does not fit into (2, 3); it must have as many axes, none but axis 0 longer");
   expect_throw<ShapeError>([] { Tensor x = Tensor::zeros({2}); x.set(slice(), Tensor({1, 2, 3})); },
