@@ -5,7 +5,6 @@
 //   x.at(ellipsis, -1)                   the last of the last axis
 //   x.at(x > 0)                          the elements where a mask (bool, of the sizes of the axes it stands for) is true, in a row
 #include <cstdint>
-#include <optional>
 
 namespace tg {
 
@@ -16,19 +15,21 @@ inline constexpr None none;          // a new axis of size 1; a missing bound of
 struct Ellipsis {};
 inline constexpr Ellipsis ellipsis;  // as many whole axes as are left
 
+/// An end of a slice, or none.
+struct SliceBound {
+  SliceBound() = default;
+  SliceBound(None) {}
+  SliceBound(int64_t v) : position(v), given(true) {}
+  SliceBound(int v) : SliceBound(static_cast<int64_t>(v)) {}
+  int64_t position = 0;
+  bool given = false;
+};
+
 /// Positions begin, begin + step, ... before end. Missing bounds are the ends of the axis; negative ones count from its end; those
 /// outside are clipped, as in Python.
 struct Slice {
-  std::optional<int64_t> begin, end;
+  SliceBound begin, end;
   int64_t step = 1;
-};
-
-/// An end of a slice, or none.
-struct SliceBound : std::optional<int64_t> {
-  SliceBound() = default;
-  SliceBound(None) {}
-  SliceBound(int64_t v) : std::optional<int64_t>(v) {}
-  SliceBound(int v) : std::optional<int64_t>(v) {}
 };
 
 /// The whole axis; the part [begin, end); every step-th of it (a negative step walks backward).

@@ -21,10 +21,8 @@
 // one tensor (assign, set, +=, set_requires_grad) are the caller's to order.
 #include <initializer_list>
 #include <iosfwd>
-#include <iterator>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -227,10 +225,8 @@ class Tensor {
   template <class... A>
     requires(sizeof...(A) >= 2)
   Tensor& set(const A&... indices_and_value) {
-    const auto all = std::tie(indices_and_value...);
-    return [&]<size_t... i>(std::index_sequence<i...>) -> Tensor& {
-      return set_at({Index(std::get<i>(all))...}, std::get<sizeof...(A) - 1>(all));
-    }(std::make_index_sequence<sizeof...(A) - 1>());
+    std::vector<Index> indices;
+    return set_next(indices, indices_and_value...);
   }
   Tensor& set_at(const std::vector<Index>& indices, const Operand& value);
   /// out[i][j] = this[index[i][j]][j] for axis 0, and so on (torch.gather): index has this rank, and no axis longer than this one's.
@@ -357,6 +353,14 @@ class Tensor {
 
  private:
   friend struct detail::TensorImpl;
+  template <class First, class... Rest>
+  Tensor& set_next(std::vector<Index>& indices, const First& first, const Rest&... rest) {
+    if constexpr (sizeof...(rest) == 0) return set_at(indices, first);
+    else {
+      indices.emplace_back(first);
+      return set_next(indices, rest...);
+    }
+  }
   Tensor& update(const Tensor& value);
   std::ostream& print(std::ostream&) const;
   detail::Handle impl_;

@@ -98,8 +98,8 @@ struct Positions { int64_t begin, count, step; };
 Positions positions(const Slice& s, int64_t size) {
   if (s.step == 0) throw ValueError("at: a slice with a step of 0 never arrives; use 1, or an integer for one element");
   const int64_t low = s.step > 0 ? 0 : -1, high = s.step > 0 ? size : size - 1;
-  const auto clipped = [&](std::optional<int64_t> v, int64_t otherwise) {
-    return v ? std::clamp(*v < 0 ? *v + size : *v, low, high) : otherwise;
+  const auto clipped = [&](const SliceBound& b, int64_t otherwise) {
+    return b.given ? std::clamp(b.position < 0 ? b.position + size : b.position, low, high) : otherwise;
   };
   const int64_t begin = clipped(s.begin, s.step > 0 ? low : high), end = clipped(s.end, s.step > 0 ? high : low);
   const int64_t span = s.step > 0 ? end - begin : begin - end, stride = std::abs(s.step);
