@@ -86,8 +86,8 @@ class Device {
   virtual void launch_all(Program& program, std::span<const LaunchArgs> sets) {
     for (const LaunchArgs& args : sets) launch(program, args);
   }
-  /// Waits for all that was enqueued; the first fault since the last call, if any. A device that runs launches at once on the
-  /// calling thread (cpu) tells each thread of its own launches' faults only.
+  /// Waits for all that the calling thread has enqueued; the first fault of its launches since its last call, if any. Each thread is told
+  /// of its own launches only.
   virtual std::optional<Fault> synchronize() = 0;
 
   /// True for devices that evaluate graphs themselves (the interpreter): compile, load and launch are never called.

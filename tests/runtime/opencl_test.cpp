@@ -84,6 +84,16 @@ TEST_F(OpenCl, ReportsAFaultOnce) {
   EXPECT_FALSE(cl.synchronize().has_value());
 }
 
+TEST_F(OpenCl, TellsEachThreadOfItsOwnFaults) {
+  launch(40, 1);
+  std::thread([&] {
+    EXPECT_FALSE(cl.synchronize().has_value());
+    launch(kCount, 1);
+    EXPECT_FALSE(cl.synchronize().has_value());
+  }).join();
+  EXPECT_TRUE(cl.synchronize().has_value());
+}
+
 TEST_F(OpenCl, TellsItsFacts) {
   const Target& t = cl.target();
   EXPECT_EQ(t.renderer, "opencl");

@@ -12,6 +12,7 @@
 
 #include <map>
 #include <mutex>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -165,8 +166,6 @@ class OpenClDevice : public Device {
     check("clCreateContext", code);
     queue_.reset(cl().CreateCommandQueue(context_.get(), id_, 0, &code));
     check("clCreateCommandQueue", code);
-    status_ = create(sizeof(Status));
-    clear_status();
     if (info<cl_device_fp_config>(id_, CL_DEVICE_SINGLE_FP_CONFIG) & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT)
       options_ += " -cl-fp32-correctly-rounded-divide-sqrt";
   }
@@ -248,6 +247,7 @@ class OpenClDevice : public Device {
     if (args.grids.size() != program.phases.size())
       throw InternalError(fmt::format("opencl: {} grids for a kernel of {} phases", args.grids.size(), program.phases.size()));
     const std::lock_guard lock(mutex_);
+    const cl_mem status = status_of_this_thread();
     for (size_t i = 0; i < program.phases.size(); ++i) {
       const Phase& phase = program.phases[i];
       cl_uint slot = 0;
@@ -259,7 +259,6 @@ class OpenClDevice : public Device {
         pass(sizeof memory, &memory);
       }
       for (const int64_t& scalar : args.scalars) pass(sizeof scalar, &scalar);
-      const cl_mem status = status_.get();
       pass(sizeof status, &status);
       size_t threads[3];
       for (int a = 0; a < 3; ++a) threads[a] = static_cast<size_t>(args.grids[i].n[a]) * phase.block[a];
@@ -267,17 +266,19 @@ class OpenClDevice : public Device {
       check("clEnqueueNDRangeKernel",
             cl().EnqueueNDRangeKernel(queue_.get(), phase.kernel.get(), 3, nullptr, threads, phase.block, 0, nullptr, nullptr));
     }
-    launched_ = true;
   }
 
   std::optional<Fault> synchronize() override {
     const std::lock_guard lock(mutex_);
     check("clFinish", cl().Finish(queue_.get()));
-    if (!std::exchange(launched_, false)) return {};
+    auto mine = reporting_.extract(std::this_thread::get_id());
+    if (!mine) return {};
+    Memory memory = std::move(mine.mapped());
     Status s;
-    check("clEnqueueReadBuffer", cl().EnqueueReadBuffer(queue_.get(), status_.get(), CL_TRUE, 0, sizeof s, &s, 0, nullptr, nullptr));
+    check("clEnqueueReadBuffer", cl().EnqueueReadBuffer(queue_.get(), memory.get(), CL_TRUE, 0, sizeof s, &s, 0, nullptr, nullptr));
+    if (s.set) clear(memory.get());
+    quiet_.push_back(std::move(memory));
     if (!s.set) return {};
-    clear_status();
     return s.fault;
   }
 
@@ -294,10 +295,22 @@ class OpenClDevice : public Device {
     return memory;
   }
 
-  void clear_status() {
+  void clear(cl_mem status) {
     const Status none;
-    check("clEnqueueWriteBuffer",
-          cl().EnqueueWriteBuffer(queue_.get(), status_.get(), CL_TRUE, 0, sizeof none, &none, 0, nullptr, nullptr));
+    check("clEnqueueWriteBuffer", cl().EnqueueWriteBuffer(queue_.get(), status, CL_TRUE, 0, sizeof none, &none, 0, nullptr, nullptr));
+  }
+  /// Where launches of this thread report, so that it is told of them and no other is.
+  cl_mem status_of_this_thread() {
+    const auto id = std::this_thread::get_id();
+    if (auto it = reporting_.find(id); it != reporting_.end()) return it->second.get();
+    if (quiet_.empty()) {
+      Memory made = create(sizeof(Status));
+      clear(made.get());
+      quiet_.push_back(std::move(made));
+    }
+    Memory& mine = reporting_[id] = std::move(quiet_.back());
+    quiet_.pop_back();
+    return mine.get();
   }
 
   static cl_mem whole(MemoryRef ref) { return static_cast<Allocation*>(ref.handle)->memory.get(); }
@@ -346,12 +359,12 @@ class OpenClDevice : public Device {
   std::string options_ = "-cl-std=CL1.2";
   Context context_;
   Queue queue_;
-  Memory status_;
+  std::map<std::thread::id, Memory> reporting_;  // status words of threads that have launched and not synchronized
+  std::vector<Memory> quiet_;                    // those of nobody, cleared
   std::mutex mutex_;
   std::map<size_t, std::vector<std::unique_ptr<Allocation>>> free_;
   size_t kept_bytes_ = 0;
   std::map<std::string, ClProgram> just_built_;
-  bool launched_ = false;
 };
 
 }  // namespace
