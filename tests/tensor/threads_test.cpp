@@ -1,0 +1,134 @@
+// Four threads that share tensors, caches and seeds. `./do check` runs this under the thread sanitizer.
+#include <algorithm>
+#include <latch>
+#include <numeric>
+#include <thread>
+
+#include "ir/uop.hpp"
+#include "tensor_testing.hpp"
+#include "tg/nn.hpp"
+
+namespace tg {
+namespace {
+
+constexpr int kThreads = 4;
+
+/// work(0) to work(3), begun together.
+void together(const std::function<void(int)>& work) {
+  std::latch start(kThreads);
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < kThreads; ++t)
+    threads.emplace_back([&, t] {
+      start.arrive_and_wait();
+      work(t);
+    });
+}
+Tensor counting(int64_t n) { return Tensor::arange(n, {.dtype = float32}); }
+
+TEST(Sharing, ReadOneTensorThatNobodyHasComputed) {
+  for (int round = 0; round < 5; ++round) {
+    const Tensor x = counting(1000 + round) * 2 + 1;
+    const double expected = static_cast<double>(x.numel() * x.numel());
+    together([&](int t) {
+      if (t == 0) x.realize();
+      if (t == 1) { EXPECT_EQ(x.at(3).item<float>(), 7); }
+      if (t == 2) { EXPECT_EQ(x.to_vector<float>()[10], 21); }
+      EXPECT_EQ(x.sum().item<double>(), expected);
+      EXPECT_EQ((x - 1).max().item<float>(), 2 * static_cast<float>(x.numel()) - 2);
+    });
+  }
+}
+
+TEST(Sharing, CompileTheSameKernelsAtOnce) {
+  const auto program = [](int64_t n) { return ((counting(n) - 5).abs().reshape({n / 2, 2}) * 3).sum({.axis = 0}); };
+  for (int64_t n = 2050; n < 2062; n += 2) {  // sizes that no other test has
+    std::vector<std::vector<float>> got(kThreads);
+    together([&](int t) { got[static_cast<size_t>(t)] = program(n).to_vector<float>(); });
+    for (const auto& values : got) EXPECT_EQ(values, got[0]);
+    EXPECT_EQ(got[0], program(n).to_vector<float>());
+  }
+}
+
+TEST(Sharing, AddTheirGradientsUp) {
+  const Tensor w({1.f, 2.f, 3.f}, {.requires_grad = true}), scale = (counting(3) + 1).realize();
+  together([&](int t) {
+    for (int i = 0; i < 25; ++i) (w * scale * (t + 1)).sum().backward();
+  });
+  expect_near(w.grad(), {250, 500, 750});
+  w.zero_grad();
+  together([&](int) { EXPECT_EQ(gradient((w * w).sum(), {w})[0].to_vector<float>(), (std::vector<float>{2, 4, 6})); });
+  EXPECT_FALSE(w.has_grad());
+}
+
+TEST(Sharing, DrawEachNumberOfASeedOnce) {
+  constexpr int kDraws = 8;
+  manual_seed(7);
+  std::vector<std::vector<float>> wanted(kThreads * kDraws), got = wanted;
+  for (auto& draw : wanted) draw = Tensor::rand({5}).to_vector<float>();
+  manual_seed(7);
+  together([&](int t) {
+    for (int i = 0; i < kDraws; ++i) got[static_cast<size_t>(t * kDraws + i)] = Tensor::rand({5}).to_vector<float>();
+  });
+  std::sort(wanted.begin(), wanted.end());
+  std::sort(got.begin(), got.end());
+  EXPECT_EQ(got, wanted);
+}
+
+TEST(Sharing, SeedWhileOthersDraw) {
+  together([](int t) {
+    for (int i = 0; i < 20; ++i) {
+      if (t == 0) manual_seed(static_cast<uint64_t>(i));
+      const std::vector<float> draw = Tensor::rand({3}).to_vector<float>();
+      EXPECT_TRUE(std::all_of(draw.begin(), draw.end(), [](float v) { return v >= 0 && v < 1; }));
+    }
+  });
+  manual_seed(3);
+  const auto first = Tensor::randn({4}).to_vector<float>();
+  manual_seed(3);
+  EXPECT_EQ(Tensor::randn({4}).to_vector<float>(), first);
+}
+
+TEST(Sharing, ModesAreEachThreadsOwn) {
+  const Tensor w({1.f}, {.requires_grad = true});
+  together([&](int t) {
+    for (int i = 0; i < 20; ++i) {
+      if (t % 2) {
+        const NoGrad none;
+        const nn::Evaluation evaluation;
+        EXPECT_FALSE((w * 2).requires_grad());
+        EXPECT_FALSE(nn::training());
+      } else {
+        EXPECT_TRUE((w * 2).requires_grad());
+        EXPECT_TRUE(nn::training());
+      }
+    }
+  });
+}
+
+TEST(Sharing, AnErrorStaysWithItsThread) {
+  const Tensor table = counting(10).realize();
+  together([&](int t) {
+    for (int i = 0; i < 10; ++i) {
+      if (t == 0) EXPECT_THROW((void)table.take(Tensor({10 + i})).to_vector<float>(), IndexError);
+      else
+        EXPECT_EQ(table.take(Tensor({t, 9 - t})).to_vector<float>(),
+                  (std::vector<float>{static_cast<float>(t), static_cast<float>(9 - t)}));
+    }
+  });
+  EXPECT_EQ(table.sum().item<float>(), 45);
+}
+
+TEST(Sharing, LeaveNoNodesBehind) {
+  const auto work = [](int t) {
+    Tensor w({1.f, 2.f}, {.requires_grad = true});
+    for (int i = 0; i < 5; ++i) (w * (t + i)).sum().backward();
+    EXPECT_EQ(w.grad().sum().item<float>(), static_cast<float>(2 * (5 * t + 10)));
+  };
+  together(work);  // what caches keep, they have now
+  const size_t before = detail::live_nodes();
+  together(work);
+  EXPECT_EQ(detail::live_nodes(), before);
+}
+
+}  // namespace
+}  // namespace tg
