@@ -18,7 +18,8 @@ namespace tg {
 ///   "schedule"  the memory and why it exists, then the kernels in order: loops, and what is stored
 ///   "loops"     of each distinct kernel: the verbs that were applied, and each original loop with what it became
 ///   "source"    of each distinct kernel: the text that the device's compiler is given
-///   "all"       all of these under headings; "gradient" only where the tensor requires one
+///   "rewrites"  the rules that fired on the way to the source, in order: file:line: before -> after. What was simplified already stays so
+///   "all"       all of these but "rewrites" under headings; "gradient" only where the tensor requires one
 /// Of what lives on another device the schedule shows the part after the copy; explain the tensor there for what comes before.
 /// Throws ValueError for another part or an undefined tensor, GradientError for "gradient" where nothing requires one, DeviceError where
 /// the tensor's device cannot be opened.

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "autodiff/gradient.hpp"
+#include "base/log.hpp"
 #include "engine/canonical.hpp"
 #include "engine/kernels.hpp"
 #include "ir/pattern.hpp"
@@ -67,11 +68,16 @@ struct Explained {
   std::string source() const {
     return each_kernel([&](const std::string&, const Generated& g) { return tg::source(g, device.target()); });
   }
+  std::string rewrites() const {
+    const LogCapture fired(5);
+    each_kernel([](const std::string&, const Generated&) { return std::string(); });
+    return fired.text();
+  }
 };
 
 struct Part { std::string_view name; std::string (Explained::*text)() const; };
 constexpr Part kParts[] = {{"graph", &Explained::graph}, {"gradient", &Explained::gradient}, {"schedule", &Explained::schedule},
-                           {"loops", &Explained::loops}, {"source", &Explained::source}};
+                           {"loops", &Explained::loops}, {"source", &Explained::source}, {"rewrites", &Explained::rewrites}};
 
 }  // namespace
 
@@ -81,7 +87,8 @@ std::string explain(const Tensor& tensor, std::string_view part) {
   for (const auto& [name, text] : kParts) {
     if (part == name) return (explained.*text)();
     known += fmt::format("{}, ", name);
-    if (part == "all" && (name != "gradient" || explained.has_gradient)) out += fmt::format("-- {} --\n{}\n", name, (explained.*text)());
+    if (part == "all" && name != "rewrites" && (name != "gradient" || explained.has_gradient))
+      out += fmt::format("-- {} --\n{}\n", name, (explained.*text)());
   }
   if (part != "all") throw ValueError(fmt::format("explain: there is no part \"{}\"; there are: {}all", part, known));
   return out;

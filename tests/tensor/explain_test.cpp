@@ -36,6 +36,7 @@ TEST(Explain, EveryPartOfAFusedKernel) {
   EXPECT_THAT(explain(z, "schedule"), AllOf(HasSubstr("output float32 x 32"), HasSubstr("e_4_8(b0, b1, b2)"), Not(HasSubstr("temporary"))));
   EXPECT_THAT(explain(z, "loops"), HasSubstr("vector"));
   EXPECT_THAT(explain(z, "source"), AllOf(HasSubstr("define void @"), HasSubstr("fmul <16 x float>")));
+  EXPECT_THAT(explain(given("null").sin(), "rewrites"), testing::ContainsRegex("decompose.cpp:[0-9]+: sin\\(.*\\) -> "));
   EXPECT_THAT(explain(z), AllOf(HasSubstr("-- graph --"), HasSubstr("-- gradient --"), HasSubstr("-- source --")));
   EXPECT_THAT(explain(z.detach()), Not(HasSubstr("-- gradient --")));
 }
@@ -81,7 +82,7 @@ TEST(Explain, Mistakes) {
     (void)explain(x, "graphs");
     ADD_FAILURE();
   } catch (const ValueError& e) {
-    EXPECT_STREQ(e.what(), "explain: there is no part \"graphs\"; there are: graph, gradient, schedule, loops, source, all");
+    EXPECT_STREQ(e.what(), "explain: there is no part \"graphs\"; there are: graph, gradient, schedule, loops, source, rewrites, all");
   }
 }
 
