@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 parser = argparse.ArgumentParser()
@@ -80,7 +81,7 @@ def interrupted_and_resumed():
 
 
 def predicts():
-    for what, caption in ((7, "test #7, label"), ("digit.pgm", "digit.pgm")):
+    for what, caption in ((7, "test #7, label"), ("digit.pgm", "digit.pgm"), ("digit.png", "digit.png")):
         result = run("predict", what, "--checkpoint", "a.safetensors")
         if wrong := ends(result, 0, r"prediction: \d \(\d+\.\d%\)"):
             return wrong
@@ -98,6 +99,29 @@ def damaged():
             if wrong := ends(run(*command, "--checkpoint", name), 1, error=f"tg: {name}: "):
                 return wrong
     return ""
+
+
+def compiles_once():
+    """A second process finds all its kernels on disk."""
+    for again in (False, True):
+        result = run("train", "mnist", "--batch", 8, "--steps", 2, "--checkpoint", "c.safetensors", env={**os.environ, "TG_DEBUG": "1"})
+        kernels = [line for line in result.stderr.splitlines() if "GFLOP/s" in line]
+        if wrong := ends(result, 0, ACCURACY):
+            return wrong
+        if not kernels:
+            return "TG_DEBUG=1 shows no kernels"
+        if again and (compiled := [line for line in kernels if not line.endswith("(disk)")]):
+            return "compiled again:\n" + "\n".join(compiled)
+    return ""
+
+
+def png(pixels):
+    """28 by 28 of gray as a PNG file."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    rows = b"".join(b"\0" + pixels[28 * i : 28 * i + 28] for i in range(28))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 CASES = {
@@ -125,6 +149,7 @@ CASES = {
                                              error="test digit 200: there are 200"),
     "predicts from no file": lambda: ends(run("predict", "no.png", "--checkpoint", "a.safetensors"), 1, error="no.png"),
     "damaged checkpoints": damaged,
+    "second process compiles nothing": compiles_once,
 }
 
 failed = 0
@@ -136,6 +161,7 @@ with tempfile.TemporaryDirectory() as name:
         images = cut(f"{part}-images-idx3-ubyte", 16, 784, count, data)
         cut(f"{part}-labels-idx1-ubyte", 8, 1, count, data)
     (folder / "digit.pgm").write_bytes(b"P5 28 28 255\n" + images[:784])
+    (folder / "digit.png").write_bytes(png(images[:784]))
     os.environ["TG_DATA"] = name
     for case, check in CASES.items():
         if wrong := check():

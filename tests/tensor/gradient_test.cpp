@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "ir/uop.hpp"
+#include "runtime/null/null.hpp"
 #include "tensor/impl.hpp"
 #include "tensor_testing.hpp"
 
@@ -380,6 +381,29 @@ TEST(Memory, CountsReturn) {
   const size_t nodes = detail::live_nodes();
   for (int i = 0; i < 5; ++i) step();
   EXPECT_EQ(detail::live_nodes(), nodes);
+}
+TEST(Memory, BuffersReturn) {
+  auto& null = dynamic_cast<NullDevice&>(device("null"));
+  const TensorOptions on{.device = "null", .requires_grad = true};
+  const auto scope = [&] {
+    Tensor w = Tensor::ones({100}, on);
+    for (int i = 0; i < 3; ++i) {
+      const Tensor loss = (w * 2).sigmoid().sum();
+      loss.backward();
+      w.assign(w - 0.1 * w.grad());
+      realize({w, loss});
+      w.zero_grad();
+    }
+  };
+  scope();
+  const size_t bytes = null.counts().live_bytes;
+  scope();
+  EXPECT_EQ(null.counts().live_bytes, bytes);
+  {
+    const Tensor kept = Tensor::ones({256}, on);
+    EXPECT_GE(null.counts().live_bytes, bytes + 1024);
+  }
+  EXPECT_EQ(null.counts().live_bytes, bytes);
 }
 TEST(Memory, ConstantsBelongToNoTensorAndNoDevice) {
   const Tensor here = Tensor::full({2}, 3.f), there = Tensor::full({2}, 3.f, {.device = "interpreter"}), number = Tensor::full({}, 3.f);
