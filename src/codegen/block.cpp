@@ -95,8 +95,9 @@ void Block::combine(std::vector<State>& states, int number, const std::function<
 
 BlockCopy plan_copy(const UOp& u, std::span<const CopyAxis> axes, const UOp& round, const UOp& thread, int64_t threads) {
   std::vector<CopyAxis> by_memory(axes.begin(), axes.end());  // slowest first
-  std::stable_sort(by_memory.begin(), by_memory.end(),
-                   [&](const CopyAxis& a, const CopyAxis& b) { return stride(u.src(1), a.range) > stride(u.src(1), b.range); });
+  std::sort(by_memory.begin(), by_memory.end(), [&](const CopyAxis& a, const CopyAxis& b) {
+    return std::pair(stride(u.src(1), a.range), a.stride) > std::pair(stride(u.src(1), b.range), b.stride);
+  });
   const UOp number = round * threads + thread;
   BlockCopy out;
   Substitution at;

@@ -234,14 +234,16 @@ class Chooser {
 
   // All else: neighbouring results side by side, in as many directions as fill a block, and what is left of it shares out a long reduction.
   void columns() {
-    std::vector<UOp> order(outputs_.rbegin(), outputs_.rend());
-    std::stable_sort(order.begin(), order.end(), [&](const UOp& a, const UOp& b) { return gain(a) > gain(b); });
+    std::vector<std::pair<double, size_t>> order;  // what is won, and which
+    for (size_t i = 0; i < outputs_.size(); ++i) order.emplace_back(gain(outputs_[i]), i);
+    std::sort(order.rbegin(), order.rend());
     const UOp* sum = nullptr;
     for (const UOp& u : reduces_)
       if (!reduce_ranges(u).empty() && extent(longest(u)) >= kWarp && (!sum || length(u) > length(*sum))) sum = &u;
     const bool share = sum && !kernel_.sequential && points() < kEnoughThreads;
     int64_t left = budget_;
-    for (const UOp& r : order) {
+    for (const auto& [won, i] : order) {
+      const UOp& r = outputs_[i];
       const int64_t n = std::min({left, extent(r), share ? kWarp : left});
       if (tile(r, n, AxisKind::Thread)) left /= n;
     }

@@ -415,16 +415,17 @@ class Lower {
   // threads innermost, so that a reduction reads straight through its part.
   Panel layout(const UOp& u, int depth) {
     Panel p{.pointer = -1, .depth = depth, .axes = {}, .loops = {}, .tile = {}};
-    std::vector<const Axis*> loops, threads, lanes;
+    std::vector<const Axis*> loops, closed, threads, lanes;
     for (const Axis& a : nest_.axes) {
       if (!(u.ranges() & bit(a.range) & ~blocks_)) continue;
       const int at = depth_of_[id(a.range)];
       if (a.kind == AxisKind::Unroll) p.tile.push_back(&a);
       else if (a.kind == AxisKind::Thread) threads.insert(threads.begin(), &a);
       else if (a.kind == AxisKind::Vector) lanes.push_back(&a);
-      else if (at == 0 || at > depth) loops.push_back(&a);
+      else if (at > depth) loops.push_back(&a);
+      else if (at == 0) closed.push_back(&a);
     }
-    std::stable_partition(loops.begin(), loops.end(), [&](const Axis* a) { return depth_of_[id(a->range)] > depth; });
+    loops.insert(loops.end(), closed.begin(), closed.end());
     for (const Axis* a : loops) p.loops.push_back(a->range);
     for (const auto* part : {&loops, &p.tile, &threads, &lanes})
       for (const Axis* a : *part) p.axes.push_back({a->range, a->most, 1});
