@@ -35,7 +35,8 @@ struct AdamOptions {
 class Optimizer {
  public:
   /// Updates every parameter that has a gradient and removes the gradient. The updates, the buffers of the model's state (running
-  /// statistics) and the tensors in `also` are realized in one schedule. GradientError where no parameter has a gradient.
+  /// statistics) and the tensors in `also` are realized in one schedule. GradientError where no parameter has a gradient. Where it throws
+  /// (an index out of bounds, no memory) nothing has changed but that the gradients are gone.
   void step(const std::vector<Tensor>& also = {});
   /// Removes all gradients, for a backward that is not to count.
   void zero_grad() const;

@@ -376,7 +376,7 @@ struct BackwardOptions {
 /// d(y)/d(each of `wrt`) without touching any grad(); zeros where y does not depend on one. The tensors in `wrt` must require a gradient.
 [[nodiscard]] std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& wrt, const BackwardOptions& options = {});
 
-/// Computes several values at once, so that they share kernels.
+/// Computes several values at once, so that they share kernels. Where it throws, assignments to these tensors have not happened.
 void realize(const std::vector<Tensor>& tensors);
 
 /// While one lives, operations on this thread record no history: nothing computed requires a gradient.

@@ -104,7 +104,6 @@ Canonical canonicalize(std::span<const UOp> roots) {
       done[*u] = binds.at(*u);
       continue;
     }
-    out.checks |= u->op() == Op::Gather || u->op() == Op::Scatter;
     src.clear();
     for (const UOp& s : u->src()) src.push_back(done.at(s));
     Arg arg = u->arg();

@@ -19,7 +19,6 @@ struct Canonical {
   std::vector<std::shared_ptr<Buffer>> inputs;   // by slot
   std::vector<UOp> variables;                    // by number
   std::vector<int64_t> values;                   // of the variables; floats as the bits of a double
-  bool checks = false;                           // some index depends on data
   Hash128 key() const;
 };
 

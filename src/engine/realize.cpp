@@ -28,6 +28,7 @@ struct ReadyPlan {
   Plan plan;
   std::vector<UOp> variables;
   std::vector<std::shared_ptr<const CompiledKernel>> kernels;  // one a launch
+  size_t checked = 0;                                          // launches after which all indices are known to be in bounds
 };
 
 struct PlanCache {
@@ -35,6 +36,18 @@ struct PlanCache {
   std::map<std::pair<const Device*, Hash128>, std::shared_ptr<const ReadyPlan>> plans;
 };
 PlanCache& plans() { static auto& leaked = *new PlanCache; return leaked; }
+
+/// How many launches there are up to the last that looks at data for indices. None of them may overwrite memory: a run that throws because
+/// an index is out of bounds must leave all values as they were.
+size_t check_before_overwriting(Plan& plan) {
+  size_t checked = 0;
+  for (size_t i = 0; i < plan.launches.size(); ++i)
+    for (const UOp& u : toposort(plan.launches[i].kernel.stores)) if (u.op() == Op::Check) checked = i + 1;
+  for (size_t i = 0; i < checked; ++i)
+    for (int b : plan.launches[i].buffers)
+      if (PlanBuffer& p = plan.buffers[static_cast<size_t>(b)]; p.kind == PlanBuffer::Kind::Output) p.input = -1;
+  return checked;
+}
 
 std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device) {
   const std::pair<const Device*, Hash128> key{&device, graph.key()};
@@ -45,6 +58,7 @@ std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device)
   auto ready = std::make_shared<ReadyPlan>();
   ready->variables = graph.variables;
   ready->plan = schedule(graph.roots);
+  ready->checked = check_before_overwriting(ready->plan);
   if (logging(2)) log(2, to_string(ready->plan));
   std::vector<const Kernel*> kernels;
   for (const PlanLaunch& l : ready->plan.launches) kernels.push_back(&l.kernel);
@@ -70,16 +84,18 @@ class Run {
     for (size_t i = 0, next; i < all.size(); i = next) {
       for (next = i + 1; next < all.size() && all[next].with_previous;) ++next;
       launch(std::span(all).subspan(i, next - i), *ready_.kernels[i]);
+      if (i < ready_.checked && ready_.checked <= next) check();
     }
-    if (graph_.checks)
-      if (const std::optional<Fault> f = device_.synchronize())
-        throw IndexError(fmt::format("index {} is out of bounds for an axis of size {}", f->index, f->bound));
     std::vector<std::shared_ptr<Buffer>> out;
     for (int r : ready_.plan.roots) out.push_back(owners_[static_cast<size_t>(r)]);
     return out;
   }
 
  private:
+  void check() {
+    if (const std::optional<Fault> f = device_.synchronize())
+      throw IndexError(fmt::format("index {} is out of bounds for an axis of size {}", f->index, f->bound));
+  }
   int64_t size(const Dim& d) const {
     if (d.known()) return d.value();
     return Dim(simplify(substitute(d.expr(), sizes_))).value();

@@ -12,7 +12,8 @@
 namespace tg {
 
 /// Values of several graphs at once, so that they share kernels. `device`: where nodes without any buffer below them are computed.
-/// Throws what the device throws; then no node has been given memory by this call. Assignments are made in place when no unscheduled
+/// Throws what the device throws; then no node has been given memory by this call, and after an IndexError no memory that a node holds has
+/// changed. Assignments are made in place when no unscheduled
 /// reader of the old version lives, and into fresh memory otherwise.
 void realize(std::span<const UOp> roots, std::string_view device);
 

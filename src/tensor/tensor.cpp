@@ -97,6 +97,17 @@ void settle(TensorImpl& impl, const UOp& node, const UOp& computed) {
     memory = std::make_shared<Buffer>(memory->memory, memory->bytes, memory->offset);
   impl.value = buffer(std::move(memory), node.dtype(), node.shape());
 }
+/// Assignments that could not be made have not happened: the tensor has the value from before them.
+void give_up_assignments(TensorImpl& impl, const UOp& node) {
+  {
+    const std::lock_guard lock(impl.mutex);
+    UOp before = node;
+    while (before.op() == Op::Assign && !has_memory(before)) before = UOp(before.src(0));
+    if (!(impl.value == node) || before == node) return;
+    impl.value = before;
+  }
+  if (impl.leaf) enlist_leaf(impl);
+}
 }  // namespace
 
 void realize(const std::vector<Tensor>& tensors) {
@@ -114,7 +125,12 @@ void realize(const std::vector<Tensor>& tensors) {
     device = impl.device;
     wanted.push_back(target);
   }
-  if (!wanted.empty()) realize(wanted, device);
+  try {
+    if (!wanted.empty()) realize(wanted, device);
+  } catch (...) {
+    for (size_t i = 0; i < tensors.size(); ++i) give_up_assignments(impl_of(tensors[i], "realize"), nodes[i]);
+    throw;
+  }
   for (size_t i = 0; i < tensors.size(); ++i) {
     TensorImpl& impl = impl_of(tensors[i], "realize");
     settle(impl, nodes[i], computed[i]);
