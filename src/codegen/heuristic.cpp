@@ -298,7 +298,8 @@ class Chooser {
       for (int a : nest_.order) order.axes.push_back(nest_.axes[static_cast<size_t>(a)].name);
       // outermost what both operands have, then the loops of this one, those of lanes last
       const auto place = [&](const std::string& n) { return is_batch(n, reduce) ? 0 : n == v.axis ? 2 : loops_over(n, operand) ? 1 : 3; };
-      std::stable_sort(order.axes.begin(), order.axes.end(), [&](const auto& x, const auto& y) { return place(x) < place(y); });
+      const std::vector<std::string> axes = std::exchange(order.axes, {});
+      for (int n = 0; n < 4; ++n) for (const std::string& axis : axes) if (place(axis) == n) order.axes.push_back(axis);
       apply(std::move(order));
     }
     apply(std::move(v));

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/build_id.hpp"
 #include "base/env.hpp"
 #include "base/log.hpp"
 #include "render/renderers.hpp"
@@ -20,7 +21,7 @@
 namespace tg {
 namespace {
 
-constexpr std::string_view kVersion = "tg 0.1.0";  // of generated code: a new one ignores what older ones left on disk
+constexpr std::string_view kVersion = "tg 0.1.0";
 
 // What is kept on disk of a kernel: its phases and its binary.
 struct Stored {
@@ -150,7 +151,8 @@ std::string source(const Generated& g, const Target& target) {
 }
 
 std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kernel* const> kernels, Device& device) {
-  const Hash128 salt = mix(hash_of(device.target().name), hash_of(kVersion));
+  // another build of this library may generate other code: it ignores what this one leaves on disk
+  const Hash128 salt = mix(hash_of(device.target().name), mix(hash_of(kVersion), hash_of(build_id())));
   std::vector<std::shared_ptr<const CompiledKernel>> out(kernels.size());
   std::vector<Hash128> keys;
   std::vector<size_t> missing;  // one index a distinct kernel
