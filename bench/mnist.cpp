@@ -199,7 +199,7 @@ class Peer {
       setenv("MALLOC_MMAP_MAX_", "0", 1), setenv("MALLOC_TRIM_THRESHOLD_", "68719476736", 1), setenv("MALLOC_TOP_PAD_", "268435456", 1);
       setenv("OMP_NUM_THREADS", threads.c_str(), 1);
       if (has_avx512()) setenv("ATEN_CPU_CAPABILITY", "avx512", 1);  // which 1.13 does not choose by itself
-      execl("/usr/bin/python3", "python3", TG_BENCH_DIR "/mnist_torch.py", data.c_str(), threads.c_str(), batch.c_str(), nullptr);
+      execl("/usr/bin/python3", "/usr/bin/python3", TG_BENCH_DIR "/mnist_torch.py", data.c_str(), threads.c_str(), batch.c_str(), nullptr);
       _exit(127);
     }
     close(in[0]), close(out[1]);

@@ -56,6 +56,11 @@ TEST(Traffic, ProductActivationAndSum) {
   EXPECT_LE(w.read, 4 * (256 * 512 + 512 * 128 + 256 * 128));  // at most the activations come back from memory
   EXPECT_LE(w.written, 4 * (256 * 128 + 1));
 }
+TEST(Traffic, SoftmaxAndLayerNorm) {
+  const Tensor x = input({64, 1000});
+  expect_work(x.softmax(1), 1, 64 * 1000, 64 * 1000);
+  expect_work(x.layer_norm(input({1000}), input({1000})), 1, 64 * 1000 + 2 * 1000, 64 * 1000);
+}
 TEST(Traffic, GatherReadsTheRowsItIsAskedFor) {
   const Tensor table = input({1000, 64});
   expect_work(table.take(indices({1, 999, 3})), 1, 3 * 64 + 3, 3 * 64);
