@@ -1,3 +1,4 @@
+// The identity of a build is there, and stays the same.
 #include "base/build_id.hpp"
 
 #include <gtest/gtest.h>
