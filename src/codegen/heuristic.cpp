@@ -120,19 +120,33 @@ class Chooser {
 
   // ---- memory-bound kernels ----
 
-  // What lanes along r would win: accesses side by side, against those far apart. An irregular one is no worse than lane by lane, and
+  // What lanes along r would win: accesses side by side, against accesses far apart. An irregular one is no worse than lane by lane, and
   // the arithmetic around it is better.
   double gain(const UOp& r) const {
+    const bool divided = divisor(r) > 1;
     double sum = 0;
     for (const Access& a : accesses_) {
       const int64_t s = stride(a.index, r);
       if (s == 0) continue;
-      sum += a.times * (s == 1 ? 1.0 : a.store ? -4.0 : s == kIrregular ? 0.1 : -2.0);
+      const bool few = (s > 1 && s <= 4) || (divided && s == 1);
+      sum += a.times * (few ? 0.5 : s == 1 || (divided && s == kIrregular) ? 1.0 : a.store ? -4.0 : s == kIrregular ? 0.1 : -2.0);
     }
     return sum;
   }
+  // The number by which all indices divide r, if it is small and goes into its extent: a register tile of so many makes them regular.
+  int64_t divisor(const UOp& r) const {
+    int64_t n = 1;
+    for (const UOp& u : toposort(kernel_.stores)) {
+      if ((u.op() != Op::IDiv && u.op() != Op::Mod) || !(u.src(0) == r) || !is_const(u.src(1))) continue;
+      const auto by = u.src(1).as<int64_t>();
+      if (by < 2 || by > 4 || extent(r) % by != 0 || (n > 1 && n != by)) return 1;
+      n = by;
+    }
+    return n;
+  }
 
   void streaming() {
+    for (const UOp& r : kernel_.ranges) if (!sequential(r) && reduces_.empty()) tile(name(r), divisor(r), AxisKind::Unroll);
     const UOp* best = nullptr;
     double best_gain = 0;
     for (const UOp& r : kernel_.ranges)

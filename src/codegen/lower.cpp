@@ -349,12 +349,37 @@ class Lower {
     const UOp* lanes_from = vector ? vector : gate_vector;
     const int lanes = lanes_from ? width(*lanes_from) : 1;
     const Address a = address(u.src(1), vector);
-    const bool contiguous = lanes == 1 || (a.affine && a.lane_step == 1);
+    const int mask = gate ? e_.broadcast(emit(gate), lanes) : -1, step = spread(a, lanes);
+    const bool contiguous = lanes == 1 || step > 0;
     Inst i = make(contiguous ? InstOp::load : InstOp::gather, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)]});
-    i.lanes = static_cast<uint16_t>(lanes);
+    i.lanes = static_cast<uint16_t>(step > 1 ? lanes * step : lanes);
     i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
-    if (gate) i.src.push_back(e_.broadcast(emit(gate), lanes));
+    if (step > 1) i.src.push_back(every(level, step, lanes, mask));
+    else if (gate) i.src.push_back(mask);
+    const int loaded = e_.push(level, std::move(i));
+    return step > 1 ? shuffle(level, loaded, lanes, [&](int k) { return k * step; }) : loaded;
+  }
+
+  // ---- lanes a few elements apart: memory is accessed as if they were side by side, with a mask, and shuffled ----
+
+  // How many elements apart, if few enough; 1 for side by side, 0 for whatever needs an address for each lane.
+  static int spread(const Address& a, int lanes) {
+    constexpr int64_t kFew = 4;
+    return lanes > 1 && a.affine && a.lane_step >= 1 && a.lane_step <= kFew ? static_cast<int>(a.lane_step) : 0;
+  }
+  template <class F> int shuffle(int level, int v, int lanes, F from) {
+    Inst i = make(InstOp::shuffle, e_.dtype(v), 0, {v, v});
+    i.lanes = static_cast<uint16_t>(lanes);
+    for (int k = 0; k < lanes; ++k) i.list.push_back(from(k));
     return e_.push(level, std::move(i));
+  }
+  // True in every step-th of lanes * step lanes, where its mask (-1: none) is.
+  int every(int level, int step, int lanes, int mask) {
+    Inst ramp = make(InstOp::ramp, DType::index);
+    ramp.lanes = static_cast<uint16_t>(lanes * step);
+    const int at = e_.push(0, std::move(ramp)), n = e_.constant(DType::index, step);
+    const int in = e_.alu(0, Op::Less, DType::bool_, {e_.alu(0, Op::Mod, DType::index, {at, n}, true), e_.constant(DType::index, 1)});
+    return mask < 0 ? in : e_.alu(level, Op::And, DType::bool_, {in, shuffle(level, mask, lanes * step, [&](int k) { return k / step; })});
   }
 
   // ---- staging: a copy in scratch of what one round of a loop reads, laid out in the order in which it is read ----
@@ -493,18 +518,22 @@ class Lower {
     const UOp* vector = vector_axis(s.src(1).ranges());
     const int lanes = vector ? width(*vector) : 1, level = e_.depth();
     const Address a = address(s.src(1), vector);
-    const bool contiguous = lanes == 1 || (a.affine && a.lane_step == 1);
+    const int step = spread(a, lanes);
+    const bool contiguous = lanes == 1 || step > 0;
     const int value = e_.broadcast(emit(s.src(2)), lanes);
     Inst i = make(contiguous ? InstOp::store : InstOp::scatter, s.src(2).dtype(), 0,
                   {pointers_[static_cast<size_t>(s.src(0).as<ParamArg>().slot)]});
-    i.lanes = static_cast<uint16_t>(lanes);
+    i.lanes = static_cast<uint16_t>(step > 1 ? lanes * step : lanes);
     i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
-    i.src.push_back(value);
+    i.src.push_back(step > 1 ? shuffle(level, value, lanes * step, [&](int k) { return k / step; }) : value);
+    int mask = -1;
     if (s.src().size() > 3) {
       const int gate = emit(s.src(3));
       if (e_.insts[static_cast<size_t>(gate)].op == InstOp::constant && e_.insts[static_cast<size_t>(gate)].value == 0) return;
-      i.src.push_back(e_.broadcast(gate, lanes));
+      mask = e_.broadcast(gate, lanes);
     }
+    if (step > 1) mask = every(level, step, lanes, mask);
+    if (mask >= 0) i.src.push_back(mask);
     if (const int sole = block_.sole(); sole >= 0) {
       if (i.src.size() > 3) i.src[3] = e_.alu(level, Op::And, DType::bool_, {sole, i.src[3]});
       else i.src.push_back(e_.broadcast(sole, lanes));
@@ -544,10 +573,25 @@ class Lower {
     for (uint64_t r = ranges; r; r &= r - 1) if (is_kind(__builtin_ctzll(r), AxisKind::Unroll)) out |= r & -r;
     return out;
   }
+  // Vectors of lanes last: what is repeated in all lanes is then needed for one row of the tile at a time, in one register.
   std::vector<const Axis*> axes_in(uint64_t ranges) const {
-    std::vector<const Axis*> out;
-    for (; ranges; ranges &= ranges - 1) out.push_back(axis_of_[__builtin_ctzll(ranges)]);
-    return out;
+    std::vector<const Axis*> rows, vectors;
+    for (; ranges; ranges &= ranges - 1) {
+      const Axis* const a = axis_of_[__builtin_ctzll(ranges)];
+      (beside_lanes(*a) ? vectors : rows).push_back(a);
+    }
+    rows.insert(rows.end(), vectors.begin(), vectors.end());
+    return rows;
+  }
+  bool beside_lanes(const Axis& a) const {
+    return std::any_of(nest_.splits.begin(), nest_.splits.end(), [&](const Split& s) {
+      bool here = false, lanes = false;
+      for (int i : s.axes) {
+        here |= &nest_.axes[static_cast<size_t>(i)] == &a;
+        lanes |= nest_.axes[static_cast<size_t>(i)].kind == AxisKind::Vector;
+      }
+      return here && lanes;
+    });
   }
 
   void emit_reduces(const UOp& first) {
@@ -698,10 +742,7 @@ class Lower {
   }
   int half(int v, int from, int n) {
     if (n == 1) return e_.push(e_.depth(), make(InstOp::extract, e_.dtype(v), from, {v}));
-    Inst i = make(InstOp::shuffle, e_.dtype(v), 0, {v, v});
-    i.lanes = static_cast<uint16_t>(n);
-    for (int k = 0; k < n; ++k) i.list.push_back(from + k);
-    return e_.push(e_.depth(), std::move(i));
+    return shuffle(e_.depth(), v, n, [&](int k) { return from + k; });
   }
 
   const Kernel& kernel_;
