@@ -17,7 +17,9 @@ namespace {
 
 class OpenBlas {
  public:
-  OpenBlas() : library_(dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL)) {
+  OpenBlas() {
+    setenv("OPENBLAS_THREAD_TIMEOUT", "4", 0);  // its idle threads sleep soon, and leave the cores to whose turn it is
+    library_ = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
     if (!library_) {
       fmt::print("no OpenBLAS to compare with: {}\n", dlerror());
       return;
