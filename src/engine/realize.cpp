@@ -120,10 +120,17 @@ class Run {
       owners_.push_back(std::move(owner));
     }
     arena_ = std::move(arena);
+    size_t most = 0;
+    for (const auto& k : ready_.kernels) {
+      size_t bytes = 0;
+      for (const Dim& d : k->temporary_bytes) bytes += aligned(d);
+      most = std::max(most, bytes);
+    }
+    if (most > 0) between_ = std::make_unique<Memory>(device_, most);
   }
+  size_t aligned(const Dim& bytes) const { return (static_cast<size_t>(size(bytes)) + kAlignment - 1) / kAlignment * kAlignment; }
   struct Arguments {
     std::vector<MemoryRef> buffers;
-    std::vector<std::unique_ptr<Memory>> between;  // a kernel's own temporaries
     std::vector<int64_t> scalars;
     std::vector<Grid> grids;
   };
@@ -131,9 +138,10 @@ class Run {
     Arguments a;
     sizes_[element_count()] = constant(DType::index, size(l.elements));
     for (int b : l.buffers) a.buffers.push_back(memory_[static_cast<size_t>(b)]);
+    size_t offset = 0;
     for (const Dim& bytes : k.temporary_bytes) {
-      a.between.push_back(std::make_unique<Memory>(device_, static_cast<size_t>(size(bytes))));
-      a.buffers.push_back({a.between.back()->handle, 0});
+      a.buffers.push_back({between_->handle, offset, static_cast<size_t>(size(bytes))});
+      offset += aligned(bytes);
     }
     for (const UOp& v : l.kernel.variables) {
       if (v == element_count()) a.scalars.push_back(size(l.elements));
@@ -178,6 +186,7 @@ class Run {
   std::vector<MemoryRef> memory_;
   std::vector<std::shared_ptr<Buffer>> owners_;
   std::shared_ptr<Memory> arena_;
+  std::unique_ptr<Memory> between_;  // temporaries, of one kernel at a time; allocated before anything is overwritten
 };
 
 // Values that live on another device are computed there, then copied here.
