@@ -109,7 +109,6 @@ TEST(Optimizer, RealizesLossAndBuffersWithTheStep) {
 }
 
 TEST(Optimizer, StepsShareOneSchedule) {
-  if (settings().eager || device(settings().device).interprets()) GTEST_SKIP() << "nothing is scheduled as a whole";
   Tensor p = Tensor::from(std::vector<float>{1, -2, 3}, {3}, {.requires_grad = true});
   for (const auto& make : std::vector<std::function<Optimizer(const State&)>>{[](const State& s) { return SGD(s, {.momentum = 0.9}); },
                                                                               [](const State& s) { return AdamW(s); }}) {
@@ -120,13 +119,14 @@ TEST(Optimizer, StepsShareOneSchedule) {
       const Tensor loss = (p * p).sum();
       loss.backward();
       o.step({loss});
-      EXPECT_EQ(plans.text().find("assigned") != std::string::npos, t == 0) << "step " << t << ":\n" << plans.text();
+      const bool planned = plans.text().find("assigned") != std::string::npos;
+      EXPECT_TRUE(t == 0 || !planned) << "step " << t << ":\n" << plans.text();
+      EXPECT_TRUE(t > 0 || planned || settings().eager) << plans.text();  // op by op, the plan for one assignment may be there already
     }
   }
 }
 
 TEST(Optimizer, UpdatesAnyNumberOfParametersInOneLaunch) {
-  if (settings().eager) GTEST_SKIP() << "every operation is a launch of its own";
   auto& null = dynamic_cast<NullDevice&>(device("null"));
   for (const int n : {1, 7, 40}) {
     State s;
@@ -143,7 +143,9 @@ TEST(Optimizer, UpdatesAnyNumberOfParametersInOneLaunch) {
     Adam o(s);
     const int64_t before = null.counts().kernels;
     o.step();
-    EXPECT_LE(null.counts().kernels - before, 2) << n << " parameters";
+    const int64_t launches = null.counts().kernels - before;
+    if (settings().eager) EXPECT_GT(launches, n);
+    else EXPECT_LE(launches, 2) << n << " parameters";
   }
 }
 TEST(Optimizer, SkipsParametersWithoutGradient) {
