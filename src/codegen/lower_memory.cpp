@@ -1,0 +1,220 @@
+// See lowering.hpp. Loads and stores, and copies in scratch of what loops read.
+#include <algorithm>
+
+#include "codegen/lowering.hpp"
+#include "ir/sum.hpp"
+#include "tg/error.hpp"
+
+namespace tg {
+
+// ---- memory ----
+
+Lower::Address Lower::address(const UOp& idx, const UOp* vector) {
+  const Sum sum(idx);
+  Sum common(DType::index);
+  int64_t constant = sum.constant(), step = 0;
+  for (const Sum::Term& t : sum.terms()) {
+    if (vector && t.atom == *vector) { step = t.coef; continue; }
+    if (vector && (t.atom.ranges() & bit(*vector))) return {emit(idx), 0, false};
+    if (t.atom.op() == Op::Range && is_kind(id(t.atom), AxisKind::Unroll)) { constant += t.coef * point_[id(t.atom)]; continue; }
+    common.add(t.atom, t.coef);
+  }
+  const UOp base = common.expr();
+  const int at = emit(base);
+  const int level = level_of(base.ranges());
+  return {e_.alu(level, Op::Add, DType::index, {at, e_.constant(DType::index, constant)}), step, true};
+}
+
+int Lower::offsets(int level, const Address& a, int lanes) {
+  if (!a.affine) return a.base;
+  Inst ramp = make(InstOp::ramp, DType::index);
+  ramp.lanes = static_cast<uint16_t>(lanes);
+  const int steps = e_.alu(0, Op::Mul, DType::index, {e_.push(0, std::move(ramp)), e_.constant(DType::index, a.lane_step)});
+  return e_.alu(level, Op::Add, DType::index, {a.base, steps});
+}
+
+int Lower::emit_load(const UOp& u, int level) {
+  const int slot = u.src(0).as<ParamArg>().slot;
+  if (const Nest::Staged* s = staging(u); s && !filling_ && depth_of(*s, u) <= level) return load_staged(u, *s);
+  const UOp gate = u.src().size() > 2 ? u.src(2) : UOp();
+  const UOp* vector = vector_axis(u.src(1).ranges());
+  const UOp* gate_vector = gate ? vector_axis(gate.ranges()) : nullptr;
+  const UOp* lanes_from = vector ? vector : gate_vector;
+  const int lanes = lanes_from ? width(*lanes_from) : 1;
+  const Address a = address(u.src(1), vector);
+  const int mask = gate ? e_.broadcast(emit(gate), lanes) : -1, step = spread(a, lanes);
+  const bool contiguous = lanes == 1 || step > 0;
+  Inst i = make(contiguous ? InstOp::load : InstOp::gather, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)]});
+  i.lanes = static_cast<uint16_t>(step > 1 ? lanes * step : lanes);
+  i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
+  if (step > 1) i.src.push_back(every(level, step, lanes, mask));
+  else if (gate) i.src.push_back(mask);
+  const int loaded = e_.push(level, std::move(i));
+  return step > 1 ? shuffle(level, loaded, lanes, [&](int k) { return k * step; }) : loaded;
+}
+
+// ---- lanes a few elements apart: memory is accessed as if they were side by side, with a mask, and shuffled ----
+
+// How many elements apart, if few enough; 1 for side by side, 0 for whatever needs an address for each lane.
+int Lower::spread(const Address& a, int lanes) {
+  constexpr int64_t kFew = 4;
+  return lanes > 1 && a.affine && a.lane_step >= 1 && a.lane_step <= kFew ? static_cast<int>(a.lane_step) : 0;
+}
+
+// True in every step-th of lanes * step lanes, where its mask (-1: none) is.
+int Lower::every(int level, int step, int lanes, int mask) {
+  Inst ramp = make(InstOp::ramp, DType::index);
+  ramp.lanes = static_cast<uint16_t>(lanes * step);
+  const int at = e_.push(0, std::move(ramp)), n = e_.constant(DType::index, step);
+  const int in = e_.alu(0, Op::Less, DType::bool_, {e_.alu(0, Op::Mod, DType::index, {at, n}, true), e_.constant(DType::index, 1)});
+  return mask < 0 ? in : e_.alu(level, Op::And, DType::bool_, {in, shuffle(level, mask, lanes * step, [&](int k) { return k / step; })});
+}
+
+// ---- staging: a copy in scratch of what one round of a loop reads, laid out in the order in which it is read ----
+
+// Where a load is staged: in a loop that it depends on, unless there is one round of it. A block's threads cannot share out elements
+// whose places are data.
+const Nest::Staged* Lower::staging(const UOp& u) const {
+  const int slot = u.src(0).as<ParamArg>().slot;
+  if (written_ >> slot & 1) return nullptr;
+  const auto is_load = [](const UOp& n) { return n.op() == Op::Load; };
+  for (const Nest::Staged& s : nest_.staged) {
+    if (s.param != slot) continue;
+    if (const Axis* at = s.at < 0 ? nullptr : &nest_.axes[static_cast<size_t>(s.at)];
+        at && !at->single() && !(u.ranges() & bit(at->range)))
+      continue;
+    const auto below = toposort(u);
+    if (!target_.grid || std::count_if(below.begin(), below.end(), is_load) == 1) return &s;
+  }
+  return nullptr;
+}
+
+// A loop of one round may be further in than a reduction that it does not matter to.
+int Lower::depth_of(const Nest::Staged& s, const UOp& u) const {
+  if (s.at < 0) return 0;
+  const UOp& r = nest_.axes[static_cast<size_t>(s.at)].range;
+  return u.ranges() & bit(r) ? depth_of_[id(r)] : std::min(depth_of_[id(r)], level_);
+}
+
+int Lower::load_staged(const UOp& u, const Nest::Staged& s) {
+  const int depth = depth_of(s, u);
+  if (!panels_.contains(u)) {
+    if (target_.grid) fill_together(u, s.at, depth);
+    else panels_.emplace(u, fill(u, depth));
+  }
+  const Panel& p = panels_.at(u);
+  const UOp where = p.place();
+  keep_.push_back(where);
+  const UOp* vector = vector_axis(u.ranges());
+  Inst i = make(InstOp::load, u.dtype(), 0, {p.pointer, address(where, vector).base});
+  i.lanes = static_cast<uint16_t>(vector ? width(*vector) : 1);
+  return e_.push(std::max(depth, level_of(u.ranges())), std::move(i));
+}
+
+// The loops further in become the panel's axes: those of the output outermost, then those of reductions, register tile, lanes and
+// threads innermost, so that a reduction reads straight through its part.
+Lower::Panel Lower::layout(const UOp& u, int depth) {
+  Panel p{.pointer = -1, .depth = depth, .axes = {}, .loops = {}, .tile = {}};
+  std::vector<const Axis*> loops, closed, threads, lanes;
+  for (const Axis& a : nest_.axes) {
+    if (!(u.ranges() & bit(a.range) & ~blocks_)) continue;
+    const int at = depth_of_[id(a.range)];
+    if (a.kind == AxisKind::Unroll) p.tile.push_back(&a);
+    else if (a.kind == AxisKind::Thread) threads.insert(threads.begin(), &a);
+    else if (a.kind == AxisKind::Vector) lanes.push_back(&a);
+    else if (at > depth) loops.push_back(&a);
+    else if (at == 0) closed.push_back(&a);
+  }
+  loops.insert(loops.end(), closed.begin(), closed.end());
+  for (const Axis* a : loops) p.loops.push_back(a->range);
+  for (const auto* part : {&loops, &p.tile, &threads, &lanes})
+    for (const Axis* a : *part) p.axes.push_back({a->range, a->most, 1});
+  for (size_t i = p.axes.size(); i-- > 0;) { p.axes[i].stride = p.size; p.size *= p.axes[i].most; }
+  p.pointer = block_.shared(u.dtype(), p.size);
+  return p;
+}
+
+Lower::Panel Lower::fill(const UOp& u, int depth) {
+  Panel p = layout(u, depth);
+  at_level(depth, [&] {
+    filling_ = true;
+    for (const UOp& r : p.loops) open(r);
+    const UOp to = p.place();
+    keep_.push_back(to);
+    for_points(p.tile, [&] {
+      store_staged(p, u, to, {});
+      e_.levels[static_cast<size_t>(level_of(u.ranges()))].memo.erase(key(u, 0));
+    });
+    for (size_t i = 0; i < p.loops.size(); ++i) e_.close_loop({});
+    filling_ = false;
+  });
+  return p;
+}
+
+void Lower::store_staged(const Panel& p, const UOp& what, const UOp& place, const UOp& inside) {
+  const int value = emit(what);
+  Inst i = make(InstOp::store, what.dtype(), 0, {p.pointer, address(place, vector_axis(place.ranges())).base, value});
+  i.lanes = static_cast<uint16_t>(e_.lanes(value));
+  if (inside) i.src.push_back(emit(inside));
+  e_.push(e_.depth(), std::move(i));
+}
+
+// Everything that is staged in this loop for what is being computed, copied by all threads of the block, and then one barrier.
+void Lower::fill_together(const UOp& needed, int at, int depth) {
+  std::vector<UOp> loads{needed};
+  for (const UOp& u : toposort(scope_)) {
+    if (u.op() != Op::Load || u == needed || panels_.contains(u)) continue;
+    if (const Nest::Staged* s = staging(u); s && s->at == at) loads.push_back(u);
+  }
+  int next = 0;
+  for (const Axis& a : nest_.axes) next = std::max(next, id(a.range) + 1);
+  if (next + 2 > 64) throw ValueError("more than 64 axes: " + nest_.text());
+  const int64_t threads = threads_.count();
+  const UOp thread = threads > 1 ? range(Dim(threads), next, RangeKind::Tile) : index(0);
+  if (threads > 1) bind_at(0, thread, block_.flat());
+  for (const UOp& u : loads) {
+    const Panel p = layout(u, depth);
+    const int64_t rounds = (p.size + threads - 1) / threads;
+    const UOp round = rounds > 1 ? range(Dim(rounds), next + 1, RangeKind::Tile) : index(0);
+    const BlockCopy copy = plan_copy(u, p.axes, round, thread, threads);
+    keep_.insert(keep_.end(), {round, thread, copy.place});
+    at_level(depth, [&] {
+      filling_ = true;
+      if (rounds > 1) open(round);
+      store_staged(p, copy.value, copy.place, copy.inside);
+      if (rounds > 1) e_.close_loop({});
+      filling_ = false;
+    });
+    panels_.emplace(u, p);
+  }
+  block_.barrier(depth);
+}
+
+void Lower::emit_store(const UOp& s) {
+  const UOp* vector = vector_axis(s.src(1).ranges());
+  const int lanes = vector ? width(*vector) : 1, level = e_.depth();
+  const Address a = address(s.src(1), vector);
+  const int step = spread(a, lanes);
+  const bool contiguous = lanes == 1 || step > 0;
+  const int value = e_.broadcast(emit(s.src(2)), lanes);
+  Inst i = make(contiguous ? InstOp::store : InstOp::scatter, s.src(2).dtype(), 0,
+                {pointers_[static_cast<size_t>(s.src(0).as<ParamArg>().slot)]});
+  i.lanes = static_cast<uint16_t>(step > 1 ? lanes * step : lanes);
+  i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
+  i.src.push_back(step > 1 ? shuffle(level, value, lanes * step, [&](int k) { return k / step; }) : value);
+  int mask = -1;
+  if (s.src().size() > 3) {
+    const int gate = emit(s.src(3));
+    if (e_.insts[static_cast<size_t>(gate)].op == InstOp::constant && e_.insts[static_cast<size_t>(gate)].value == 0) return;
+    mask = e_.broadcast(gate, lanes);
+  }
+  if (step > 1) mask = every(level, step, lanes, mask);
+  if (mask >= 0) i.src.push_back(mask);
+  if (const int sole = block_.sole(); sole >= 0) {
+    if (i.src.size() > 3) i.src[3] = e_.alu(level, Op::And, DType::bool_, {sole, i.src[3]});
+    else i.src.push_back(e_.broadcast(sole, lanes));
+  }
+  e_.push(level, std::move(i));
+}
+
+}  // namespace tg

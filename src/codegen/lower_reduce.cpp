@@ -1,0 +1,212 @@
+// See lowering.hpp. Loops that combine: accumulators for each point of the register tile, joined at the end.
+#include <algorithm>
+
+#include "codegen/lowering.hpp"
+#include "ir/op_info.hpp"
+#include "tg/error.hpp"
+
+namespace tg {
+
+// ---- reductions ----
+
+// Reductions over the same loops at the same depth that do not need each other share one loop.
+std::vector<UOp> Lower::together(const UOp& r) const {
+  std::vector<UOp> out{r};
+  const int level = level_of(r.ranges());
+  for (const UOp& o : reduces_) {
+    if (o == r || level_of(o.ranges()) != level || !std::equal(o.src().begin() + 1, o.src().end(), r.src().begin() + 1, r.src().end()))
+      continue;
+    if (unrolled(o.ranges()) != unrolled(r.ranges())) continue;
+    const bool tied = std::any_of(out.begin(), out.end(), [&](const UOp& x) { return contains(x, o) || contains(o, x); });
+    if (!tied && ready(o, level)) out.push_back(o);
+  }
+  return out;
+}
+
+bool Lower::contains(const UOp& root, const UOp& u) {
+  for (const UOp& n : toposort(root)) if (n == u) return true;
+  return false;
+}
+
+// Whatever o needs from other reductions has been computed.
+bool Lower::ready(const UOp& o, int level) const {
+  for (const UOp& n : toposort(o))
+    if (n.op() == Op::Reduce && !(n == o) &&
+        !e_.levels[static_cast<size_t>(std::min(level, level_of(n.ranges())))].memo.contains(key(n, 0)))
+      return false;
+  return true;
+}
+
+uint64_t Lower::unrolled(uint64_t ranges) const {
+  uint64_t out = 0;
+  for (uint64_t r = ranges; r; r &= r - 1) if (is_kind(__builtin_ctzll(r), AxisKind::Unroll)) out |= r & -r;
+  return out;
+}
+
+// Vectors of lanes last: what is repeated in all lanes is then needed for one row of the tile at a time, in one register.
+std::vector<const Axis*> Lower::axes_in(uint64_t ranges) const {
+  std::vector<const Axis*> rows, vectors;
+  for (; ranges; ranges &= ranges - 1) {
+    const Axis* const a = axis_of_[__builtin_ctzll(ranges)];
+    (beside_lanes(*a) ? vectors : rows).push_back(a);
+  }
+  rows.insert(rows.end(), vectors.begin(), vectors.end());
+  return rows;
+}
+
+bool Lower::beside_lanes(const Axis& a) const {
+  return std::any_of(nest_.splits.begin(), nest_.splits.end(), [&](const Split& s) {
+    bool here = false, lanes = false;
+    for (int i : s.axes) {
+      here |= &nest_.axes[static_cast<size_t>(i)] == &a;
+      lanes |= nest_.axes[static_cast<size_t>(i)].kind == AxisKind::Vector;
+    }
+    return here && lanes;
+  });
+}
+
+void Lower::emit_reduces(const UOp& first) {
+  const std::vector<UOp> group = together(first);
+  const int level = level_of(first.ranges());
+  const std::vector<UOp> outer = std::exchange(scope_, {});
+  for (const UOp& r : group) scope_.push_back(r.src(0));
+  at_level(level, [&] { emit_loops(group, level); });
+  scope_ = outer;
+}
+
+void Lower::emit_loops(const std::vector<UOp>& group, int level) {
+  const UOp& first = group[0];
+  std::vector<UOp> loops;
+  uint64_t own_unrolled = 0;
+  const UOp* lanes_of = nullptr;
+  std::vector<int> numbers;  // of the threads that share out this reduction
+  for (const UOp& r : reduce_ranges(first)) {
+    if (is_kind(id(r), AxisKind::Unroll)) own_unrolled |= bit(r);
+    else if (is_kind(id(r), AxisKind::Vector)) lanes_of = &axis_of_[id(r)]->range;
+    else if (is_kind(id(r), AxisKind::Thread)) numbers.push_back(threads_.number(id(r)));
+    else if (!target_.grid || !axis_of_[id(r)]->single()) loops.push_back(r);
+  }
+  const std::vector<const Axis*> outs = axes_in(unrolled(first.ranges())), own = axes_in(own_unrolled);
+
+  // one accumulator a reduction, a point of the tile and a point of the unrolled reduction
+  std::vector<std::vector<std::vector<State>>> acc(group.size());  // [reduction][out point][own point]
+  for (size_t g = 0; g < group.size(); ++g)
+    for_points(outs, [&] {
+      acc[g].emplace_back();
+      for_points(own, [&] { acc[g].back().push_back(initial(group[g], lanes_of)); });
+    });
+  for (const UOp& r : loops) {
+    open(r);
+    for (auto& a : acc) for (auto& o : a) for (State& s : o) for (int& v : s) v = e_.phi(v);
+  }
+  size_t o = 0;
+  for_points(outs, [&] {
+    size_t p = 0;
+    for_points(own, [&] {
+      for (size_t g = 0; g < group.size(); ++g) acc[g][o][p] = accumulate(group[g], acc[g][o][p]);
+      ++p;
+    });
+    ++o;
+  });
+  for (size_t i = loops.size(); i-- > 0;) {
+    std::vector<int> next, phis;
+    for (auto& a : acc) for (auto& x : a) for (State& s : x) next.insert(next.end(), s.begin(), s.end());
+    phis = e_.phis();
+    close(next);
+    size_t n = 0;
+    for (auto& a : acc) for (auto& x : a) for (State& s : x) for (int& v : s) v = phis[n++];
+  }
+  std::vector<State> results;
+  for (size_t g = 0; g < group.size(); ++g)
+    for (auto& parts : acc[g]) {
+      results.push_back(tree(group[g], std::move(parts)));
+      if (lanes_of) results.back() = across_lanes(group[g], std::move(results.back()));
+    }
+  const auto reduction = [&](size_t i) -> const UOp& { return group[i / acc[0].size()]; };
+  for (int n : numbers)
+    block_.combine(results, n, [&](size_t i, const State& x, const State& y) { return combined(reduction(i), x, y); });
+  size_t i = 0;
+  for (size_t g = 0; g < group.size(); ++g)
+    for_points(outs, [&] {
+      for (size_t c = 0; c < results[i].size(); ++c)
+        e_.levels[static_cast<size_t>(level)].memo[key(group[g], c)] = results[i][c];
+      ++i;
+    });
+}
+
+int Lower::lanes_of_value(const UOp& r, const UOp* own) const {
+  if (own) return width(*own);
+  const UOp* v = vector_axis(r.ranges());
+  return v ? width(*v) : 1;
+}
+
+Lower::State Lower::initial(const UOp& r, const UOp* own) {
+  State out;
+  for (const UOp& c : identity(monoid(r), r.dtype())) out.push_back(e_.broadcast(emit(c), lanes_of_value(r, own)));
+  return out;
+}
+
+Lower::State Lower::accumulate(const UOp& r, const State& acc) {
+  const UOp& v = r.src(0);
+  const int lanes = e_.lanes(acc[0]);
+  if (monoid(r) == Monoid::Sum && v.op() == Op::Mul && is_float(v.dtype()) && target_.fma) {
+    const int a = emit(v.src(0)), b = emit(v.src(1));
+    return {e_.alu(e_.depth(), Op::Fma, v.dtype(), {e_.broadcast(a, lanes), e_.broadcast(b, lanes), acc[0]})};
+  }
+  State value{e_.broadcast(emit(v), lanes)};
+  if (components(monoid(r)) > 1) {
+    const int position = emit(r.src().back());
+    value =
+        row(r, {value[0], e_.broadcast(position, lanes)}, [&](const std::vector<UOp>& x) { return lift(monoid(r), x[0], x[1]); }, true);
+  }
+  return combined(r, acc, value);
+}
+
+Lower::State Lower::combined(const UOp& r, const State& a, const State& b) {
+  State both = a;
+  both.insert(both.end(), b.begin(), b.end());
+  return row(r, both, [&](const std::vector<UOp>& x) {
+    const auto half = static_cast<ptrdiff_t>(x.size() / 2);
+    return combine(monoid(r), {x.begin(), x.begin() + half}, {x.begin() + half, x.end()});
+  }, false);
+}
+
+int Lower::expression(const UOp& root, std::unordered_map<UOp, int>& known) {
+  for (const UOp& u : toposort(root)) {
+    if (known.contains(u)) continue;
+    if (is_const(u)) { known[u] = emit(u); continue; }
+    std::vector<int> src;
+    for (const UOp& s : u.src()) src.push_back(known.at(s));
+    if (u.op() == Op::Cast) known[u] = e_.cast(e_.depth(), src[0], u.dtype());
+    else if (u.op() == Op::Bitcast) known[u] = bitcast(e_.depth(), src[0], u.dtype());
+    else known[u] = e_.alu(e_.depth(), u.op(), u.dtype(), std::move(src));
+  }
+  return known.at(root);
+}
+
+Lower::State Lower::tree(const UOp& r, std::vector<State> parts) {
+  while (parts.size() > 1) {
+    std::vector<State> next;
+    for (size_t i = 0; i + 1 < parts.size(); i += 2) next.push_back(combined(r, parts[i], parts[i + 1]));
+    if (parts.size() % 2) next.push_back(std::move(parts.back()));
+    parts = std::move(next);
+  }
+  return parts[0];
+}
+
+Lower::State Lower::across_lanes(const UOp& r, State s) {
+  for (int n = e_.lanes(s[0]); n > 1; n = (n + 1) / 2) {
+    State low, high;
+    for (int v : s) { low.push_back(half(v, 0, (n + 1) / 2)); high.push_back(half(v, n / 2, (n + 1) / 2)); }
+    if (n % 2) throw InternalError("lanes are a power of two");
+    s = combined(r, low, high);
+  }
+  return s;
+}
+
+int Lower::half(int v, int from, int n) {
+  if (n == 1) return e_.push(e_.depth(), make(InstOp::extract, e_.dtype(v), from, {v}));
+  return shuffle(e_.depth(), v, n, [&](int k) { return from + k; });
+}
+
+}  // namespace tg

@@ -1,0 +1,199 @@
+#pragma once
+// What lowers one kernel, for the three files that share the work: loops and expressions (lower.cpp), memory (lower_memory.cpp) and
+// reductions (lower_reduce.cpp). Each calls the others: a reduction is emitted where an expression needs it, its loads inside its loop.
+//
+// An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
+// each point of the register tile that it depends on (key).
+#include <array>
+#include <climits>
+#include <unordered_map>
+#include <utility>
+
+#include "codegen/block.hpp"
+#include "codegen/decompose.hpp"
+#include "codegen/emit.hpp"
+#include "codegen/lower.hpp"
+#include "codegen/threads.hpp"
+#include "ir/monoid.hpp"
+#include "ir/symbolic.hpp"
+
+namespace tg {
+
+class Lower {
+ public:
+  Lower(const Kernel& k, const Nest& nest, const Target& target) : kernel_(k), nest_(nest), target_(target) {
+    for (int a : nest.order) if (!target.grid || !nest.axes[static_cast<size_t>(a)].single()) order_.push_back(a);
+  }
+  LoweredPhase run();
+
+ private:
+  static int id(const UOp& range) { return range.as<RangeArg>().id; }
+  static uint64_t bit(const UOp& range) { return uint64_t{1} << id(range); }
+  void add_reduce(const UOp& r);
+  Inst make(InstOp op, DType dtype, int64_t value = 0, std::vector<int32_t> src = {});
+
+  // ---- arguments ----
+
+  void buffers_and_scalars();
+
+  // ---- loops ----
+
+  std::vector<const Axis*> output_axes(AxisKind kind) const;
+  bool sequential(const Axis& a) const;
+  bool staged_at(int axis) const;
+  double work() const;
+  void open_output_loops();
+  void bind_blocks_and_threads();
+  void bind_grid(int rest);
+  void open(const UOp& r);
+  void close(const std::vector<int>& next);
+  // Runs body with only the loops down to `level` open; what is open further in goes on after it.
+  template <class F> void at_level(int level, F body) {
+    std::vector<Emitter::Level> inner(std::make_move_iterator(e_.levels.begin() + level + 1), std::make_move_iterator(e_.levels.end()));
+    e_.levels.resize(static_cast<size_t>(level) + 1);
+    const auto point = point_;
+    const auto depth = depth_of_;  // a loop around this one may run over the same range
+    auto panels = panels_;
+    const int outer = std::exchange(level_, level);
+    std::erase_if(panels_, [&](const auto& p) { return p.second.depth > level; });
+    body();
+    point_ = point;
+    depth_of_ = depth;
+    panels_.merge(panels);
+    level_ = outer;
+    e_.levels.insert(e_.levels.end(), std::make_move_iterator(inner.begin()), std::make_move_iterator(inner.end()));
+  }
+  void bind_range(const UOp& r, int inst) { bind_at(e_.depth(), r, inst); }
+  void bind_at(int level, const UOp& r, int inst);
+  void choose_grid(int64_t enough);
+  bool recomputes(const Axis& a) const;
+  const UOp& grid_axis(size_t i) const { return nest_.axes[static_cast<size_t>(order_[i])].range; }
+  template <class F> void for_points(const std::vector<const Axis*>& axes, F body) {
+    for (const Axis* a : axes) point_[id(a->range)] = 0;
+    for (;;) {
+      body();
+      size_t i = axes.size();
+      while (i-- > 0) {
+        int64_t& c = point_[id(axes[i]->range)];
+        if (++c < axes[i]->range.src(0).bounds().max) break;
+        c = 0;
+      }
+      if (i == static_cast<size_t>(-1)) return;
+    }
+  }
+
+  // ---- expressions ----
+
+  int level_of(uint64_t ranges) const;
+  bool is_kind(int range_id, AxisKind kind) const;
+  uint64_t point(uint64_t ranges) const;
+  uint64_t key(const UOp& u, size_t component) const;
+  const UOp* vector_axis(uint64_t ranges) const;
+  static int width(const UOp& vector) { return static_cast<int>(vector.src(0).bounds().max); }
+  int emit(const UOp& u, size_t component = 0);
+  int emit_new(const UOp& u, int level);
+  int bitcast(int level, int a, DType to);
+  int emit_range(const UOp& r);
+  int emit_check(const UOp& u, int level);
+  int pick(int level, int a, int lane);
+
+  // ---- memory ----
+
+  // An index as what is the same for all points of the tile, plus a constant for this point and how it moves with the lane.
+  struct Address { int base; int64_t lane_step; bool affine; };
+  Address address(const UOp& idx, const UOp* vector);
+  int offsets(int level, const Address& a, int lanes);
+  int emit_load(const UOp& u, int level);
+
+  // ---- lanes a few elements apart: memory is accessed as if they were side by side, with a mask, and shuffled ----
+
+  static int spread(const Address& a, int lanes);
+  template <class F> int shuffle(int level, int v, int lanes, F from) {
+    Inst i = make(InstOp::shuffle, e_.dtype(v), 0, {v, v});
+    i.lanes = static_cast<uint16_t>(lanes);
+    for (int k = 0; k < lanes; ++k) i.list.push_back(from(k));
+    return e_.push(level, std::move(i));
+  }
+  int every(int level, int step, int lanes, int mask);
+
+  // ---- staging: a copy in scratch of what one round of a loop reads, laid out in the order in which it is read ----
+
+  struct Panel {
+    int pointer, depth;
+    std::vector<CopyAxis> axes;
+    std::vector<UOp> loops;           // those axes that are loops
+    std::vector<const Axis*> tile;    // those that are register tiles
+    int64_t size = 1;
+    UOp place() const {
+      UOp out = index(0);
+      for (const CopyAxis& a : axes) out = out + a.range * a.stride;
+      return simplify(out);
+    }
+  };
+  const Nest::Staged* staging(const UOp& u) const;
+  int depth_of(const Nest::Staged& s, const UOp& u) const;
+  int load_staged(const UOp& u, const Nest::Staged& s);
+  Panel layout(const UOp& u, int depth);
+  Panel fill(const UOp& u, int depth);
+  void store_staged(const Panel& p, const UOp& what, const UOp& place, const UOp& inside);
+  void fill_together(const UOp& needed, int at, int depth);
+  void emit_store(const UOp& s);
+
+  // ---- reductions ----
+
+  std::vector<UOp> together(const UOp& r) const;
+  static bool contains(const UOp& root, const UOp& u);
+  bool ready(const UOp& o, int level) const;
+  uint64_t unrolled(uint64_t ranges) const;
+  std::vector<const Axis*> axes_in(uint64_t ranges) const;
+  bool beside_lanes(const Axis& a) const;
+  void emit_reduces(const UOp& first);
+  void emit_loops(const std::vector<UOp>& group, int level);
+  using State = Block::State;
+  static Monoid monoid(const UOp& r) { return r.as<ReduceArg>().monoid; }
+  int lanes_of_value(const UOp& r, const UOp* own) const;
+  State initial(const UOp& r, const UOp* own);
+  State accumulate(const UOp& r, const State& acc);
+  State combined(const UOp& r, const State& a, const State& b);
+  // A row of the monoid table on instructions: built as an expression over stand-ins, then emitted.
+  template <class F> State row(const UOp& r, const State& in, F build, bool lifting) {
+    std::vector<UOp> names;
+    std::unordered_map<UOp, int> known;
+    for (size_t i = 0; i < in.size(); ++i) {
+      const DType t = lifting ? (i == 0 ? r.dtype() : DType::index) : component_dtype(monoid(r), i % components(monoid(r)), r.dtype());
+      names.push_back(param(1000 + static_cast<int>(i), t));
+      known[names.back()] = in[i];
+    }
+    State out;
+    for (const UOp& u : decompose(build(names), target_)) out.push_back(expression(u, known));
+    return out;
+  }
+  int expression(const UOp& root, std::unordered_map<UOp, int>& known);
+  State tree(const UOp& r, std::vector<State> parts);
+  State across_lanes(const UOp& r, State s);
+  int half(int v, int from, int n);
+
+  const Kernel& kernel_;
+  const Nest& nest_;
+  const Target& target_;
+  LoweredPhase out_;
+  Emitter e_;
+  Threads threads_;
+  Block block_{e_, out_.phase.scratch_bytes, threads_};
+  std::vector<int> order_;  // the output's loops
+  std::vector<UOp> stores_, reduces_;
+  std::vector<UOp> scope_;  // what is being computed: the stores, or the values of the reductions whose loops are open
+  std::vector<UOp> keep_;
+  std::vector<int> pointers_;
+  std::unordered_map<UOp, int> variables_;
+  std::array<const Axis*, 64> axis_of_{};
+  std::array<int, 64> depth_of_{};
+  std::array<int64_t, 64> point_{};
+  uint64_t written_ = 0, blocks_ = 0;
+  std::unordered_map<UOp, Panel> panels_;
+  bool filling_ = false;
+  int level_ = INT_MAX;  // where the reduction that is being made will be
+  size_t grid_axes_ = 0;
+};
+
+}  // namespace tg
