@@ -9,6 +9,11 @@
 namespace tg {
 
 inline int64_t extent(const UOp& r) { return std::max<int64_t>(1, r.src(0).bounds().max); }
+/// The first number from `least` to twice that which divides n, since equal parts need no mask; `least` if there is none.
+inline int64_t even_parts(int64_t n, int64_t least) {
+  for (int64_t parts = least; parts <= 2 * least; ++parts) if (n % parts == 0) return parts;
+  return least;
+}
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Whether an expression depends on a range (two ranges may share an id when they are never open together, so a set bit is no proof).

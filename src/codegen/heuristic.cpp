@@ -50,12 +50,7 @@ class Chooser {
   }
   // Splits, and says what the inner part is called; empty if it does not fit.
   std::string tile(const std::string& axis, int64_t n, AxisKind as) {
-    if (n < 2) return {};
-    Verb v;
-    v.axis = axis;
-    v.size = n;
-    v.as = as;
-    return apply(std::move(v)) ? nest_.axes.back().name : std::string();
+    return n > 1 && apply(Verb::tile(axis, n, as)) ? nest_.axes.back().name : std::string();
   }
   std::string name(const UOp& r) const { return nest_.axes[static_cast<size_t>(nest_.split_of(r).axes[0])].name; }
   double times(const UOp& idx) const {  // how often this access happens, all loops counted that it depends on
@@ -88,12 +83,7 @@ class Chooser {
         if (panel > 2 * most && panel / most < static_cast<double>(extent(r))) parts = static_cast<int64_t>(panel / most) + 1;
       }
       if (parts < 2 || extent(r) < 2 * parts) continue;
-      for (int64_t even = parts; even <= 2 * parts; ++even) if (extent(r) % even == 0) { parts = even; break; }  // equal parts need no mask
-      Verb v;
-      v.kind = Verb::Kind::Group;
-      v.axis = name(r);
-      v.size = parts;
-      verbs_.push_back(std::move(v));
+      verbs_.push_back(Verb::group(name(r), even_parts(extent(r), parts)));
       return true;
     }
     return false;
@@ -293,8 +283,7 @@ class Chooser {
   // A packed panel of the operand that has the lanes: of all of it before any loop where that fits beside the other operand, else of one
   // block of lanes, whose loop then goes outermost so that everything else reuses it.
   void stage(const UOp& operand, const Plan& p, const UOp& reduce) {
-    Verb v;
-    v.kind = Verb::Kind::Stage;
+    Verb v = Verb::stage(-1, "launch");
     for (const UOp& u : toposort(operand)) if (u.op() == Op::Load && stride(u.src(1), p.lanes) != 0) v.param = u.src(0).as<ParamArg>().slot;
     double all = length(reduce) * static_cast<double>(widest_);
     bool batched = false;
@@ -303,17 +292,12 @@ class Chooser {
         all *= static_cast<double>(extent(r));
         batched |= !(r == p.lanes) && reads(reduce.src(0), r) && in_both(reduce, r);
       }
-    if (all <= 0.5 * static_cast<double>(target_.l2_bytes) && !batched) {
-      v.axis = "launch";
-    } else {
+    if (all > 0.5 * static_cast<double>(target_.l2_bytes) || batched) {
       v.axis = name(p.lanes);
-      Verb order;
-      order.kind = Verb::Kind::Order;
-      for (int a : nest_.order) order.axes.push_back(nest_.axes[static_cast<size_t>(a)].name);
+      Verb order = Verb::order({});
       // outermost what both operands have, then the loops of this one, those of lanes last
       const auto place = [&](const std::string& n) { return is_batch(n, reduce) ? 0 : n == v.axis ? 2 : loops_over(n, operand) ? 1 : 3; };
-      const std::vector<std::string> axes = std::exchange(order.axes, {});
-      for (int n = 0; n < 4; ++n) for (const std::string& axis : axes) if (place(axis) == n) order.axes.push_back(axis);
+      for (int n = 0; n < 4; ++n) for (const std::string& axis : nest_.loops()) if (place(axis) == n) order.axes.push_back(axis);
       apply(std::move(order));
     }
     apply(std::move(v));
@@ -323,10 +307,7 @@ class Chooser {
   void stage_rows(const UOp& operand, const Plan& p, const UOp& reduce) {
     const Rows rows = rows_of(operand, p.rows, reduce);
     if (!rows.packable || ceil_div(extent(p.lanes), p.vectors * lanes_) < kPanels) return;
-    Verb v;
-    v.kind = Verb::Kind::Stage;
-    v.param = rows.param;
-    v.axis = "launch";
+    Verb v = Verb::stage(rows.param, "launch");
     const double row = length(reduce) * static_cast<double>(widest_), panel = row * static_cast<double>(p.vectors * lanes_),
                  room = std::max(0.25 * static_cast<double>(target_.l2_bytes), 0.75 * static_cast<double>(target_.l2_bytes) - panel);
     if (footprint(operand) > room) {
@@ -335,9 +316,7 @@ class Chooser {
       if (std::min(most, share) < 2) return;
       v.axis = name(p.rows);
       tile(v.axis, std::min(most, share), AxisKind::Loop);
-      Verb order;
-      order.kind = Verb::Kind::Order;
-      for (int a : nest_.order) order.axes.push_back(nest_.axes[static_cast<size_t>(a)].name);
+      Verb order = Verb::order(nest_.loops());
       const auto lanes = std::find(order.axes.begin(), order.axes.end(), name(p.lanes)),
                  block = std::find(order.axes.begin(), order.axes.end(), v.axis);
       if (lanes < block) std::rotate(lanes, block, block + 1);

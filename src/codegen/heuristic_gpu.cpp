@@ -52,18 +52,10 @@ class Chooser {
     return true;
   }
   bool tile(const UOp& r, int64_t n, AxisKind as) {
-    Verb v;
-    v.axis = name(r);
-    v.size = n;
-    v.as = as;
-    return n > 1 && apply(std::move(v));
+    return n > 1 && apply(Verb::tile(name(r), n, as));
   }
   bool stage(int param, const std::string& axis) {
-    Verb v;
-    v.kind = Verb::Kind::Stage;
-    v.param = param;
-    v.axis = axis;
-    return apply(std::move(v));
+    return apply(Verb::stage(param, axis));
   }
   std::string name(const UOp& r) const { return nest_.axes[static_cast<size_t>(nest_.split_of(r).axes[0])].name; }
 
@@ -115,12 +107,7 @@ class Chooser {
       const auto threads = static_cast<double>(gain(r) > beside ? kBlock : kBlock / kWarp);  // that share out one result, below
       int64_t parts = std::min<int64_t>(4 * target_.cores, extent(r) / (8 * kBlock));
       if (!alone || results * length(u) < 8 * kEnoughThreads || results * threads >= kEnoughThreads || parts < 4) continue;
-      for (int64_t even = parts; even <= 2 * parts; ++even) if (extent(r) % even == 0) { parts = even; break; }  // equal parts need no mask
-      Verb v;
-      v.kind = Verb::Kind::Group;
-      v.axis = name(r);
-      v.size = parts;
-      verbs_.push_back(std::move(v));
+      verbs_.push_back(Verb::group(name(r), even_parts(extent(r), parts)));
       return true;
     }
     return false;

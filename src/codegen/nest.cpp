@@ -55,6 +55,11 @@ std::string to_string(const Verbs& verbs) {
   return out;
 }
 
+Verb Verb::tile(std::string axis, int64_t size, AxisKind as) { return {.axis = std::move(axis), .size = size, .as = as, .axes = {}}; }
+Verb Verb::order(std::vector<std::string> axes) { return {.kind = Kind::Order, .axis = {}, .axes = std::move(axes)}; }
+Verb Verb::stage(int param, std::string axis) { return {.kind = Kind::Stage, .axis = std::move(axis), .axes = {}, .param = param}; }
+Verb Verb::group(std::string axis, int64_t parts) { return {.kind = Kind::Group, .axis = std::move(axis), .size = parts, .axes = {}}; }
+
 Verbs parse_verbs(const std::string& text) {
   Verbs out;
   for (size_t at = 0; at < text.size();) {
@@ -128,6 +133,11 @@ Nest::Nest(const Kernel& k) {
 int Nest::find(const std::string& name) const {
   for (size_t i = 0; i < axes.size(); ++i) if (axes[i].name == name) return static_cast<int>(i);
   return -1;
+}
+std::vector<std::string> Nest::loops() const {
+  std::vector<std::string> out;
+  for (int a : order) out.push_back(axes[static_cast<size_t>(a)].name);
+  return out;
 }
 const Split& Nest::split_of(const UOp& original) const {
   return *std::find_if(splits.begin(), splits.end(), [&](const Split& s) { return s.original == original; });

@@ -43,6 +43,11 @@ struct Verb {
   std::vector<std::string> axes;   // Order: output axes, outermost first
   int param = -1;                  // Stage: which operand's loads
   friend bool operator==(const Verb&, const Verb&) = default;
+
+  static Verb tile(std::string axis, int64_t size, AxisKind as);
+  static Verb order(std::vector<std::string> axes);
+  static Verb stage(int param, std::string axis);
+  static Verb group(std::string axis, int64_t parts);
 };
 using Verbs = std::vector<Verb>;
 
@@ -66,6 +71,7 @@ class Nest {
   std::vector<int> order;           // output axes that are loops, outermost first
   std::vector<Staged> staged;
   int find(const std::string& name) const;  // -1 if there is none
+  std::vector<std::string> loops() const;   // names of `order`
   const Split& split_of(const UOp& original) const;
   UOp expression(const Split&) const;  // the original range in terms of its axes
   std::string text() const;            // for people
