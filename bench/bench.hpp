@@ -4,6 +4,7 @@
 //   report({"matmul 1024", 350, "GFLOP/s", "OpenBLAS", 360});     {"name": "matmul 1024", ..., "ratio": 0.972}
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <vector>
@@ -34,6 +35,10 @@ inline double median_of(int times, const std::function<double()>& measure) {
   std::vector<double> v;
   for (int i = 0; i < times; ++i) v.push_back(measure());
   return median(std::move(v));
+}
+/// Takes what would pin a peer to kernels for an older processor out of the environment: each chooses by what the processor has.
+inline void at_their_best() {
+  for (const char* pin : {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"}) unsetenv(pin);
 }
 /// Wall time of a call.
 inline double seconds(const std::function<void()>& run) {

@@ -332,24 +332,24 @@ class Tensor {
   /// computed, for a target outside.
   [[nodiscard]] Tensor cross_entropy(const Tensor& target) const;
 
-  friend Tensor operator+(const Operand& a, const Operand& b) { return add(a, b); }
-  friend Tensor operator-(const Operand& a, const Operand& b) { return sub(a, b); }
-  friend Tensor operator*(const Operand& a, const Operand& b) { return mul(a, b); }
-  friend Tensor operator/(const Operand& a, const Operand& b) { return div(a, b); }
-  friend Tensor operator%(const Operand& a, const Operand& b) { return mod(a, b); }
-  friend Tensor operator==(const Operand& a, const Operand& b) { return eq(a, b); }
-  friend Tensor operator!=(const Operand& a, const Operand& b) { return ne(a, b); }
-  friend Tensor operator<(const Operand& a, const Operand& b) { return lt(a, b); }
-  friend Tensor operator<=(const Operand& a, const Operand& b) { return le(a, b); }
-  friend Tensor operator>(const Operand& a, const Operand& b) { return gt(a, b); }
-  friend Tensor operator>=(const Operand& a, const Operand& b) { return ge(a, b); }
-  friend Tensor operator&(const Operand& a, const Operand& b) { return bitwise_and(a, b); }
-  friend Tensor operator|(const Operand& a, const Operand& b) { return bitwise_or(a, b); }
-  friend Tensor operator^(const Operand& a, const Operand& b) { return bitwise_xor(a, b); }
-  friend Tensor operator<<(const Tensor& a, const Operand& b) { return left_shift(a, b); }
-  friend Tensor operator>>(const Tensor& a, const Operand& b) { return right_shift(a, b); }
-  friend Tensor operator-(const Tensor& a) { return a.neg(); }
-  friend Tensor operator~(const Tensor& a) { return a.bitwise_not(); }
+  [[nodiscard]] friend Tensor operator+(const Operand& a, const Operand& b) { return add(a, b); }
+  [[nodiscard]] friend Tensor operator-(const Operand& a, const Operand& b) { return sub(a, b); }
+  [[nodiscard]] friend Tensor operator*(const Operand& a, const Operand& b) { return mul(a, b); }
+  [[nodiscard]] friend Tensor operator/(const Operand& a, const Operand& b) { return div(a, b); }
+  [[nodiscard]] friend Tensor operator%(const Operand& a, const Operand& b) { return mod(a, b); }
+  [[nodiscard]] friend Tensor operator==(const Operand& a, const Operand& b) { return eq(a, b); }
+  [[nodiscard]] friend Tensor operator!=(const Operand& a, const Operand& b) { return ne(a, b); }
+  [[nodiscard]] friend Tensor operator<(const Operand& a, const Operand& b) { return lt(a, b); }
+  [[nodiscard]] friend Tensor operator<=(const Operand& a, const Operand& b) { return le(a, b); }
+  [[nodiscard]] friend Tensor operator>(const Operand& a, const Operand& b) { return gt(a, b); }
+  [[nodiscard]] friend Tensor operator>=(const Operand& a, const Operand& b) { return ge(a, b); }
+  [[nodiscard]] friend Tensor operator&(const Operand& a, const Operand& b) { return bitwise_and(a, b); }
+  [[nodiscard]] friend Tensor operator|(const Operand& a, const Operand& b) { return bitwise_or(a, b); }
+  [[nodiscard]] friend Tensor operator^(const Operand& a, const Operand& b) { return bitwise_xor(a, b); }
+  [[nodiscard]] friend Tensor operator<<(const Tensor& a, const Operand& b) { return left_shift(a, b); }
+  [[nodiscard]] friend Tensor operator>>(const Tensor& a, const Operand& b) { return right_shift(a, b); }
+  [[nodiscard]] friend Tensor operator-(const Tensor& a) { return a.neg(); }
+  [[nodiscard]] friend Tensor operator~(const Tensor& a) { return a.bitwise_not(); }
 
  private:
   friend struct detail::TensorImpl;

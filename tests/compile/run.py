@@ -3,7 +3,7 @@
 
 in:  tests/compile/*.cpp        must compile
      tests/compile/*.fail.cpp   must not: every line marked `// error` must be named by the compiler
-     include/tg/*.hpp           each must compile alone, first in its file
+     include/tg/*.hpp           each must compile alone, first in its file; tg.hpp brings no stream but <iosfwd>
 out: what went wrong, then `N passed, N failed`
 
     x.sum({0, 1});   // error     <- in a .fail.cpp: not `axis 0, keepdim`
@@ -35,9 +35,18 @@ def compile_(compiler, file):
     return result.returncode, result.stderr
 
 
+def streams(compiler, file):
+    """Those of the standard library's stream headers that a header of ours brings along."""
+    command = [compiler, "-std=c++20", f"-I{args.source}/include", "-M", "-x", "c++", str(file)]
+    included = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return [Path(i).name for i in included if Path(i).name in ("iostream", "ostream", "istream", "sstream", "fstream", "iomanip")]
+
+
 def problem(job):
     """Empty if the compiler did with the file as it should."""
     compiler, file = job
+    if file.name == "tg.hpp" and (found := streams(compiler, file)):
+        return f"includes <{'>, <'.join(found)}>: <iosfwd> is enough"
     code, errors = compile_(compiler, file)
     if not file.name.endswith(".fail.cpp"):
         return errors or "failed without a word" if code else ""
