@@ -6,6 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 help() {
   cat <<'TEXT'
 ./do mnist [options]    train a convolutional network on MNIST (options of `tg train mnist`: ./do mnist --help)
+./do python             build the Python module into build/release/python; prints how to try it
 ./do test [names]       build and run every test, or those whose name contains one of the names
 ./do check              sanitizers, formatting, lints, layers and line budgets
 ./do bench [names]      measure, print a table, write build/bench.jsonl
@@ -35,8 +36,10 @@ case $command in
   setup) tools/setup "$@" ;;
   build) tools/setup build && build "${1:-release}" ;;
   mnist) tools/setup build && build release tg_command && build/release/bin/tg train mnist "$@" ;;
-  test) tools/setup build test && build release && tools/run_tests build/release "$@" ;;
-  check) tools/setup build test check && tools/check "$@" ;;
+  python) tools/setup build python && build release tg_python &&
+    printf 'The module is in build/release/python. Try it: PYTHONPATH=build/release/python /usr/bin/python3 -c "import tg; print(tg.arange(3))"\n' ;;
+  test) tools/setup build python test && build release && tools/run_tests build/release "$@" ;;
+  check) tools/setup build python test check && tools/check "$@" ;;
   bench) tools/setup build bench && build release && tools/bench "$@" ;;
   ulp) tools/setup build test && configure release && cmake --build build/release --target test_tensor &&
     TG_ULP_STRIDE=${TG_ULP_STRIDE:-1} build/release/bin/test_tensor --gtest_filter="Ulp.*/${1:-*}" --gtest_brief=1 ;;

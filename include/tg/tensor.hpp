@@ -185,6 +185,8 @@ class Tensor {
   /// As NumPy prints arrays.
   friend std::ostream& operator<<(std::ostream& out, const Tensor& t) { return t.print(out); }
   [[nodiscard]] std::string str() const;
+  /// As NumPy's repr: "Tensor([1., 2.], dtype=float16, requires_grad=True)", without what a literal has anyway.
+  [[nodiscard]] std::string repr() const;
 
   // ---- gradients ----
   [[nodiscard]] bool requires_grad() const;
@@ -201,6 +203,8 @@ class Tensor {
   void zero_grad() const { set_grad(Tensor()); }
   /// The same value, through which no gradient passes.
   [[nodiscard]] Tensor detach() const;
+  /// The same value, gradient included, as a tensor of its own: an assignment to one leaves the other as it is.
+  [[nodiscard]] Tensor clone() const;
 
   // ---- writing ----
   /// This tensor and all its copies have the value from now on; its memory is reused where no one else still reads the old value. The value

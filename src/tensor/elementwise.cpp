@@ -133,19 +133,20 @@ Tensor mod(const Operand& a, const Operand& b) {
 Tensor pow(const Operand& a, const Operand& b) {
   Fitted f("pow", a, b);
   f.require(f.dtype() != DType::bool_, "cast to an integer or float dtype first");
-  const bool whole = is_const(f.b) && !b.tensor && number(f.b) == std::trunc(number(f.b)) && std::abs(number(f.b)) <= 64;
+  const double n = b.tensor ? NAN : b.scalar.to<double>();
+  const bool whole = n == std::trunc(n) && std::abs(n) <= 64;
   if (!is_float(f.dtype())) {
     if (!b.tensor && b.scalar < 0)
       throw ValueError(fmt::format("pow: integers to the power {} are not integers; cast to a float dtype first", b.scalar.to<int64_t>()));
-    return f.result(whole ? whole_power(f.a, static_cast<uint64_t>(number(f.b))) : integer_power(f.a, f.b));
+    return f.result(whole ? whole_power(f.a, static_cast<uint64_t>(n)) : integer_power(f.a, f.b));
   }
   const DType own = f.dtype();
   f.as(working_dtype(own));
   UOp value;
   if (whole) {
-    value = whole_power(f.a, static_cast<uint64_t>(std::abs(number(f.b))));
-    if (number(f.b) < 0) value = UOp::make(Op::Recip, {value});
-  } else if (is_const(f.b, 0.5)) value = UOp::make(Op::Sqrt, {f.a});
+    value = whole_power(f.a, static_cast<uint64_t>(std::abs(n)));
+    if (n < 0) value = UOp::make(Op::Recip, {value});
+  } else if (n == 0.5) value = UOp::make(Op::Sqrt, {f.a});
   else value = float_power(f.a, f.b);
   return f.result(cast(value, own));
 }

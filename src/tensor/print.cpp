@@ -11,6 +11,7 @@
 #include <cmath>
 #include <ostream>
 
+#include "base/env.hpp"
 #include "tensor/impl.hpp"
 
 namespace tg {
@@ -131,7 +132,7 @@ std::string integer(Number v, DType t) {
 
 class ArrayText {
  public:
-  explicit ArrayText(const HostArray& a) : a_(a), shortened_(a.numel() > kThreshold) {
+  ArrayText(const HostArray& a, std::string comma) : a_(a), comma_(std::move(comma)), shortened_(a.numel() > kThreshold) {
     std::vector<size_t> shown;
     collect(0, 0, shown);
     if (is_float(a.dtype)) {
@@ -159,7 +160,7 @@ class ArrayText {
       line += word;
     };
     const std::vector<int64_t> entries = shown(axis);
-    const std::string gap = last ? " " : std::string(a_.shape.size() - axis - 1, '\n') + indent;
+    const std::string gap = comma_ + (last ? " " : std::string(a_.shape.size() - axis - 1, '\n') + indent);
     for (size_t k = 0; k < entries.size(); ++k) {
       if (k != 0) line += gap;
       if (entries[k] < 0) last ? add("...") : void(line += "...");
@@ -195,6 +196,7 @@ class ArrayText {
   }
 
   const HostArray& a_;
+  const std::string comma_;
   bool shortened_;
   std::function<std::string(size_t)> word_;
 };
@@ -216,13 +218,29 @@ std::string format_scalar(Number v, DType t) {
 std::string format_array(const HostArray& a) {
   if (a.shape.empty()) return format_scalar(a.at(0), a.dtype);
   if (a.numel() == 0) return "[]";
-  return ArrayText(a).text(0, 0, " ", kLineWidth);
+  return ArrayText(a, "").text(0, 0, " ", kLineWidth);
+}
+
+std::string format_repr(const HostArray& a, std::string_view name, const std::string& more) {
+  const std::string open = fmt::format("{}(", name);
+  std::string out = open + (a.numel() == 0 ? "[]" : ArrayText(a, ",").text(0, 0, std::string(open.size() + 1, ' '), kLineWidth - 1));
+  if (a.numel() == 0 && a.shape != Sizes{0}) out += ", shape=" + to_string(a.shape);
+  const bool plain = a.dtype == DType::float32 || a.dtype == DType::int32 || a.dtype == DType::bool_;
+  if (!plain) out += fmt::format(", dtype={}", name_of(a.dtype));
+  return out + more + ")";
 }
 
 std::string Tensor::str() const {
   HostArray a(dtype(), shape());
   copy_out(a.bytes.data(), a.dtype);
   return format_array(a);
+}
+std::string Tensor::repr() const {
+  if (!defined()) return "Tensor()";
+  HostArray a(dtype(), shape());
+  copy_out(a.bytes.data(), a.dtype);
+  const std::string where = device() == settings().device ? "" : fmt::format(", device='{}'", device());
+  return format_repr(a, "Tensor", where + (requires_grad() ? ", requires_grad=True" : ""));
 }
 std::ostream& Tensor::print(std::ostream& out) const { return defined() ? out << str() : out << "undefined"; }
 

@@ -222,6 +222,8 @@ Tensor& Tensor::update(const Tensor& result) {
   return *this;
 }
 
+Tensor Tensor::clone() const { return make(node_of(*this, "clone"), *this); }
+
 Tensor Tensor::detach() const {
   const UOp node = node_of(*this, "detach");
   return make(UOp::make(Op::Detach, {node}), device(), false);

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROWS = ["base", "ir", "autodiff schedule codegen render runtime", "engine", "tensor", "jit", "nn io", "cli"]
+ROWS = ["base", "ir", "autodiff schedule codegen render runtime", "engine", "tensor", "jit", "nn io", "cli python"]
 LEVEL = {layer: level for level, row in enumerate(ROWS) for layer in row.split()}
 EXCEPTIONS = {("nn", "io"), ("io", "nn")}  # nn saves with io, through io's public header
 
@@ -26,7 +26,7 @@ PUBLIC = {
 LAYER_OF_HEADER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
-VENDORS = re.compile(r"^(llvm|CL/|cuda|nvrtc|Python\.h|fmt/|sqlite3|png\.h|zlib\.h|CLI/|nlohmann/)")
+VENDORS = re.compile(r"^(llvm|CL/|cuda|nvrtc|Python\.h|pybind11/|fmt/|sqlite3|png\.h|zlib\.h|CLI/|nlohmann/)")
 HEADER_LINES = 500
 
 
@@ -45,12 +45,14 @@ def layer_of(path, root):
     parts = path.relative_to(root).parts
     if parts[0] == "src":
         return parts[1]
+    if parts[0] == "python":
+        return "python"
     beside = [f.relative_to(root).parts[1] for f in root.glob(f"src/*/{path.stem}.cpp")]
     return LAYER_OF_HEADER.get(path.stem) or (beside[0] if len(beside) == 1 else None)
 
 
 def layers(root):
-    for file in sources(root, "src", "include"):
+    for file in sources(root, "src", "include", "python"):
         where, own = file.relative_to(root), layer_of(file, root)
         if own not in LEVEL:
             yield f"{where}: belongs to no layer; give it one in tests/repo/run.py"
@@ -59,9 +61,9 @@ def layers(root):
             if not quoted:
                 continue
             public = name.startswith("tg/")
-            target = next((d for d in (root / "include" / name, root / "src" / name) if d.is_file()), None)
+            target = next((d for d in (root / "include" / name, root / "src" / name, root / name) if d.is_file()), None)
             if target is None:
-                yield f'{where}:{line}: "{name}" is not a path from include/ or src/'
+                yield f'{where}:{line}: "{name}" is not a path from include/, src/ or the root'
                 continue
             other = layer_of(target, root)
             if other not in LEVEL or other == own or LEVEL[other] < LEVEL[own] or (public and (own, other) in EXCEPTIONS):
@@ -101,7 +103,7 @@ def library_manners(root):
     """The library neither prints nor ends the process."""
     ends = re.compile(r"\b(abort|exit|_exit|quick_exit|terminate)\s*\(")
     prints = re.compile(r"std::(cout|cerr|clog)\b|(?<![\w:])(printf|puts|putchar|fputs|fprintf)\s*\(|fmt::print(ln)?\s*\(|std::(printf|puts|fprintf)\s*\(")
-    for file in sources(root, "src"):
+    for file in sources(root, "src", "python"):
         where = file.relative_to(root)
         if where.parts[1] == "cli" or where.stem == "log":
             continue
@@ -113,7 +115,7 @@ def library_manners(root):
 
 def heads(root):
     """Every file opens with a comment that says what goes in and what comes out."""
-    for file in sources(root, "src", "include", "tests", "bench"):
+    for file in sources(root, "src", "include", "python", "tests", "bench"):
         lines = [l for l in file.read_text().splitlines()[:4] if l.strip() and l.strip() != "#pragma once"]
         if not lines or not lines[0].lstrip().startswith(("//", "/*")):
             yield f"{file.relative_to(root)}: does not open with a comment"

@@ -93,6 +93,7 @@ TEST(Arithmetic, Powers) {
   expect_near(pow(Tensor({2.f, -4.f}), -2), {0.25, 0.0625});
   expect_near(pow(Tensor({4.f, 2.f}), 0.5), {2, std::sqrt(2)});
   expect_near(pow(Tensor({2.f, -8.f, 0.f, 1.5f}), 0), {1, 1, 1, 1});
+  for (const DType half : {float16, bfloat16}) expect_near(pow(Tensor({2.f, -3.f}, {.dtype = half}), 3).cast(float32), {8, -27});
   expect_near(pow(Tensor({2.f, -2.f, -2.f, -2.f, 0.f, 0.f}), Tensor({2.5f, 3.f, 2.f, 0.5f, 2.f, 0.f})),
               {std::pow(2, 2.5), -8, 4, NAN, 0, 1}, 2e-6);
   expect_throw<ValueError>([] { (void)pow(Tensor({3}), -1); },

@@ -15,6 +15,16 @@ Tensor leaf(const std::vector<double>& values, const Sizes& shape) {
 }
 Tensor leaf(double value) { return leaf({value}, {1}); }
 
+TEST(Clone, KeepsItsValueAndPassesGradients) {
+  Tensor x({1.f, 2.f}), copy = x.clone(), alias = x;
+  x.assign(5);
+  expect_equal(copy, {2}, {1, 2});
+  expect_equal(alias, {2}, {5, 5});
+  Tensor leaf({3.f}, {.requires_grad = true});
+  (leaf.clone() * 2).backward();
+  expect_equal(leaf.grad(), {1}, {2});
+}
+
 TEST(Founding, SlopeOfASum) {
   Tensor x({2.0f}, {.requires_grad = true});
   const Tensor y = x * x + sin(x);

@@ -169,6 +169,15 @@ TEST(Print, Deep) {
             "   [14 15]]]]");
 }
 
+TEST(Print, ReprIsNumPysWithItsOwnName) {
+  EXPECT_EQ(Tensor({{1.f, 2.5f}, {3.f, 4.f}}).repr(), "Tensor([[1. , 2.5],\n        [3. , 4. ]])");
+  EXPECT_EQ(Tensor({1, 2}, {.dtype = int8}).repr(), "Tensor([1, 2], dtype=int8)");
+  EXPECT_EQ(Tensor({1.f}, {.requires_grad = true}).repr(), "Tensor([1.], requires_grad=True)");
+  EXPECT_EQ(Tensor::zeros({0, 3}, {.dtype = float64}).repr(), "Tensor([], shape=(0, 3), dtype=float64)");
+  EXPECT_EQ(Tensor::full({}, 2.5).repr(), "Tensor(2.5)");
+  EXPECT_EQ(Tensor().repr(), "Tensor()");
+}
+
 TEST(Print, Streams) {
   std::ostringstream out;
   out << Tensor({1.f, 2.5f}) << Tensor({1.f, 2.5f}).at(1).item() << Tensor() << Tensor({true}).item() << Scalar(uint64_t{1} << 63);

@@ -1,0 +1,28 @@
+# The Python module: <build>/python/tg, importable as it lies there. For Debian's own python3, which has NumPy and PyTorch, unless
+# Python_EXECUTABLE names another. Without pybind11 it is left out; `./do python` installs what is missing.
+set(tg_debian_python /usr/bin/python3)
+if(NOT Python_EXECUTABLE AND EXISTS "${tg_debian_python}")
+  set(Python_EXECUTABLE "${tg_debian_python}" CACHE FILEPATH "The interpreter that the module is built for")
+endif()
+find_package(Python 3.11 QUIET COMPONENTS Interpreter Development.Module)
+set(PYBIND11_FINDPYTHON ON)
+find_package(pybind11 QUIET)
+if(NOT Python_Development.Module_FOUND OR NOT pybind11_FOUND)
+  message(STATUS "The Python module is not built: it needs pybind11-dev and python3-dev")
+  return()
+endif()
+
+set(tg_python_dir "${PROJECT_BINARY_DIR}/python/tg")
+file(GLOB tg_python_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/python/*.cpp")
+file(GLOB tg_python_modules CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/python/tg" "${PROJECT_SOURCE_DIR}/python/tg/*.py")
+pybind11_add_module(tg_python MODULE NO_EXTRAS ${tg_python_sources})
+set_target_properties(tg_python PROPERTIES OUTPUT_NAME _tg LIBRARY_OUTPUT_DIRECTORY "${tg_python_dir}")
+target_include_directories(tg_python PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src")
+target_link_libraries(tg_python PRIVATE tg tg_options)
+foreach(module IN LISTS tg_python_modules)
+  add_custom_command(OUTPUT "${tg_python_dir}/${module}" DEPENDS "${PROJECT_SOURCE_DIR}/python/tg/${module}"
+    COMMAND "${CMAKE_COMMAND}" -E copy "${PROJECT_SOURCE_DIR}/python/tg/${module}" "${tg_python_dir}/${module}")
+  list(APPEND tg_python_copies "${tg_python_dir}/${module}")
+endforeach()
+add_custom_target(tg_python_modules ALL DEPENDS ${tg_python_copies})
+add_dependencies(tg_python tg_python_modules)

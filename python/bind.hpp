@@ -1,0 +1,55 @@
+#pragma once
+// What the files of the bindings share: the module being filled, and how a function enters it.
+//
+//   both(api, "softmax", [](const Tensor& x, int dim) { return x.softmax(dim); }, "Along an axis ...", py::arg("dim") = -1);
+//
+// is a method x.softmax(dim=-1) and a function tg.softmax(input, dim=-1). The library's lock on Python (GIL) is released while it runs.
+// Every function takes `axis` for `dim` and `keepdims` for `keepdim` (accept_other_names).
+#include "python/casters.hpp"
+
+namespace tg::python {
+
+using Class = py::class_<Tensor>;
+struct Api {
+  py::module_ module;
+  Class tensor;
+};
+using Released = py::call_guard<py::gil_scoped_release>;
+
+/// f() with Python's lock released, for functions that must read Python objects first.
+template <class F>
+auto released(F f) {
+  const py::gil_scoped_release release;
+  return f();
+}
+
+template <class F, class... Extra>
+void both(Api& api, const char* name, const F& f, const char* doc, const Extra&... extra) {
+  api.tensor.def(name, f, doc, Released(), extra...);
+  api.module.def(name, f, doc, Released(), py::arg("input"), extra...);
+}
+
+/// The sizes in f(2, 3), f((2, 3)) and f([2, 3]). Throws TypeError.
+Sizes sizes_of(const py::args& arguments, const char* function);
+inline TensorOptions tensor_options(DType dtype, const std::optional<std::string>& device, bool requires_grad) {
+  return {.dtype = dtype, .device = device.value_or(""), .requires_grad = requires_grad};
+}
+/// x.tolist(): lists of lists of numbers, or a number.
+py::object nested_lists(const Tensor& x);
+/// What x[key] means.
+struct Indices {
+  std::vector<Index> list;
+  std::vector<Tensor> own;  // of lists and arrays among them
+};
+Indices indices_of(py::handle key, const Tensor& x);
+
+void bind_dtypes(py::module_& m);
+void bind_errors(py::module_& m);
+void bind_tensor(Api& api);
+void bind_creation(Api& api);
+void bind_elementwise(Api& api);
+void bind_functions(Api& api);
+/// Lets every function bound so far take NumPy's names of arguments for PyTorch's.
+void accept_other_names(Api& api);
+
+}  // namespace tg::python

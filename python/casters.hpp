@@ -1,0 +1,169 @@
+#pragma once
+// How Python values become the library's, wherever a bound function takes one.
+//
+//   in:  x.sum(dim=(0, 1), dtype="float64"); x + 1       out: Axes{0, 1}, DType::float64; an Operand with a weak scalar
+//
+// The names below (const_name) are what signatures, and so the type stubs, show.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tg/explain.hpp"
+#include "tg/functions.hpp"
+#include "tg/random.hpp"
+#include "tg/tensor.hpp"
+
+namespace tg::python {
+
+namespace py = pybind11;
+
+/// The Python object of a DType: tg.float32.
+struct DTypeObject {
+  DType value;
+};
+
+/// From tg.float32, "float32", float, bool, int, or NumPy's dtypes and scalar types. False where it is none of these.
+bool read_dtype(py::handle from, DType& to);
+/// A tensor of what NumPy and PyTorch call array-like: nested lists, numbers, objects with a buffer or __array__. Copies.
+Tensor tensor_of(py::handle data, const TensorOptions& options = {});
+/// Whether it is an array that tensor_of reads, and neither a number nor a list.
+bool is_array(py::handle data);
+
+/// Sizes of a shape: 3, (2, 3), [2, 3].
+struct Shape {
+  Sizes sizes;
+};
+
+}  // namespace tg::python
+
+namespace pybind11::detail {
+
+template <>
+struct type_caster<tg::DType> {
+  PYBIND11_TYPE_CASTER(tg::DType, const_name("DTypeLike"));
+  bool load(handle from, bool) {
+    value = tg::DType::void_;
+    return from.is_none() || tg::python::read_dtype(from, value);
+  }
+  static handle cast(tg::DType t, return_value_policy, handle) { return pybind11::cast(tg::python::DTypeObject{t}).release(); }
+};
+
+/// A whole number, from anything with __index__ but bool.
+inline bool load_integer(handle from, int64_t& to) {
+  if (!PyIndex_Check(from.ptr()) || PyBool_Check(from.ptr())) return false;
+  const object number = reinterpret_steal<object>(PyNumber_Index(from.ptr()));
+  if (!number) { PyErr_Clear(); return false; }
+  to = PyLong_AsLongLong(number.ptr());
+  if (to == -1 && PyErr_Occurred()) { PyErr_Clear(); return false; }
+  return true;
+}
+template <class T>
+bool load_integers(handle from, std::vector<T>& to) {
+  to.clear();
+  int64_t one;
+  if (load_integer(from, one)) { to.push_back(static_cast<T>(one)); return true; }
+  if (!isinstance<tuple>(from) && !isinstance<list>(from)) return false;
+  for (const handle h : reinterpret_borrow<sequence>(from)) {
+    if (!load_integer(h, one)) return false;
+    to.push_back(static_cast<T>(one));
+  }
+  return true;
+}
+
+template <>
+struct type_caster<tg::Axes> {
+  PYBIND11_TYPE_CASTER(tg::Axes, const_name("int | Sequence[int] | None"));
+  bool load(handle from, bool) {
+    std::vector<int> axes;
+    if (!from.is_none() && !load_integers(from, axes)) return false;
+    value = tg::Axes(std::move(axes));
+    return true;
+  }
+};
+
+template <>
+struct type_caster<tg::python::Shape> {
+  PYBIND11_TYPE_CASTER(tg::python::Shape, const_name("int | Sequence[int]"));
+  bool load(handle from, bool) { return load_integers(from, value.sizes); }
+};
+
+template <>
+struct type_caster<tg::Pair> {
+  type_caster() = default;
+  static constexpr auto name = const_name("int | tuple[int, int]");
+  bool load(handle from, bool) {
+    std::vector<int64_t> n;
+    if (!load_integers(from, n) || n.empty() || n.size() > 2) return false;
+    value = tg::Pair(n.front(), n.back());
+    return true;
+  }
+  static handle cast(const tg::Pair& p, return_value_policy, handle) { return make_tuple(p.height, p.width).release(); }
+  operator tg::Pair&() { return value; }
+  operator tg::Pair*() { return &value; }
+  template <class T>
+  using cast_op_type = pybind11::detail::cast_op_type<T>;
+
+ private:
+  tg::Pair value = 0;
+};
+
+/// Python's and NumPy's numbers.
+template <>
+struct type_caster<tg::Scalar> {
+  static constexpr auto name = const_name("float");
+  bool load(handle from, bool) {
+    int64_t whole;
+    if (PyBool_Check(from.ptr())) value = tg::Scalar(from.ptr() == Py_True);
+    else if (PyFloat_Check(from.ptr())) value = tg::Scalar(PyFloat_AS_DOUBLE(from.ptr()));
+    else if (isinstance<tg::Tensor>(from)) return false;
+    else if (load_integer(from, whole)) value = tg::Scalar(whole);
+    else if (PyLong_Check(from.ptr())) {
+      const uint64_t large = PyLong_AsUnsignedLongLong(from.ptr());
+      if (PyErr_Occurred()) { PyErr_Clear(); return false; }
+      value = tg::Scalar(large);
+    } else if (PyObject_HasAttrString(from.ptr(), "item") && PyObject_HasAttrString(from.ptr(), "ndim") &&
+               !PyObject_HasAttrString(from.ptr(), "__setitem__")) {  // numpy.float32(1)
+      return load(reinterpret_steal<object>(PyObject_CallMethod(from.ptr(), "item", nullptr)), false);
+    } else return false;
+    return true;
+  }
+  static handle cast(const tg::Scalar& s, return_value_policy, handle) {
+    if (s.dtype() == tg::DType::bool_) return PyBool_FromLong(s.to<bool>());
+    if (tg::is_float(s.dtype())) return PyFloat_FromDouble(s.to<double>());
+    return s.dtype() == tg::DType::uint64 ? PyLong_FromUnsignedLongLong(s.to<uint64_t>()) : PyLong_FromLongLong(s.to<int64_t>());
+  }
+  operator tg::Scalar&() { return value; }
+  operator tg::Scalar*() { return &value; }
+  template <class T>
+  using cast_op_type = pybind11::detail::cast_op_type<T>;
+
+ private:
+  tg::Scalar value = 0;
+};
+
+/// A tensor, a number (weak) or a NumPy array (as the tensor that it is).
+template <>
+struct type_caster<tg::Operand> {
+  static constexpr auto name = const_name("Operand");
+  bool load(handle from, bool) {
+    type_caster<tg::Scalar> number;
+    if (isinstance<tg::Tensor>(from)) value.emplace(from.cast<const tg::Tensor&>());
+    else if (number.load(from, false)) value.emplace(static_cast<tg::Scalar&>(number));
+    else if (tg::python::is_array(from)) value.emplace(own = tg::python::tensor_of(from));
+    else return false;
+    return true;
+  }
+  operator tg::Operand&() { return *value; }
+  operator tg::Operand*() { return &*value; }
+  template <class T>
+  using cast_op_type = pybind11::detail::cast_op_type<T>;
+
+ private:
+  std::optional<tg::Operand> value;
+  tg::Tensor own;
+};
+
+}  // namespace pybind11::detail

@@ -1,0 +1,195 @@
+// Python's data as tensors and back: nested lists, numbers, arrays, the keys of x[...].
+//
+//   in:  [[1, 2], [3, 4.5]]      out: float32 (2, 2), and again lists from tolist()
+#include <cstring>
+
+#include "python/bind.hpp"
+
+namespace tg::python {
+
+namespace {
+
+/// A list of lists, flattened: its shape from its first elements, and its elements in row-major order.
+struct Nested {
+  Sizes shape;
+  std::vector<py::object> numbers;
+
+  explicit Nested(py::handle data) {
+    for (py::object at = py::reinterpret_borrow<py::object>(data); is_list(at);) {
+      const py::sequence list(at);
+      shape.push_back(static_cast<int64_t>(list.size()));
+      if (list.empty()) break;
+      at = list[0];
+    }
+    read(data, "the data", 0);
+  }
+
+ private:
+  static bool is_list(py::handle h) { return PyList_Check(h.ptr()) || PyTuple_Check(h.ptr()) || PyRange_Check(h.ptr()); }
+  void read(py::handle data, const std::string& where, size_t depth) {
+    const bool list = depth < shape.size();
+    if (is_list(data) != list)
+      throw ShapeError("Tensor: " + where +
+                       (list ? " is a number where its neighbours are lists" : " is a list where its neighbours are numbers"));
+    if (!list) { numbers.push_back(py::reinterpret_borrow<py::object>(data)); return; }
+    const py::sequence elements(py::reinterpret_borrow<py::object>(data));
+    if (static_cast<int64_t>(elements.size()) != shape[depth])
+      throw ShapeError("Tensor: " + where + " has " + std::to_string(elements.size()) + " elements where its neighbours have " +
+                       std::to_string(shape[depth]) + "; lists at one depth must be of one length");
+    for (size_t i = 0; i < elements.size(); ++i) read(elements[i], where + "[" + std::to_string(i) + "]", depth + 1);
+  }
+};
+
+Scalar number_of(py::handle h) {
+  if (py::isinstance<Tensor>(h)) return h.cast<const Tensor&>().item();
+  py::detail::type_caster<Scalar> number;
+  if (!number.load(h, true))
+    throw py::type_error("Tensor: " + py::repr(h).cast<std::string>() + " is neither a number nor a list of numbers");
+  return number;
+}
+
+/// float32 for any float; int32 for integers, or int64 where one does not fit; bool for bools alone.
+DType common_dtype(const std::vector<Scalar>& numbers) {
+  DType out = DType::void_;
+  for (const Scalar& s : numbers) {
+    DType t = s.dtype();
+    if (is_float(t)) t = DType::float32;
+    else if (t == DType::int64 && s.to<int32_t>() == s.to<int64_t>()) t = DType::int32;
+    out = out == DType::void_ ? t : promote(out, t);
+  }
+  return out == DType::void_ ? DType::float32 : out;
+}
+
+template <class T, class Element = T>
+Tensor filled(const std::vector<Scalar>& numbers, const Sizes& shape, const TensorOptions& options) {
+  std::vector<Element> elements;
+  elements.reserve(numbers.size());
+  for (const Scalar& s : numbers) elements.push_back(static_cast<Element>(s.to<T>()));
+  return Tensor::from_memory(elements.data(), static_cast<int64_t>(elements.size()), detail::dtype_of<T>(), shape, options);
+}
+
+Tensor from_lists(py::handle data, TensorOptions options) {
+  const Nested nested(data);
+  std::vector<Scalar> numbers;
+  numbers.reserve(nested.numbers.size());
+  for (const py::object& o : nested.numbers) numbers.push_back(number_of(o));
+  if (options.dtype == DType::void_) options.dtype = common_dtype(numbers);
+  const bool floats = std::any_of(numbers.begin(), numbers.end(), [](const Scalar& s) { return is_float(s.dtype()); });
+  if (floats) return filled<double>(numbers, nested.shape, options);
+  return options.dtype == DType::uint64 ? filled<uint64_t>(numbers, nested.shape, options)
+                                        : filled<int64_t>(numbers, nested.shape, options);
+}
+
+/// The element type of a buffer, from struct's letters; void_ where there is none.
+DType dtype_of(const Py_buffer& view) {
+  std::string_view format = view.format ? view.format : "B";
+  if (!format.empty() && (format[0] == '@' || format[0] == '=' || format[0] == '<')) format.remove_prefix(1);
+  if (format.size() != 1) return DType::void_;
+  constexpr DType ints[] = {DType::int8, DType::int16, DType::int32, DType::int64};
+  constexpr DType unsigned_ints[] = {DType::uint8, DType::uint16, DType::uint32, DType::uint64};
+  const size_t log2 = view.itemsize == 1 ? 0 : view.itemsize == 2 ? 1 : view.itemsize == 4 ? 2 : 3;
+  switch (format[0]) {
+    case '?': return DType::bool_;
+    case 'e': return DType::float16;
+    case 'f': return DType::float32;
+    case 'd': return DType::float64;
+    case 'b': case 'h': case 'i': case 'l': case 'q': case 'n': return ints[log2];
+    case 'B': case 'H': case 'I': case 'L': case 'Q': case 'N': return unsigned_ints[log2];
+    default: return DType::void_;
+  }
+}
+
+Tensor from_buffer(py::handle data, const TensorOptions& options) {
+  struct View : Py_buffer {
+    explicit View(py::handle h) { if (PyObject_GetBuffer(h.ptr(), this, PyBUF_RECORDS_RO) != 0) throw py::error_already_set(); }
+    ~View() { PyBuffer_Release(this); }
+  } view(data);
+  const DType dtype = dtype_of(view);
+  if (dtype == DType::void_)
+    throw DTypeError("Tensor: elements of format '" + std::string(view.format ? view.format : "") +
+                     "' are none of tg's dtypes; convert the array first, with astype(numpy.float32) for example");
+  const Sizes shape(view.shape, view.shape + view.ndim);
+  std::vector<std::byte> elements(static_cast<size_t>(view.len));
+  if (PyBuffer_ToContiguous(elements.data(), &view, view.len, 'C') != 0) throw py::error_already_set();
+  return released([&] { return Tensor::from_memory(elements.data(), view.len / view.itemsize, dtype, shape, options); });
+}
+
+py::object nested_lists(const std::vector<Scalar>& numbers, const Sizes& shape, size_t depth, size_t& next) {
+  if (depth == shape.size()) return py::cast(numbers[next++]);
+  py::list out(static_cast<size_t>(shape[depth]));
+  for (size_t i = 0; i < out.size(); ++i) out[i] = nested_lists(numbers, shape, depth + 1, next);
+  return out;
+}
+
+}  // namespace
+
+bool is_array(py::handle data) {
+  if (py::isinstance<Tensor>(data) || PyUnicode_Check(data.ptr()) || PyBytes_Check(data.ptr())) return false;
+  return PyObject_CheckBuffer(data.ptr()) || py::hasattr(data, "__array__");
+}
+
+Tensor tensor_of(py::handle data, const TensorOptions& options) {
+  if (py::isinstance<Tensor>(data)) {
+    Tensor t = data.cast<const Tensor&>().detach();
+    if (options.dtype != DType::void_) t = t.cast(options.dtype);
+    if (!options.device.empty()) t = t.to(options.device);
+    return options.requires_grad ? t.set_requires_grad() : t;
+  }
+  if (!is_array(data)) return from_lists(data, options);
+  if (PyObject_CheckBuffer(data.ptr())) return from_buffer(data, options);
+  return from_buffer(data.attr("__array__")(), options);
+}
+
+Sizes sizes_of(const py::args& arguments, const char* function) {
+  py::detail::type_caster<Shape> shape;
+  const bool one = arguments.size() == 1;
+  if (!shape.load(one ? py::handle(arguments[0]) : py::handle(arguments), false))
+    throw py::type_error(std::string(function) + ": sizes are integers, as in (2, 3), not " + py::repr(arguments).cast<std::string>());
+  return static_cast<Shape&>(shape).sizes;
+}
+
+py::object nested_lists(const Tensor& x) {
+  std::vector<Scalar> numbers;
+  const auto read = [&]<class T>(T) {
+    for (const T v : released([&] { return x.to_vector<T>(); })) numbers.emplace_back(v);
+  };
+  if (is_float(x.dtype())) read(double());
+  else if (x.dtype() == DType::bool_) read(bool());
+  else if (x.dtype() == DType::uint64) read(uint64_t());
+  else read(int64_t());
+  size_t next = 0;
+  return nested_lists(numbers, x.shape(), 0, next);
+}
+
+Indices indices_of(py::handle key, const Tensor& x) {
+  Indices out;
+  const auto bound = [](const py::object& o) {
+    int64_t i = 0;
+    if (o.is_none()) return SliceBound();
+    if (!py::detail::load_integer(o, i))
+      throw py::type_error("slices are made of integers or None, not " + py::repr(o).cast<std::string>());
+    return SliceBound(i);
+  };
+  const auto add = [&](py::handle k) {
+    int64_t i = 0;
+    if (k.is_none()) out.list.emplace_back(none);
+    else if (k.ptr() == Py_Ellipsis) out.list.emplace_back(ellipsis);
+    else if (py::isinstance<Tensor>(k)) out.list.emplace_back(k.cast<const Tensor&>());
+    else if (PySlice_Check(k.ptr())) {
+      const SliceBound step = bound(k.attr("step"));
+      out.list.emplace_back(slice(bound(k.attr("start")), bound(k.attr("stop")), step.given ? step.position : 1));
+    } else if (py::detail::load_integer(k, i)) out.list.emplace_back(i);
+    else if (is_array(k) || PyList_Check(k.ptr()) || PyRange_Check(k.ptr()) || PyTuple_Check(k.ptr())) {
+      Tensor index = tensor_of(k, {.device = x.device()});
+      if (index.numel() == 0 && is_float(index.dtype())) index = index.cast(DType::int32);  // []
+      out.list.emplace_back(out.own.emplace_back(index));
+    } else throw py::type_error("an index is an integer, a slice, None, ..., or a list or tensor of integers or bools, not " +
+                                py::repr(k).cast<std::string>());
+  };
+  const py::tuple keys = py::isinstance<py::tuple>(key) ? py::reinterpret_borrow<py::tuple>(key) : py::make_tuple(key);
+  out.own.reserve(keys.size());
+  for (const py::handle k : keys) add(k);
+  return out;
+}
+
+}  // namespace tg::python

@@ -1,0 +1,173 @@
+// Reductions, movement and products: a row each.
+//
+//   in:  x.sum(dim=1, keepdim=True)      out: Tensor::sum({.axis = 1, .keepdim = true})
+#include "python/bind.hpp"
+
+namespace tg::python {
+
+namespace {
+
+void bind_reductions(Api& api) {
+  struct Row {
+    const char* name;
+    Tensor (Tensor::*function)(const ReduceOptions&) const;
+    const char* doc;
+  };
+  constexpr Row rows[] = {
+      {"sum", &Tensor::sum, "Over the axes, or all; bool and narrow integers in 32 bits, 16-bit floats accumulated in float32."},
+      {"prod", &Tensor::prod, "The product over the axes, or all."},
+      {"mean", &Tensor::mean, "The mean over the axes, or all; float32 of integers."},
+      {"max", &Tensor::max, "The largest; nan if any is; ValueError of nothing."},
+      {"min", &Tensor::min, "The smallest; nan if any is; ValueError of nothing."},
+      {"any", &Tensor::any, "Whether any is not 0."},
+      {"all", &Tensor::all, "Whether none is 0."},
+      {"logsumexp", &Tensor::logsumexp, "log(sum(exp(input))), without overflow."},
+  };
+  for (const Row& row : rows)
+    both(api, row.name, [f = row.function](const Tensor& x, const Axes& dim, bool keepdim, DType dtype) {
+      return (x.*f)({.axis = dim, .keepdim = keepdim, .dtype = dtype});
+    }, row.doc, py::arg("dim") = py::none(), py::arg("keepdim") = false, py::kw_only(), py::arg("dtype") = py::none());
+  for (const auto& [name, f] : {std::pair("amax", &Tensor::max), std::pair("amin", &Tensor::min)})
+    both(api, name, [f = f](const Tensor& x, const Axes& dim, bool keepdim) { return (x.*f)({.axis = dim, .keepdim = keepdim}); },
+         "As max and min.", py::arg("dim") = py::none(), py::arg("keepdim") = false);
+  for (const auto& [name, f] : {std::pair("var", &Tensor::var), std::pair("std", &Tensor::std)})
+    both(api, name, [f = f](const Tensor& x, const Axes& dim, double correction, bool keepdim) {
+      return (x.*f)({.axis = dim, .keepdim = keepdim, .correction = correction});
+    },
+        "Variance, standard deviation: the sum of squared deviations is divided by n - correction.", py::arg("dim") = py::none(),
+        py::kw_only(),
+       py::arg("correction") = 1.0, py::arg("keepdim") = false);
+  for (const auto& [name, f] : {std::pair("argmax", &Tensor::argmax), std::pair("argmin", &Tensor::argmin)})
+    both(api, name, [f = f](const Tensor& x, const Axes& dim, bool keepdim) { return (x.*f)({.axis = dim, .keepdim = keepdim}); },
+         "Where the largest (smallest) is, int32: the first of equals, or the first nan; in the flattened tensor without dim.",
+         py::arg("dim") = py::none(), py::arg("keepdim") = false);
+  both(
+      api, "softmax", [](const Tensor& x, int dim) { return x.softmax(dim); }, "exp(input) / sum(exp(input)) along an axis.",
+      py::arg("dim") = -1);
+  both(
+      api, "log_softmax", [](const Tensor& x, int dim) { return x.log_softmax(dim); }, "log(softmax(input)) along an axis.",
+      py::arg("dim") = -1);
+}
+
+/// x.name(2, 3) and x.name((2, 3)), and tg.name(x, (2, 3)).
+template <class F>
+void sized(Api& api, const char* name, const F& f, const char* doc) {
+  api.tensor.def(name, [f, name](const Tensor& x, const py::args& sizes) {
+    const Sizes s = sizes_of(sizes, name);
+    return released([&] { return f(x, s); });
+  }, doc);
+  api.module.def(name, [f](const Tensor& x, const Shape& s) { return f(x, s.sizes); }, doc, Released(), py::arg("input"), py::arg("size"));
+}
+std::vector<int> as_ints(const Sizes& s) { return {s.begin(), s.end()}; }
+
+using Pairs = std::vector<std::pair<int64_t, int64_t>>;
+/// PyTorch's flat pairs from the last axis on: (left, right, top, bottom).
+Pairs pairs_from_last(const Sizes& flat) {
+  if (flat.size() % 2 != 0) throw ValueError("pad: an odd number of amounts; there are two an axis, from the last axis on");
+  Pairs out;
+  for (size_t i = flat.size(); i > 0; i -= 2) out.emplace_back(flat[i - 2], flat[i - 1]);
+  return out;
+}
+
+void bind_movement(Api& api) {
+  sized(
+      api, "reshape", [](const Tensor& x, const Sizes& s) { return x.reshape(s); },
+      "The same elements in another shape; one size may be -1.");
+  sized(api, "view", [](const Tensor& x, const Sizes& s) { return x.reshape(s); }, "As reshape.");
+  sized(api, "expand", [](const Tensor& x, const Sizes& s) { return x.expand(s); }, "Axes of size 1 repeat; -1 keeps; new axes in front.");
+  sized(api, "broadcast_to", [](const Tensor& x, const Sizes& s) { return x.expand(s); }, "As expand.");
+  sized(api, "permute", [](const Tensor& x, const Sizes& s) { return x.permute(as_ints(s)); }, "Axis i of the result is axis dims[i].");
+  sized(api, "repeat", [](const Tensor& x, const Sizes& s) { return x.repeat(s); }, "So many times along each axis.");
+  sized(api, "tile", [](const Tensor& x, const Sizes& s) { return x.repeat(s); }, "As repeat.");
+  both(
+      api, "flip", [](const Tensor& x, const Axes& dims) { return x.flip(dims); }, "Backward along the axes, or all.",
+      py::arg("dim") = py::none());
+  both(
+      api, "flatten", [](const Tensor& x, int first, int last) { return x.flatten(first, last); },
+      "The axes from start_dim to end_dim as one.",
+       py::arg("start_dim") = 0, py::arg("end_dim") = -1);
+  both(
+      api, "unflatten", [](const Tensor& x, int dim, const Shape& s) { return x.unflatten(dim, s.sizes); }, "One axis as several.",
+      py::arg("dim"),
+       py::arg("sizes"));
+  both(api, "transpose", [](const Tensor& x, int a, int b) { return x.transpose(a, b); }, "Two axes exchanged.", py::arg("dim0") = 0,
+       py::arg("dim1") = 1);
+  both(
+      api, "squeeze", [](const Tensor& x, const Axes& dim) { return x.squeeze(dim); },
+      "Without the axes, which are of size 1; all such without dim.",
+       py::arg("dim") = py::none());
+  both(api, "unsqueeze", [](const Tensor& x, int dim) { return x.unsqueeze(dim); }, "With a new axis of size 1.", py::arg("dim"));
+  both(api, "split", [](const Tensor& x, const std::variant<int64_t, Sizes>& size, int dim) {
+    return size.index() == 0 ? x.split(std::get<0>(size), dim) : x.split(std::get<1>(size), dim);
+  }, "Pieces of that length, the last perhaps shorter, or of the given lengths.", py::arg("split_size"), py::arg("dim") = 0);
+  both(api, "chunk", [](const Tensor& x, int64_t chunks, int dim) { return x.chunk(chunks, dim); },
+       "At most so many pieces of equal length, the last perhaps shorter.", py::arg("chunks"), py::arg("dim") = 0);
+  both(api, "pad", [](const Tensor& x, const Shape& pad, const std::string& mode, double value) {
+    if (mode != "constant") throw ValueError("pad: mode is 'constant', not '" + mode + "'");
+    return x.pad(pairs_from_last(pad.sizes), {.value = value});
+  }, "PyTorch's amounts, two an axis from the last axis on: (left, right, top, bottom). Negative ones cut.", py::arg("pad"),
+       py::arg("mode") = "constant", py::arg("value") = 0.0);
+  both(
+      api, "shrink", [](const Tensor& x, const Pairs& ranges) { return x.shrink(ranges); }, "The part from begin to end, a pair an axis.",
+      py::arg("ranges"));
+  const auto joined = [&](const char* name, Tensor (*f)(const std::vector<Tensor>&, int), const char* doc) {
+    api.module.def(
+        name, [f](const std::vector<Tensor>& t, int dim) { return f(t, dim); }, doc, Released(), py::arg("tensors"), py::arg("dim") = 0);
+  };
+  joined("cat", &Tensor::cat, "Along an existing axis; shapes are equal but for it, dtypes promote.");
+  joined("concat", &Tensor::cat, "As cat.");
+  joined("stack", &Tensor::stack, "Along a new axis; shapes are equal, dtypes promote.");
+  both(api, "gather", [](const Tensor& x, int dim, const Tensor& index) { return x.gather(dim, index); },
+       "out[i][j] = input[index[i][j]][j] for dim 0, and so on.", py::arg("dim"), py::arg("index"));
+  both(api, "take", [](const Tensor& x, const Tensor& index, int dim) { return x.take(index, dim); },
+       "Whole entries along the axis, which the index's shape replaces (numpy.take).", py::arg("index"), py::arg("dim") = 0);
+  both(
+      api, "index_select", [](const Tensor& x, int dim, const Tensor& index) { return x.take(index, dim); },
+      "Whole entries along the axis.",
+       py::arg("dim"), py::arg("index"));
+}
+
+void bind_products(Api& api) {
+  for (const char* name : {"matmul", "dot", "mm", "bmm"})
+    both(api, name, [](const Tensor& a, const Tensor& b) { return a.matmul(b); },
+         "(..., m, k) by (..., k, n); leading axes broadcast; vectors as in NumPy.", py::arg("other"));
+  api.tensor.def(
+      "__matmul__", [](const Tensor& a, const Tensor& b) { return a.matmul(b); }, Released(), py::is_operator(), py::arg("other"));
+  const auto bias_or_none = [](const std::optional<Tensor>& t) { return t.value_or(Tensor()); };
+  both(
+      api, "conv2d",
+      [=](const Tensor& x, const Tensor& w, const std::optional<Tensor>& bias, Pair stride, Pair padding, Pair dilation, int64_t groups) {
+    return x.conv2d(w, bias_or_none(bias), {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups});
+  },
+      "(n, c, h, w) with weights (o, c / groups, kh, kw) to (n, o, oh, ow).", py::arg("weight"), py::arg("bias") = py::none(),
+      py::arg("stride") = Pair(1),
+       py::arg("padding") = Pair(0), py::arg("dilation") = Pair(1), py::arg("groups") = 1);
+  for (const auto& [name, f] : {std::pair("max_pool2d", &Tensor::max_pool2d), std::pair("avg_pool2d", &Tensor::avg_pool2d)})
+    both(api, name, [f = f](const Tensor& x, Pair size, std::optional<Pair> stride, Pair padding, Pair dilation) {
+      return (x.*f)({.size = size, .stride = stride.value_or(size), .padding = padding, .dilation = dilation});
+    }, "The maximum (mean) of each window of the last two axes; the stride is the size unless told.", py::arg("kernel_size"),
+         py::arg("stride") = py::none(), py::arg("padding") = Pair(0), py::arg("dilation") = Pair(1));
+  both(
+      api, "layer_norm",
+      [](const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) { return x.layer_norm(weight, bias, {.eps = eps}); },
+       "Over the last weight.ndim axes: (x - mean) / sqrt(var + eps) * weight + bias.", py::arg("weight"), py::arg("bias"),
+      py::arg("eps") = 1e-5);
+  both(api, "batch_norm", [](const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& weight, const Tensor& bias, double eps) {
+    return x.batch_norm(mean, var, weight, bias, {.eps = eps});
+  },
+      "Over axis 1, with the given mean and variance: (x - mean) / sqrt(var + eps) * weight + bias.", py::arg("mean"), py::arg("var"),
+      py::arg("weight"),
+       py::arg("bias"), py::arg("eps") = 1e-5);
+  both(api, "cross_entropy", [](const Tensor& x, const Tensor& target) { return x.cross_entropy(target); },
+       "The mean over all targets of -log_softmax(input)[target]: logits (n, classes, ...), integer targets (n, ...).", py::arg("target"));
+}
+
+}  // namespace
+
+void bind_functions(Api& api) {
+  bind_reductions(api);
+  bind_movement(api);
+  bind_products(api);
+}
+
+}  // namespace tg::python

@@ -1,0 +1,140 @@
+// The module tg._tg, which the package tg shows: element types, errors, and the parts that the other files bind.
+//
+//   in:  import tg      out: tg.Tensor, tg.float32, tg.sin, tg.ShapeError, ...
+#include "python/bind.hpp"
+
+namespace tg::python {
+
+bool read_dtype(py::handle from, DType& to) {
+  if (py::isinstance<DTypeObject>(from)) { to = from.cast<const DTypeObject&>().value; return true; }
+  std::string name;
+  if (py::isinstance<py::str>(from)) name = from.cast<std::string>();
+  else if (py::hasattr(from, "name") && py::hasattr(from, "itemsize")) name = py::str(from.attr("name"));  // numpy.dtype
+  else if (PyType_Check(from.ptr())) name = py::str(from.attr("__name__"));  // float, numpy.float32
+  else if (const std::string text = py::str(from); text.starts_with("torch.")) name = text.substr(6);
+  if (name == "float") name = "float32";
+  if (name == "int") name = "int32";
+  for (size_t i = 1; i + 1 < kDTypeCount; ++i) {
+    const auto t = static_cast<DType>(i);
+    if (name_of(t) == name || (t == DType::bool_ && name == "bool_")) { to = t; return true; }
+  }
+  return false;
+}
+
+void bind_dtypes(py::module_& m) {
+  py::class_<DTypeObject> dtype(
+      m, "dtype", "An element type: tg.float32. Wherever one is asked for, its name, NumPy's, or float, int and bool will do.");
+  dtype.def_property_readonly("name", [](DTypeObject t) { return std::string(name_of(t.value)); })
+      .def_property_readonly("itemsize", [](DTypeObject t) { return size_of(t.value); }, "Bytes of one element.")
+      .def_property_readonly("is_floating_point", [](DTypeObject t) { return is_float(t.value); })
+      .def("__repr__", [](DTypeObject t) { return "tg." + std::string(name_of(t.value)); })
+      .def("__eq__", [](DTypeObject t, py::handle o) { DType other; return read_dtype(o, other) && other == t.value; })
+      .def("__hash__", [](DTypeObject t) { return static_cast<int>(t.value); })
+      .def("__reduce__", [](DTypeObject t) {
+        return py::make_tuple(py::module_::import("tg").attr("dtype"), py::make_tuple(std::string(name_of(t.value))));
+      })
+      .def(py::init([](DType t) { return DTypeObject{t}; }), py::arg("name"));
+  for (size_t i = 1; i + 1 < kDTypeCount; ++i) {
+    const auto t = static_cast<DType>(i);
+    m.attr(t == DType::bool_ ? "bool" : std::string(name_of(t)).c_str()) = DTypeObject{t};
+  }
+  m.def("promote_types", [](DType a, DType b) { return promote(a, b); }, "The smallest dtype that holds values of both.", py::arg("type1"),
+        py::arg("type2"));
+}
+
+namespace {
+/// Each of the library's errors as a class of its own that is also what Python programs catch: ShapeError is a ValueError.
+struct Errors {
+  py::object base, shape, dtype, index, device, value, io, gradient, internal;
+};
+Errors* errors = nullptr;
+
+py::object new_error(py::module_& m, const char* name, const char* doc, const py::object& bases) {
+  auto error = py::reinterpret_steal<py::object>(PyErr_NewExceptionWithDoc(("tg." + std::string(name)).c_str(), doc, bases.ptr(), nullptr));
+  m.attr(name) = error;
+  return error;
+}
+
+void translate(std::exception_ptr p) {
+  const auto raise = [](const py::object& type, const std::exception& e) { PyErr_SetString(type.ptr(), e.what()); };
+  try {
+    if (p) std::rethrow_exception(p);
+  } catch (const ShapeError& e) { raise(errors->shape, e);
+  } catch (const DTypeError& e) { raise(errors->dtype, e);
+  } catch (const IndexError& e) { raise(errors->index, e);
+  } catch (const DeviceError& e) { raise(errors->device, e);
+  } catch (const ValueError& e) { raise(errors->value, e);
+  } catch (const IoError& e) { raise(errors->io, e);
+  } catch (const GradientError& e) { raise(errors->gradient, e);
+  } catch (const InternalError& e) { raise(errors->internal, e);
+  } catch (const Error& e) { raise(errors->base, e); }
+}
+}  // namespace
+
+void bind_errors(py::module_& m) {
+  errors = new Errors;  // lives as long as the process: errors may be thrown while modules are taken down
+  errors->base = new_error(m, "Error", "Base of everything that tg raises.", py::reinterpret_borrow<py::object>(PyExc_Exception));
+  const auto add = [&](const char* name, PyObject* python, const char* doc) {
+    return new_error(m, name, doc, py::make_tuple(errors->base, py::handle(python)));
+  };
+  errors->shape = add("ShapeError", PyExc_ValueError, "Sizes that do not fit together.");
+  errors->dtype = add("DTypeError", PyExc_TypeError, "An element type that the operation has no meaning for.");
+  errors->index = add("IndexError", PyExc_IndexError, "An index outside its axis.");
+  errors->device = add("DeviceError", PyExc_RuntimeError, "An unknown device, or a failed allocation, compilation or launch.");
+  errors->value = add("ValueError", PyExc_ValueError, "An argument outside its domain, an unknown option.");
+  errors->io = add("IoError", PyExc_OSError, "A file that cannot be read, written or trusted.");
+  errors->gradient = add("GradientError", PyExc_RuntimeError, "backward where it has no meaning.");
+  errors->internal = add("InternalError", PyExc_RuntimeError, "A mistake in tg itself; please report it.");
+  py::register_exception_translator(translate);
+}
+
+namespace {
+PyCFunctionWithKeywords dispatcher = nullptr;  // pybind11's, the same for all functions
+
+/// Calls it with {"axis": 1} renamed to {"dim": 1}.
+PyObject* renaming(PyObject* self, PyObject* args, PyObject* keywords) {
+  static PyObject* const names[][2] = {{PyUnicode_InternFromString("axis"), PyUnicode_InternFromString("dim")},
+                                       {PyUnicode_InternFromString("keepdims"), PyUnicode_InternFromString("keepdim")}};
+  py::object renamed;
+  for (const auto& [other, own] : names) {
+    if (!keywords || !PyDict_Contains(keywords, other) || PyDict_Contains(keywords, own)) continue;
+    if (!renamed) renamed = py::reinterpret_steal<py::object>(PyDict_Copy(keywords));
+    PyDict_SetItem(renamed.ptr(), own, PyDict_GetItem(keywords, other));
+    PyDict_DelItem(renamed.ptr(), other);
+    keywords = renamed.ptr();
+  }
+  return dispatcher(self, args, keywords);
+}
+}  // namespace
+
+void accept_other_names(Api& api) {
+  for (const py::object& scope : {py::object(api.module), py::object(api.tensor)}) {
+    for (const py::handle value : py::dict(scope.attr("__dict__")).attr("values")()) {
+      PyObject* f = value.ptr();
+      if (PyObject_TypeCheck(f, &PyStaticMethod_Type)) f = py::object(value.attr("__func__")).ptr();
+      if (PyInstanceMethod_Check(f)) f = PyInstanceMethod_GET_FUNCTION(f);
+      if (!PyCFunction_Check(f)) continue;
+      PyMethodDef& method = *reinterpret_cast<PyCFunctionObject*>(f)->m_ml;
+      if (!(method.ml_flags & METH_KEYWORDS)) continue;
+      dispatcher = reinterpret_cast<PyCFunctionWithKeywords>(reinterpret_cast<void (*)()>(method.ml_meth));
+      method.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(renaming));
+    }
+  }
+}
+
+}  // namespace tg::python
+
+PYBIND11_MODULE(_tg, m) {
+  using namespace tg::python;
+  m.doc() = "Tensors, automatic differentiation and a compiler.";
+  m.attr("__module__") = "tg";  // what classes and functions say they belong to
+  bind_dtypes(m);
+  bind_errors(m);
+  Api api{m, Class(m, "Tensor", "An n-dimensional array that knows how it was computed. Operations are lazy until a value is asked for.",
+                   py::dynamic_attr())};
+  bind_tensor(api);
+  bind_creation(api);
+  bind_elementwise(api);
+  bind_functions(api);
+  accept_other_names(api);
+}

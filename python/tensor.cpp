@@ -1,0 +1,180 @@
+// class Tensor: what it is, its value, gradients, indexing and writing. Elementwise, reducing and moving methods are in the files beside.
+//
+//   in:  x = tg.Tensor([[1, 2], [3, 4]]); x[0, 1:] = 7      out: calls of Tensor::from_memory and Tensor::set_at
+#include "python/bind.hpp"
+
+namespace tg::python {
+
+namespace {
+
+py::tuple shape_of(const Tensor& x) {
+  const Sizes sizes = x.shape();
+  py::tuple out(sizes.size());
+  for (size_t i = 0; i < sizes.size(); ++i) out[i] = sizes[i];
+  return out;
+}
+/// NumPy's own array of the elements; what NumPy has no dtype for, as float32.
+py::object numpy_array(const Tensor& x) {
+  const py::module_ numpy = py::module_::import("numpy");
+  const DType dtype = x.dtype() == DType::bfloat16 ? DType::float32 : x.dtype();
+  py::object out = numpy.attr("empty")(shape_of(x), std::string(name_of(dtype)));
+  void* to = reinterpret_cast<void*>(out.attr("ctypes").attr("data").cast<uintptr_t>());
+  released([&] { x.copy_out(to, dtype); });
+  return out;
+}
+/// The size of a tensor with one element as Python's number, for int(x) and float(x).
+py::object number(const Tensor& x) { return py::cast(released([&] { return x.item(); })); }
+
+void bind_description(Class& c) {
+  c.def_property_readonly("shape", shape_of, "The sizes, a tuple.")
+      .def_property_readonly("ndim", &Tensor::rank, "The number of axes.")
+      .def_property_readonly("dtype", [](const Tensor& x) { return DTypeObject{x.dtype()}; })
+      .def_property_readonly("device", &Tensor::device, "The device's name: 'cpu'.")
+      .def_property_readonly("is_leaf", &Tensor::is_leaf, "Whether it has no history.")
+      .def_property_readonly("T", [](const Tensor& x) { return x.T(); }, "All axes reversed.")
+      .def("dim", &Tensor::rank, "The number of axes.")
+      .def("numel", &Tensor::numel, "The number of elements.")
+      .def("element_size", [](const Tensor& x) { return size_of(x.dtype()); }, "Bytes of one element.")
+      .def("is_floating_point", [](const Tensor& x) { return is_float(x.dtype()); })
+      .def("size", shape_of, "The shape.")
+      .def("size", &Tensor::size, "The size along an axis.", py::arg("dim"))
+      .def("__len__", [](const Tensor& x) {
+        if (x.rank() == 0) throw py::type_error("len() of a tensor without axes");
+        return x.size(0);
+      });
+}
+
+void bind_values(Class& c) {
+  c.def("realize", [](const Tensor& x) { return x.realize(); }, "Computes the value, once; the tensor itself.", Released())
+      .def("item", [](const Tensor& x) { return x.item(); }, "The value of a tensor with one element as a Python number.", Released())
+      .def("tolist", [](const Tensor& x) { return nested_lists(x); }, "The elements as nested lists; a number where there are no axes.")
+      .def("numpy", numpy_array, "The elements as a NumPy array (bfloat16 as float32).")
+      .def("__array__", [](const Tensor& x, const py::object& dtype, const py::args&, const py::kwargs&) {
+        const py::object out = numpy_array(x);
+        return dtype.is_none() ? out : out.attr("astype")(dtype);
+      }, py::arg("dtype") = py::none())
+      .def("__bool__", [](const Tensor& x) { return static_cast<bool>(x); }, Released())
+      .def("__float__", [](const Tensor& x) { return py::float_(number(x)); })
+      .def("__int__", [](const Tensor& x) { return py::int_(number(x)); })
+      .def("__index__", [](const Tensor& x) {
+        if (is_float(x.dtype())) throw py::type_error("only tensors of integers can be an index");
+        return py::int_(number(x));
+      })
+      .def("__str__", &Tensor::str, Released())
+      .def("__repr__", &Tensor::repr, Released());
+  c.attr("__array_priority__") = 1000;  // numpy_array + tensor is a tensor
+}
+
+void bind_gradients(Class& c) {
+  c.def_property("requires_grad", &Tensor::requires_grad, [](Tensor& x, bool on) { released([&] { x.set_requires_grad(on); }); },
+                 "Whether backward() reaches it; setting it makes it a leaf.")
+      .def("requires_grad_", &Tensor::set_requires_grad, "Makes it a leaf whose grad backward() fills; the tensor itself.", Released(),
+           py::arg("requires_grad") = true, py::return_value_policy::reference)
+      .def_property("grad", [](const Tensor& x) { return x.has_grad() ? std::optional(x.grad()) : std::nullopt; },
+                    [](Tensor& x, const std::optional<Tensor>& g) { x.set_grad(g.value_or(Tensor())); },
+                    "The gradients that backward() has added up, or None.")
+      .def("backward", [](const Tensor& x, const std::optional<Tensor>& gradient, bool retain_graph, bool create_graph) {
+        x.backward({.seed = gradient.value_or(Tensor()), .keep_graph = retain_graph, .create_graph = create_graph});
+      },
+          "d(this)/d(leaf), added to the grad of every leaf below that requires one. A tensor of more elements than one needs "
+         "`gradient`, of its shape. Its history is dropped unless retain_graph.", Released(), py::arg("gradient") = py::none(),
+         py::arg("retain_graph") = false, py::arg("create_graph") = false)
+      .def("zero_grad", &Tensor::zero_grad, "Removes the gradient.")
+      .def("detach", &Tensor::detach, "The same value, through which no gradient passes.", Released())
+      .def("clone", &Tensor::clone, "The same value, gradient included, as a tensor of its own.", Released());
+}
+
+void bind_conversions(Class& c) {
+  c.def(
+       "to", [](const Tensor& x, DType t) { return x.cast(t); }, "Converted to a dtype, or on another device.", Released(),
+       py::arg("dtype"))
+      .def(
+          "to", [](const Tensor& x, const std::string& device, DType t) { return (t == DType::void_ ? x : x.cast(t)).to(device); },
+          Released(),
+           py::arg("device"), py::arg("dtype") = py::none())
+      .def("cast", &Tensor::cast, "Converted: floats to integers truncate and saturate, nan to 0.", Released(), py::arg("dtype"))
+      .def("type", &Tensor::cast, Released(), py::arg("dtype"))
+      .def("astype", &Tensor::cast, Released(), py::arg("dtype"))
+      .def("bitcast", &Tensor::bitcast, "The same bits as a dtype of the same size.", Released(), py::arg("dtype"))
+      .def("cpu", [](const Tensor& x) { return x.to("cpu"); }, Released())
+      .def("contiguous", &Tensor::contiguous, "A point at which the value is stored, in row-major order.", Released());
+  constexpr std::pair<const char*, DType> names[] = {
+      {"bool", DType::bool_}, {"char", DType::int8}, {"short", DType::int16}, {"int", DType::int32}, {"long", DType::int64},
+      {"byte", DType::uint8},
+                                                     {"half", DType::float16},  {"bfloat16", DType::bfloat16}, {"float", DType::float32},
+                                                     {"double", DType::float64}};
+  for (const auto& [name, dtype] : names)
+    c.def(
+        name, [dtype = dtype](const Tensor& x) { return x.cast(dtype); }, ("Converted to " + std::string(name_of(dtype)) + ".").c_str(),
+        Released());
+}
+
+void bind_indexing(Class& c) {
+  c.def("__getitem__", [](const Tensor& x, const py::object& key) {
+    const Indices indices = indices_of(key, x);
+    return released([&] { return x.at(indices.list); });
+  }, "x[i], x[1:3], x[..., None], x[[0, 2]], x[mask]: NumPy's rules.", py::arg("key"));
+  c.def("__setitem__", [](Tensor& x, const py::object& key, const Operand& value) {
+    const Indices indices = indices_of(key, x);
+    released([&] { x.set_at(indices.list, value); });
+  }, py::arg("key"), py::arg("value"));
+  c.def("__iter__", [](const py::object& x) {
+    if (x.cast<const Tensor&>().rank() == 0) throw py::type_error("iteration over a tensor without axes");
+    return py::reinterpret_steal<py::object>(PySeqIter_New(x.ptr()));
+  });
+  c.def("assign", [](Tensor& x, const Operand& v) -> Tensor& { return x.assign(v); },
+        "This tensor has the value from now on, converted and broadcast to its dtype and shape; no history is recorded.", Released(),
+        py::arg("value"), py::return_value_policy::reference)
+      .def("copy_", [](Tensor& x, const Operand& v) -> Tensor& { return x.assign(v); }, Released(), py::arg("value"),
+           py::return_value_policy::reference)
+      .def("zero_", [](Tensor& x) -> Tensor& { return x.assign(0); }, Released(), py::return_value_policy::reference)
+      .def("fill_", [](Tensor& x, const Scalar& v) -> Tensor& { return x.assign(v); }, Released(), py::arg("value"),
+           py::return_value_policy::reference);
+}
+
+/// An RAII guard of the library as something that `with` can enter, more than once.
+template <class Guard>
+void bind_guard(py::module_& m, const char* name, const char* doc) {
+  struct Scope { std::vector<std::unique_ptr<Guard>> open; };
+  py::class_<Scope>(m, name, doc)
+      .def(py::init<>())
+      .def("__enter__", [](Scope& s) { s.open.push_back(std::make_unique<Guard>()); })
+      .def("__exit__", [](Scope& s, const py::args&) { s.open.pop_back(); });
+}
+
+}  // namespace
+
+void bind_tensor(Api& api) {
+  Class& c = api.tensor;
+  c.def(py::init([](const py::object& data, DType dtype, const std::optional<std::string>& device, bool requires_grad) {
+    return tensor_of(data, tensor_options(dtype, device, requires_grad));
+  }),
+      "From nested lists, a number, an array or a tensor; the elements are copied. Lists with a float give float32, of whole numbers "
+      "int32 (int64 where they do not fit), of bools bool.",
+      py::arg("data"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
+      py::arg("requires_grad") = false);
+  bind_description(c);
+  bind_values(c);
+  bind_gradients(c);
+  bind_conversions(c);
+  bind_indexing(c);
+  bind_guard<NoGrad>(api.module, "_NoGrad", "While one is entered, operations on this thread record no history.");
+  api.module.def("realize", [](const py::args& tensors) {
+    std::vector<Tensor> all;
+    for (const py::handle t : tensors) all.push_back(t.cast<Tensor>());
+    released([&] { realize(all); });
+  }, "Computes several values at once, so that they share kernels.");
+  api.module.def(
+      "gradient",
+      [](const Tensor& y, const std::vector<Tensor>& wrt, const std::optional<Tensor>& seed, bool retain, bool create) {
+    return gradient(y, wrt, {.seed = seed.value_or(Tensor()), .keep_graph = retain, .create_graph = create});
+  },
+      "d(output)/d(each of inputs) without touching any grad; zeros where output does not depend on one.", Released(), py::arg("output"),
+      py::arg("inputs"),
+     py::arg("grad_output") = py::none(), py::arg("retain_graph") = false, py::arg("create_graph") = false);
+  api.module.def("explain", &explain,
+                 "How a tensor's value will be computed, as text. part: graph, gradient, schedule, loops, source, rewrites or all.",
+                 Released(), py::arg("tensor"), py::arg("part") = "all");
+}
+
+}  // namespace tg::python

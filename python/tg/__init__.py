@@ -1,0 +1,23 @@
+"""Tensors, automatic differentiation and a compiler.
+
+    x = tg.Tensor([2.0], requires_grad=True)
+    y = x * x + x.sin()
+    y.backward()
+    print(x.grad)               # [3.5838532]
+
+Names are PyTorch's; docs/python.md says what differs.
+"""
+import contextlib as _contextlib
+
+from tg import _tg
+from tg._tg import *  # noqa: F403
+from tg._tg import Tensor, _NoGrad
+
+
+class no_grad(_NoGrad, _contextlib.ContextDecorator):
+    """with tg.no_grad(): operations on this thread record no history. Also a decorator."""
+
+
+def tensor(data, *, dtype=None, device=None, requires_grad=False) -> Tensor:
+    """Tensor(data, ...), as PyTorch spells it."""
+    return Tensor(data, dtype=dtype, device=device, requires_grad=requires_grad)

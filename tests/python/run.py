@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""The Python module's tests: pytest over every tests/python/*_test.py, a process a file, as many at once as there are cores.
+
+in: the build directory (--build), whose python/tg is tested by the interpreter that it was built for
+out: what went wrong, then `N passed, N failed`
+"""
+import argparse
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--source", type=Path, required=True)
+parser.add_argument("--build", type=Path, required=True)
+parser.add_argument("names", nargs="*", help="only files whose name contains one of these")
+args = parser.parse_known_args()[0]
+args.source, args.build = args.source.resolve(), args.build.resolve()
+
+cache = (args.build / "CMakeCache.txt").read_text()
+interpreter = re.search(r"^_?Python_EXECUTABLE:\w+=(.+)$", cache, re.M)
+if not interpreter or not list((args.build / "python/tg").glob("_tg.*.so")):
+    print("the Python module was not built: run `./do setup build python test`, then cmake again\n0 passed, 1 failed")
+    sys.exit(1)
+
+
+def test(file):
+    """How many passed and failed, and what pytest said."""
+    environment = {k: v for k, v in os.environ.items() if k == "TG_CACHE_DIR" or not k.startswith("TG_")}
+    environment.update(PYTHONPATH=str(args.build / "python"), PYTHONDONTWRITEBYTECODE="1", TG_TEST_BUILD=str(args.build),
+                       TG_TEST_SOURCE=str(args.source), TG_THREADS="1", OMP_NUM_THREADS="1")
+    command = [interpreter[1], "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--color=no", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=args.build, timeout=600)
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|error)", (result.stdout.splitlines() or [""])[-1])}
+    failed = counts.get("failed", 0) + counts.get("error", 0)
+    if result.returncode and not failed:
+        failed = 1  # it crashed
+    return counts.get("passed", 0), failed, result.stdout + result.stderr
+
+
+files = [f for f in sorted(Path(__file__).parent.glob("*_test.py")) if not args.names or any(n in f.name for n in args.names)]
+passed = failed = 0
+with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    for good, bad, text in pool.map(test, files):
+        passed, failed = passed + good, failed + bad
+        if bad:
+            print(text)
+print(f"{passed} passed, {failed} failed")
+sys.exit(failed > 0)

@@ -1,0 +1,252 @@
+"""What a Tensor is in Python: construction, conversion, operators, gradients, indexing, errors."""
+import gc
+import threading
+
+import numpy as np
+import pytest
+
+import tg
+from tg import Tensor
+from tg.tensor import Tensor as SameTensor
+
+
+def test_the_first_snippet(capsys):
+    x = Tensor([2.0], requires_grad=True); y = x * x + x.sin(); y.backward(); print(x.grad)
+    assert capsys.readouterr().out == "[3.5838532]\n"
+    assert SameTensor is Tensor
+
+
+DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"]
+
+
+@pytest.mark.parametrize("data, dtype, shape", [
+    (2.5, "float32", ()), (7, "int32", ()), (True, "bool", ()), ([], "float32", (0,)), ([[], []], "float32", (2, 0)),
+    ([1, 2.5], "float32", (2,)), ([True, 2], "int32", (2,)), ([[1], [2**40]], "int64", (2, 1)), ([2**63], "uint64", (1,)),
+    ((1, 2), "int32", (2,)), (range(3), "int32", (3,)), ([np.float64(1)], "float32", (1,)), (np.float64(1), "float64", ()),
+    (np.arange(6).reshape(2, 3)[:, ::-1], "int64", (2, 3)), (np.zeros((0, 3), np.uint8), "uint8", (0, 3)),
+])
+def test_construction(data, dtype, shape):
+    t = Tensor(data)
+    assert (t.dtype, t.shape) == (dtype, shape) and np.array_equal(t.numpy(), np.asarray(data, dtype=dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_numpy_and_back(dtype):
+    a = (np.arange(24) % 3).reshape(2, 3, 4).astype(dtype)
+    for array in (a, a.T, a[:, ::-1, 1:], a[0, 0, 0:0]):
+        t = Tensor(array)
+        assert t.dtype == dtype and np.array_equal(t.numpy(), array) and t.numpy().dtype == a.dtype
+        assert np.array_equal(np.asarray(t), array) and t.tolist() == array.tolist()
+    assert Tensor(a.tolist(), dtype=dtype).dtype == a.dtype
+    assert Tensor([0, 1], dtype=np.dtype(dtype)).dtype == getattr(tg, dtype)
+
+
+def test_dtypes():
+    assert tg.float32 == "float32" == tg.float32 and tg.float32 == np.float32
+    assert tg.float32 == np.dtype("float32") and tg.float32 != tg.float64
+    assert repr(tg.bfloat16) == "tg.bfloat16" and {tg.int8: 1}[tg.dtype("int8")] == 1 and tg.int64.itemsize == 8
+    assert Tensor([1.5], dtype=int).tolist() == [1] and Tensor([1], dtype=float).dtype == tg.float32
+    assert Tensor([2], dtype=bool).tolist() == [True]
+    assert Tensor([1.0]).double().dtype == tg.float64 and Tensor([1.0]).to("float16").dtype == tg.float16
+    assert tg.promote_types("int8", tg.uint8) == tg.int16
+    with pytest.raises(TypeError):
+        Tensor([1], dtype="float33")
+
+
+def test_numbers_are_weak():
+    for dtype in ("int8", "uint16", "int64", "float16", "bfloat16", "float64"):
+        t = Tensor([3], dtype=dtype)
+        for result in (t + 1, 1 + t, t * True, 2 - t, t // 2, t ** 2, np.int64(1) + t):
+            assert result.dtype == dtype
+    assert (Tensor([1], dtype="int8") + 1.5).dtype == tg.float32 and (Tensor([True]) + 1).dtype == tg.int32
+    assert (Tensor([1.0], dtype="float16") + 1.5).dtype == tg.float16
+    assert (Tensor([1.0]) + np.float64(1)).dtype == tg.float32  # a number, as 1.0 is
+    assert (Tensor([1.0]) + np.array([1.0])).dtype == tg.float64 and (np.array([1.0]) + Tensor([1.0])).dtype == tg.float64
+    assert isinstance(np.ones(2, "float32") * Tensor([1.0, 2.0]), Tensor)
+
+
+def test_values():
+    assert Tensor(2.5).item() == 2.5 and isinstance(Tensor(7).item(), int) and Tensor(True).item() is True
+    assert float(Tensor([1])) == 1.0 and int(Tensor([1.75])) == 1 and bool(Tensor([0.0])) is False
+    assert [10, 20, 30][Tensor(1)] == 20 and Tensor([2**64 - 1], dtype="uint64").item() == 2**64 - 1
+    assert Tensor([[1, 2], [3, 4]]).tolist() == [[1, 2], [3, 4]] and Tensor(3).tolist() == 3 and tg.zeros(2, 0).tolist() == [[], []]
+    assert [t.item() for t in Tensor([1, 2])] == [1, 2] and len(tg.zeros(3, 2)) == 3
+    with pytest.raises(TypeError):
+        len(Tensor(1.0))
+    with pytest.raises(TypeError):
+        [1, 2][Tensor(1.0)]
+    with pytest.raises(ValueError):
+        Tensor([1, 2]).item()
+
+
+REPRS = [np.array(2.5, "f"), np.arange(3, dtype="i4"), np.array([True, False]), np.arange(6, dtype="f").reshape(2, 3) / 4,
+         np.arange(1200, dtype="i4"),
+         np.arange(60, dtype="f") * 1.25, np.arange(8, dtype="f").reshape(2, 2, 2),
+         np.array([1e-5, 1, np.nan], "f"), np.arange(2000, dtype="f").reshape(40, 50)]
+
+
+@pytest.mark.parametrize("a", REPRS, ids=lambda a: f"{a.dtype}{a.shape}")
+def test_printing_is_numpys(a):
+    expected = repr(a).replace(", dtype=float32)", ")").replace(",\n      dtype=float32)", ")").replace(", dtype=int32)", ")")
+    got = repr(Tensor(a))
+    assert str(Tensor(a)) == str(a) and got.startswith("Tensor(") and got[7:].replace("\n ", "\n") == expected[6:]
+
+
+def test_printing_says_what_is_not_plain():
+    assert repr(Tensor([1.0], requires_grad=True)) == "Tensor([1.], requires_grad=True)"
+    assert repr(Tensor([1], dtype="int8")) == "Tensor([1], dtype=int8)" and repr(tg.zeros(0, 3)) == "Tensor([], shape=(0, 3))"
+    assert repr(tg.ones(2, device="interpreter")) == "Tensor([1., 1.], device='interpreter')"
+
+
+def test_dim_and_axis_are_one():
+    x = tg.arange(6).reshape(2, 3).float()
+    for f, expected in [(x.sum, [3, 12]), (x.mean, [1, 4])]:
+        for arguments in ({"dim": 1}, {"axis": 1}, {"axis": (1,)}, {"dim": [-1]}):
+            assert f(**arguments).tolist() == expected
+            assert f(keepdim=True, **arguments).shape == f(keepdims=True, **arguments).shape == (2, 1)
+    assert tg.sum(x, axis=0).tolist() == [3, 5, 7] and tg.stack([x, x], axis=2).shape == (2, 3, 2) and tg.softmax(x, axis=0).shape == (2, 3)
+    with pytest.raises(TypeError):
+        x.sum(dim=0, axis=0)
+
+
+def test_gradients():
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    assert x.grad is None and x.is_leaf and x.requires_grad
+    (x * x).sum().backward()
+    (x * x).backward(tg.ones(2, 2))
+    assert x.grad.tolist() == [[4, 8], [12, 16]]
+    x.grad = None
+    assert x.grad is None
+    with tg.no_grad():
+        assert not (x * 2).requires_grad
+        with tg.no_grad():
+            pass
+        assert not (x * 2).requires_grad
+    assert (x * 2).requires_grad and not x.detach().requires_grad
+    @tg.no_grad()
+    def f():
+        return x * 2
+    assert not f().requires_grad
+    first, = tg.gradient((x ** 3).sum(), [x], create_graph=True)
+    second, = tg.gradient(first.sum(), [x])
+    assert np.allclose(second.numpy(), 6 * x.numpy())
+    with pytest.raises(RuntimeError):
+        (tg.ones(2) * 2).sum().backward()
+    y = tg.ones(2)
+    assert y.requires_grad_() is y and y.requires_grad
+
+
+def test_writing():
+    x = tg.zeros(2, 3)
+    alias = x
+    x[0, 1:] = 7
+    x += 1
+    assert alias is x and x.tolist() == [[1, 8, 8], [1, 1, 1]]
+    copy = x.clone()
+    assert x.assign(5) is x and copy.tolist() == [[1, 8, 8], [1, 1, 1]] and x.tolist() == [[5] * 3] * 2
+    x[x > 4] = -1
+    x[[0, 1], [2, 0]] = Tensor([3.0, 4.0])
+    x[1, None, ...] *= np.float32(2)
+    assert x.tolist() == [[-1, -1, 3], [8, -2, -2]] and x.zero_().tolist() == [[0] * 3] * 2 and x.fill_(2).sum().item() == 12
+
+
+INDICES = [0, -1, (0, 1), slice(1), slice(None, None, -1), (slice(None), slice(4, 0, -2)), None, ..., (..., 0), (None, 1, ..., None), [0, 1],
+           [1, 1, 0], (0, [2, 1]), (slice(None), [2, 1], 0), ([0, 1], slice(None), [1, 0]), (slice(1), slice(3, 1)),
+           np.array([[0, 1], [1, 0]]), (0, np.int64(2), -1), []]
+
+
+@pytest.mark.parametrize("key", INDICES, ids=str)
+def test_indexing_is_numpys(key):
+    a = np.arange(40, dtype="f").reshape(2, 5, 4)
+    numpys = np.array(key, int) if isinstance(key, list) else key  # [] is of integers here
+    expected = a[numpys]
+    assert Tensor(a)[key].tolist() == expected.tolist() and Tensor(a)[key].shape == expected.shape
+    written, t = a.copy(), Tensor(a)
+    written[numpys] = 3
+    t[key] = 3
+    assert np.array_equal(t.numpy(), written)
+
+
+def test_masks():
+    a = np.arange(12, dtype="f").reshape(3, 4)
+    t = Tensor(a)
+    assert t[t > 5].tolist() == a[a > 5].tolist() and t[[True, False, True]].tolist() == a[[True, False, True]].tolist()
+    assert t[a > 5].tolist() == a[a > 5].tolist() and t[Tensor([False, True, False]), 1:].tolist() == a[[False, True, False], 1:].tolist()
+
+
+@pytest.mark.parametrize("call, python, own", [
+    (lambda: tg.ones(2) + tg.ones(3), ValueError, "ShapeError"), (lambda: tg.ones(2).sum(3), IndexError, "IndexError"),
+    (lambda: tg.ones(2)[5], IndexError, "IndexError"), (lambda: tg.ones(2) & 1, TypeError, "DTypeError"),
+    (lambda: tg.ones(2, device="nowhere"), RuntimeError, "DeviceError"), (lambda: tg.ones(2).backward(), RuntimeError, "GradientError"),
+    (lambda: tg.arange(0, 1, 0), ValueError, "ValueError"), (lambda: Tensor([[1], [2, 3]]), ValueError, "ShapeError"),
+    (lambda: Tensor([1.0, 2.0])[Tensor([5])].tolist(), IndexError, "IndexError"),
+])
+def test_errors(call, python, own):
+    with pytest.raises(python) as info:
+        call()
+    assert type(info.value) is getattr(tg, own) and isinstance(info.value, tg.Error)
+    assert info.traceback[-1].path == info.traceback[0].path  # the last line is the user's own
+
+
+def test_wrong_arguments():
+    for call in (lambda: tg.ones(2) + "1", lambda: Tensor("text"), lambda: Tensor([None]), lambda: tg.ones(2).sum(colour=1),
+                 lambda: tg.zeros("a"), lambda: tg.sin(None), lambda: tg.ones(2)["a"]):
+        with pytest.raises(TypeError):
+            call()
+
+
+def test_a_tensor_is_a_key_and_equality_is_elementwise():
+    x, y = tg.ones(2), tg.ones(2)
+    assert {x: 1, y: 2}[x] == 1 and (x == y).tolist() == [True, True] and (x == None) is False  # noqa: E711
+
+
+def test_creation():
+    assert tg.zeros(2, 3).shape == tg.zeros((2, 3)).shape == tg.ones([2, 3]).shape == Tensor.rand(2, 3).shape == (2, 3)
+    assert tg.full((2,), 3).dtype == tg.int32 and tg.full(2, 1.5).tolist() == [1.5, 1.5] and tg.eye(2).tolist() == [[1, 0], [0, 1]]
+    assert tg.arange(3).dtype == tg.int32 and tg.arange(1, 2, 0.25).tolist() == [1, 1.25, 1.5, 1.75] and tg.arange(2.0).dtype == tg.float32
+    assert tg.zeros_like(tg.arange(3)).dtype == tg.int32 and tg.full_like(tg.ones(2), 3).tolist() == [3, 3]
+    tg.manual_seed(7)
+    first = tg.randn(5).tolist()
+    tg.manual_seed(7)
+    assert tg.randn(5).tolist() == first and tg.randn(5).tolist() != first
+    assert set(tg.randint(0, 3, (100,)).tolist()) == {0, 1, 2}
+
+
+def test_other_threads_run_while_one_computes():
+    count, stop = 0, threading.Event()
+
+    def counting():
+        nonlocal count
+        while not stop.is_set():
+            count += 1
+    thread = threading.Thread(target=counting)
+    thread.start()
+    (tg.rand(700, 700) @ tg.rand(700, 700)).realize()
+    stop.set()
+    thread.join()
+    assert count > 100
+
+
+def test_threads_compute_at_once():
+    results = {}
+
+    def work(i):
+        results[i] = [float(((tg.ones(10) * i + k).sum())) for k in range(20)]
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert results == {i: [10.0 * (i + k) for k in range(20)] for i in range(8)}
+
+
+def test_every_public_name_is_documented():
+    missing = [f"{owner.__name__}.{name}" for owner in (tg, Tensor) for name in dir(owner)
+               if not name.startswith("_") and callable(getattr(owner, name)) and not (getattr(owner, name).__doc__ or "").strip()]
+    assert missing == []
+
+
+def test_memory_is_returned():
+    gc.collect()
+    x = tg.ones(1000)
+    for _ in range(100):
+        x = (x * 1.0).realize()
+    assert x.sum().item() == 1000
