@@ -150,8 +150,8 @@ def test_writing():
     assert x.tolist() == [[-1, -1, 3], [8, -2, -2]] and x.zero_().tolist() == [[0] * 3] * 2 and x.fill_(2).sum().item() == 12
 
 
-INDICES = [0, -1, (0, 1), slice(1), slice(None, None, -1), (slice(None), slice(4, 0, -2)), None, ..., (..., 0), (None, 1, ..., None), [0, 1],
-           [1, 1, 0], (0, [2, 1]), (slice(None), [2, 1], 0), ([0, 1], slice(None), [1, 0]), (slice(1), slice(3, 1)),
+INDICES = [0, -1, (0, 1), slice(1), slice(None, None, -1), (slice(None), slice(4, 0, -2)), None, ..., (..., 0), (None, 1, ..., None),
+           [0, 1], [1, 1, 0], (0, [2, 1]), (slice(None), [2, 1], 0), ([0, 1], slice(None), [1, 0]), (slice(1), slice(3, 1)),
            np.array([[0, 1], [1, 0]]), (0, np.int64(2), -1), []]
 
 
