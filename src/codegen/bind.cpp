@@ -46,6 +46,7 @@ class Binder {
     for (const UOp& s : u.src()) src.push_back(done_.at(s));
     if (u.op() == Op::Load) return load(src[0], src[1], gate_of_load(u, src.size() > 2 ? src[2] : UOp()));
     if (u.op() == Op::Reduce) return rebuild_reduce(u, src[0]);
+    if (u.op() == Op::Scan) return rebuild_scan(u, std::move(src));
     return std::equal(src.begin(), src.end(), u.src().begin()) ? u : u.with(src);
   }
   UOp gate_of_load(const UOp& u, UOp gate) const {
@@ -69,6 +70,15 @@ class Binder {
     }
     src[0] = value;
     if (components(monoid) > 1) src.push_back(done_.at(u.src().back()));
+    return u.with(src);
+  }
+
+  UOp rebuild_scan(const UOp& u, std::vector<UOp> src) {
+    const Split& s = nest_.split_of(scan_ranges(u)[0]);
+    src.pop_back();
+    const std::vector<UOp> none = identity(u.as<ScanArg>().monoid, u.dtype());
+    if (!s.exact) for (size_t i = 0; i < src.size(); ++i) src[i] = where(inside_.at(s.original), src[i], none[i]);
+    for (int a : s.axes) src.push_back(nest_.axes[static_cast<size_t>(a)].range);
     return u.with(src);
   }
 

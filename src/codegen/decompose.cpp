@@ -39,15 +39,15 @@ UOp in_float32(const Match& m) {
   for (const UOp& s : u.src()) src.push_back(is_half(s.dtype()) ? cast(s, float32) : s);
   return cast(UOp::make(u.op(), src, u.arg()), u.dtype());
 }
-/// Get of a reduction that was of 16-bit floats: the cast belongs after it.
+/// Get of a reduction or scan that was of 16-bit floats: the cast belongs after it.
 UOp component_of_float32(const Match& m) {
   const UOp &u = *m.root, &reduce = u.src(0).op() == Op::Cast ? u.src(0).src(0) : u.src(0);
-  if (reduce == u.src(0) || reduce.op() != Op::Reduce) return {};
+  if (reduce == u.src(0) || (reduce.op() != Op::Reduce && reduce.op() != Op::Scan)) return {};
   return cast(UOp::make(Op::Get, {reduce}, u.arg(), is_half(u.dtype()) ? float32 : u.dtype()), u.dtype());
 }
 
 Rules half_rules() {
-  Rules rules = {{any(Op::Reduce), in_float32}, {any(Op::Get), component_of_float32}};
+  Rules rules = {{any(Op::Reduce), in_float32}, {any(Op::Scan), in_float32}, {any(Op::Get), component_of_float32}};
   for (size_t i = 0; i < kOpCount; ++i)
     if (const auto op = static_cast<Op>(i); is_elementwise(op)) rules = std::move(rules) + Rules{{any(op), in_float32}};
   return rules;

@@ -140,10 +140,18 @@ class Chooser {
     const UOp* best = nullptr;
     double best_gain = 0;
     for (const UOp& r : kernel_.ranges)
-      if (const double g = gain(r); !sequential(r) && extent(r) > 1 && g > best_gain) { best = &r; best_gain = g; }
-    if (best) lanes_along(*best);
+      if (const double g = gain(r); (!sequential(r) || scans(r)) && extent(r) > 1 && g > best_gain) { best = &r; best_gain = g; }
+    if (best) scans(*best) ? scan_lanes(*best) : lanes_along(*best);
     for (const Split& s : std::vector<Split>(nest_.splits))
       if (s.reduces() && gain(s.original) > 0 && !open_over_lanes(s.original, best)) reduce_lanes(s.original);
+  }
+  // Whether lanes may go along a loop whose rounds follow each other: those of scans do, elements that are put in their places do not.
+  bool scans(const UOp& r) const {
+    const auto all = toposort(kernel_.stores);
+    return std::any_of(all.begin(), all.end(), [&](const UOp& u) { return u.op() == Op::Scan && scan_ranges(u)[0] == r; });
+  }
+  void scan_lanes(const UOp& r) {
+    tile(name(r), std::min<int64_t>(lanes_, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(extent(r))))), AxisKind::Vector);
   }
   void lanes_along(const UOp& r) {
     std::string axis = name(r);

@@ -22,13 +22,16 @@ LoweredPhase Lower::run() {
   for (const Axis& a : nest_.axes) axis_of_[id(a.range)] = &a;
   threads_ = Threads(nest_, stores_, target_);
   scope_ = stores_;
-  for (const UOp& u : toposort(stores_)) if (u.op() == Op::Reduce) add_reduce(u);
+  for (const UOp& u : toposort(stores_)) {
+    if (u.op() == Op::Reduce) add_reduce(u);
+    if (u.op() == Op::Scan) check_scan(u);
+  }
   buffers_and_scalars();
   open_output_loops();
   for_points(output_axes(AxisKind::Unroll), [&] {
     for (const UOp& s : stores_) emit_store(s);
   });
-  while (e_.depth() > 0) close({});
+  while (e_.depth() > 0) close(std::exchange(carried_, {}));
   if (target_.grid && out_.phase.scratch_bytes > target_.shared_bytes)
     throw ValueError(fmt::format("{} bytes of shared memory for a block of {}: this target has {}; stage less", out_.phase.scratch_bytes,
                                  kernel_.name(), target_.shared_bytes));
@@ -217,8 +220,8 @@ int Lower::emit(const UOp& u, size_t component) {
   const uint64_t k = key(u, component);
   auto& memo = e_.levels[static_cast<size_t>(level)].memo;
   if (auto it = memo.find(k); it != memo.end()) return it->second;
-  if (u.op() == Op::Reduce) {
-    emit_reduces(u);
+  if (u.op() == Op::Reduce || u.op() == Op::Scan) {
+    u.op() == Op::Reduce ? emit_reduces(u) : emit_scan(u);
     return e_.levels[static_cast<size_t>(level)].memo.at(k);
   }
   const int out = emit_new(u, level);

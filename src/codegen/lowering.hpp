@@ -1,6 +1,7 @@
 #pragma once
-// What lowers one kernel, for the three files that share the work: loops and expressions (lower.cpp), memory (lower_memory.cpp) and
-// reductions (lower_reduce.cpp). Each calls the others: a reduction is emitted where an expression needs it, its loads inside its loop.
+// What lowers one kernel, for the four files that share the work: loops and expressions (lower.cpp), memory (lower_memory.cpp),
+// reductions (lower_reduce.cpp) and scans (lower_scan.cpp). Each calls the others: a reduction is emitted where an expression needs it, its
+// loads inside its loop.
 //
 // An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
 // each point of the register tile that it depends on (key).
@@ -150,7 +151,7 @@ class Lower {
   void emit_reduces(const UOp& first);
   void emit_loops(const std::vector<UOp>& group, int level);
   using State = Block::State;
-  static Monoid monoid(const UOp& r) { return r.as<ReduceArg>().monoid; }
+  static Monoid monoid(const UOp& r) { return r.op() == Op::Scan ? r.as<ScanArg>().monoid : r.as<ReduceArg>().monoid; }
   int lanes_of_value(const UOp& r, const UOp* own) const;
   State initial(const UOp& r, const UOp* own);
   State accumulate(const UOp& r, const State& acc);
@@ -173,6 +174,13 @@ class Lower {
   State across_lanes(const UOp& r, State s);
   int half(int v, int from, int n);
 
+  // ---- scans ----
+
+  void check_scan(const UOp& u) const;
+  void emit_scan(const UOp& u);
+  State scanned(const UOp& u, int level);
+  State shifted(const State& s, const State& none, int by);
+
   const Kernel& kernel_;
   const Nest& nest_;
   const Target& target_;
@@ -194,6 +202,7 @@ class Lower {
   bool filling_ = false;
   int level_ = INT_MAX;  // where the reduction that is being made will be
   size_t grid_axes_ = 0;
+  std::vector<int> carried_;  // by scans, into the next round of the innermost loop
 };
 
 }  // namespace tg

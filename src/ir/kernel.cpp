@@ -19,6 +19,8 @@ std::span<const UOp> reduce_ranges(const UOp& r) {
   return r.src().subspan(1, r.src().size() - (components(r.as<ReduceArg>().monoid) > 1 ? 2 : 1));
 }
 
+std::span<const UOp> scan_ranges(const UOp& s) { return s.src().subspan(components(s.as<ScanArg>().monoid)); }
+
 std::string Kernel::name() const {
   bool reduces = false;
   for (const UOp& u : toposort(stores)) reduces |= u.op() == Op::Reduce;

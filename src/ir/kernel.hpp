@@ -24,5 +24,7 @@ struct Kernel {
 
 /// The loops a Reduce of a kernel closes. Behind them a tuple-valued one (ArgMax) carries the position of its value among those reduced.
 std::span<const UOp> reduce_ranges(const UOp& reduce);
+/// The loop a Scan of a kernel runs along: the innermost of its output, which stays open. Codegen splits it into a loop and its lanes.
+std::span<const UOp> scan_ranges(const UOp& scan);
 
 }  // namespace tg

@@ -6,13 +6,14 @@
 #include <fmt/format.h>
 
 #include "base/env.hpp"
+#include "ir/monoid.hpp"
 #include "ir/op_info.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
 namespace {
 
-constexpr Op kBoth[] = {Op::Const, Op::Param, Op::Variable, Op::Reduce, Op::Get, Op::Sink};
+constexpr Op kBoth[] = {Op::Const, Op::Param, Op::Variable, Op::Reduce, Op::Scan, Op::Get, Op::Sink};
 constexpr Op kKernelOnly[] = {Op::Range, Op::Load, Op::Store, Op::Check, Op::After, Op::End, Op::Mma};
 bool belongs(Op op, Stage stage) {
   if (is_elementwise(op) || std::ranges::count(kBoth, op)) return true;
@@ -37,8 +38,8 @@ bool pairs_ok(const UOp& u) {  // no negative padding; a cut within its axis
   }
   return true;
 }
-bool ranges_follow(const UOp& u) {
-  return std::ranges::all_of(u.src().subspan(1), [](const UOp& s) { return s.op() == Op::Range || is_const(s); });
+bool ranges_follow(const UOp& u, size_t first = 1) {
+  return std::ranges::all_of(u.src().subspan(first), [](const UOp& s) { return s.op() == Op::Range || is_const(s); });
 }
 // A load's or store's memory, index and gate.
 bool access_ok(const UOp& u, size_t gate) {
@@ -47,17 +48,20 @@ bool access_ok(const UOp& u, size_t gate) {
   return memory && u.src(1).dtype() == DType::index && (u.src().size() == gate || u.src(gate).dtype() == DType::bool_);
 }
 bool many_components(const UOp& u) {
-  constexpr int components[] = {
-#define MONOID(name, n) n,
-#include "ir/monoids.def"
-#undef MONOID
-  };
   const UOp& from = u.src(0);
   if (from.op() == Op::Sort) return u.as<int64_t>() == 0 || u.as<int64_t>() == 1;
   const Monoid* m = from.op() == Op::Reduce ? &from.as<ReduceArg>().monoid : from.op() == Op::Scan ? &from.as<ScanArg>().monoid : nullptr;
-  return m && u.as<int64_t>() >= 0 && u.as<int64_t>() < components[static_cast<size_t>(*m)];
+  return m && u.as<int64_t>() >= 0 && u.as<int64_t>() < static_cast<int64_t>(components(*m));
 }
 
+bool scan_ok(const UOp& u) {  // over values, or over states of its monoid
+  if (u.src().size() != 1 && u.src().size() != components(u.as<ScanArg>().monoid)) return false;
+  return std::ranges::all_of(u.src(), [&](const UOp& s) { return s.shape() == u.shape(); }) && axis_ok(u, u.as<ScanArg>().axis);
+}
+bool scan_runs(const UOp& u) {
+  const size_t n = components(u.as<ScanArg>().monoid);
+  return u.src().size() > n && ranges_follow(u, n);
+}
 bool reduce_ok(const UOp& u) { return u.src().size() == 1 && u.as<ReduceArg>().axes >> u.src(0).shape().rank() == 0; }
 bool window_ok(const UOp& u) {
   const auto& w = u.as<WindowArg>();
@@ -92,7 +96,7 @@ constexpr Check kChecks[] = {
     {Op::Window, Stage::Tensor, window_ok, "it is no window of its source"},
     {Op::Gather, Stage::Tensor, gather_ok, "its axis or index does not fit"},
     {Op::Scatter, Stage::Tensor, scatter_ok, "its axis, index or values do not fit"},
-    {Op::Scan, Stage::Tensor, [](const UOp& u) { return axis_ok(u, u.as<ScanArg>().axis); }, "its axis is not its source's"},
+    {Op::Scan, Stage::Tensor, scan_ok, "its axis or states are not its sources'"},
     {Op::Sort, Stage::Tensor, [](const UOp& u) { return axis_ok(u, u.as<SortArg>().axis); }, "its axis is not its source's"},
     {Op::Assign, Stage::Tensor, assign_ok, "target and value differ"},
     {Op::Bind, Stage::Tensor, bind_ok, "it binds no variable to a constant"},
@@ -102,7 +106,8 @@ constexpr Check kChecks[] = {
     {Op::Load, Stage::Kernel, load_ok, "memory, index or gate do not fit"},
     {Op::Store, Stage::Kernel, store_ok, "memory, index, value or gate do not fit"},
     {Op::Check, Stage::Kernel, check_ok, "it checks no index"},
-    {Op::Reduce, Stage::Kernel, ranges_follow, "it reduces over what is no range"},
+    {Op::Reduce, Stage::Kernel, [](const UOp& u) { return ranges_follow(u); }, "it reduces over what is no range"},
+    {Op::Scan, Stage::Kernel, scan_runs, "it runs along what is no range"},
     {Op::End, Stage::Kernel, end_ok, "it ends what is neither store nor range"},
 };
 

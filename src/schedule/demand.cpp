@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "ir/monoid.hpp"
 #include "ir/op_info.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
@@ -48,6 +49,11 @@ bool rounds(const UOp& u) {
   const Monoid m = u.op() == Op::Reduce ? u.as<ReduceArg>().monoid : u.as<ScanArg>().monoid;
   return is_float(u.dtype()) && m != Monoid::Max && m != Monoid::Min && m != Monoid::ArgMax;
 }
+/// The scan that u is, or is a component of.
+const UOp* scan_of(const UOp& u) {
+  const UOp& s = u.op() == Op::Get ? u.src(0) : u;
+  return s.op() == Op::Scan ? &s : nullptr;
+}
 bool rearranges(const UOp& u) { return u.op() == Op::Reshape || u.op() == Op::Permute; }
 
 void loop_over(Group& g, const Shape& shape) {
@@ -85,10 +91,9 @@ std::vector<UOp> fresh_ranges(const Index& idx, std::span<const Dim> extents) {
   for (const Dim& e : extents) out.push_back(e == Dim(1) ? index(0) : range(e, id++, RangeKind::Reduce));
   return out;
 }
-uint64_t reduced_axes(const UOp& u) { return u.op() == Op::Scan ? uint64_t{1} << u.as<ScanArg>().axis : u.as<ReduceArg>().axes; }
 std::vector<Dim> reduced_extents(const UOp& u) {
   std::vector<Dim> out;
-  for (size_t a = 0; a < u.shape().rank(); ++a) if (reduced_axes(u) >> a & 1) out.push_back(u.src(0).shape()[a]);
+  for (size_t a = 0; a < u.shape().rank(); ++a) if (u.as<ReduceArg>().axes >> a & 1) out.push_back(u.src(0).shape()[a]);
   return out;
 }
 
@@ -148,9 +153,14 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
   for (const Demand& d : all)
     if (std::none_of(distinct.begin(), distinct.end(), [&](const Demand* o) { return o->group == d.group && o->idx == d.idx; }))
       distinct.push_back(&d);
-  const bool tuple = (u.op() == Op::Reduce && u.as<ReduceArg>().monoid == Monoid::ArgMax) ||
-                     (u.op() == Op::Scan && u.as<ScanArg>().monoid == Monoid::ArgMax);
+  const bool tuple = (u.op() == Op::Reduce && components(u.as<ReduceArg>().monoid) > 1) ||
+                     (u.op() == Op::Scan && components(u.as<ScanArg>().monoid) > 1);
   if (distinct.empty() || tuple) return true;
+  if (const UOp* scan = scan_of(u)) {
+    if (std::all_of(all.begin(), all.end(), [&](const Demand& d) { return runs_along(*scan, d) && d.group == all[0].group; })) return true;
+    reason = "made in order";
+    return false;
+  }
   const double size = std::max(1.0, elements(u.shape()));
   if (behind_.at(u) * kRepeated < size) return true;  // what it is made of takes less room: store that instead
   double times = 0;
@@ -163,6 +173,11 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
     if (nested && merges && times <= kMergedSum * size) return true;  // a sum of sums is one sum: nothing is computed twice
     if (nested) {
       reason = "reduced inside another reduction";
+      return false;
+    }
+    if (std::any_of(distinct.begin(), distinct.end(),
+                    [&](const Demand* d) { return groups[static_cast<size_t>(d->group)].sequential != 0; })) {
+      reason = "reduced in parallel, before what goes on in order";
       return false;
     }
   }
@@ -212,18 +227,39 @@ bool Demands::merge(int a, int b) {
   return true;
 }
 
-// The group that reads u element for element, over the same loops, and can store it on the way; -1 if there is none.
+// Whether the group can make the scan in its own loops: it wants each result once, in order.
+bool Demands::runs_along(const UOp& scan, const Demand& d) const {
+  const Group& g = groups[static_cast<size_t>(d.group)];
+  const auto axis = static_cast<size_t>(scan.as<ScanArg>().axis);
+  const UOp& r = d.idx[axis];
+  if (r.op() != Op::Range) return is_const(r);  // one element
+  if (std::find(g.ranges.begin(), g.ranges.end(), r) == g.ranges.end() || (g.sequential && g.sequential != r.ranges())) return false;
+  if (std::any_of(d.nest.begin(), d.nest.end(), [](const UOp& n) { return n.as<RangeArg>().kind == RangeKind::Reduce; })) return false;
+  if (std::any_of(g.outputs.begin(), g.outputs.end(), [&](const UOp& u) { return halo.contains(u) || first_store.contains(u); }))
+    return false;
+  for (size_t a = 0; a < d.idx.size(); ++a) if (a != axis && (d.idx[a].ranges() & r.ranges())) return false;
+  for (const UOp& n : g.ranges) if (!(open_ranges(d.idx) & n.ranges())) return false;
+  return true;
+}
+
+// A group that can store u on the way: one that reads it element for element, over the same loops, or that makes another component of the
+// same scan; -1 if there is none.
 int Demands::joinable(const UOp& u) const {
   const auto it = demands_.find(u);
-  if (it == demands_.end()) return -1;
-  for (const Demand& d : it->second) {
-    const Group& g = groups[static_cast<size_t>(d.group)];
-    if (g.sequential || !(g.shape == u.shape())) continue;
-    const bool fits = std::all_of(it->second.begin(), it->second.end(), [&](const Demand& o) {
-      return o.group == d.group ? o.idx == g.index : !reaches(d.group, o.group);
-    });
-    if (fits) return d.group;
-  }
+  const UOp* const scan = scan_of(u);
+  const std::vector<Demand> none, &all = it == demands_.end() ? none : it->second;
+  const auto fits = [&](int to) {
+    const Group& g = groups[static_cast<size_t>(to)];
+    if (!(g.shape == u.shape()) || g.outputs.empty()) return false;
+    return std::all_of(all.begin(), all.end(),
+                       [&](const Demand& o) { return o.group == to ? o.idx == g.index : !reaches(to, o.group); });
+  };
+  if (const auto sibling = scan ? runs_in_.find(*scan) : runs_in_.end(); sibling != runs_in_.end() && fits(sibling->second))
+    return sibling->second;
+  for (const Demand& d : all)
+    if (!groups[static_cast<size_t>(d.group)].sequential && fits(d.group) &&
+        (!scan || runs_along(*scan, {d.group, groups[static_cast<size_t>(d.group)].index, {}, false})))
+      return d.group;
   return -1;
 }
 
@@ -331,11 +367,24 @@ void Demands::store_scatter(const UOp& u) {
   demand(values, {g, group.index, group.ranges, false});
 }
 
+// The loop that a scan runs along becomes the innermost of the group.
+void Demands::run_in_order(const UOp& scan, const Demand& d) {
+  Group& g = groups[static_cast<size_t>(d.group)];
+  if (d.idx == g.index) runs_in_[scan] = d.group;
+  const UOp& along = d.idx[static_cast<size_t>(scan.as<ScanArg>().axis)];
+  g.sequential |= along.ranges();
+  std::stable_partition(g.ranges.begin(), g.ranges.end(), [&](const UOp& r) { return !(r == along); });
+}
+
 void Demands::inline_into(const UOp& u, const Demand& d) {
   ++groups[static_cast<size_t>(d.group)].inlined;
   switch (u.op()) {
     case Op::Const: case Op::Iota: case Op::Variable: case Op::Param: return;
-    case Op::Reduce: case Op::OverlapAdd: case Op::Scan: {
+    case Op::Scan:
+      run_in_order(u, d);
+      for (const UOp& s : u.src()) demand(s, {d.group, d.idx, groups[static_cast<size_t>(d.group)].ranges, false});
+      return;
+    case Op::Reduce: case Op::OverlapAdd: {
       const bool overlap = u.op() == Op::OverlapAdd;
       std::vector<UOp> nest = needed(d.nest, open_ranges(d.idx));
       const std::vector<Dim> extents = overlap ? std::vector<Dim>{u.as<WindowArg>().size} : reduced_extents(u);
@@ -349,7 +398,7 @@ void Demands::inline_into(const UOp& u, const Demand& d) {
         idx.push_back(opened[0]);
       } else {
         size_t next = 0;
-        for (size_t a = 0; a < idx.size(); ++a) if (reduced_axes(u) >> a & 1) idx[a] = opened[next++];
+        for (size_t a = 0; a < idx.size(); ++a) if (u.as<ReduceArg>().axes >> a & 1) idx[a] = opened[next++];
       }
       demand(u.src(0), {d.group, idx, nest, overlap || (u.op() == Op::Reduce && u.as<ReduceArg>().monoid == Monoid::Sum)});
       return;
@@ -371,7 +420,9 @@ void Demands::inline_into(const UOp& u, const Demand& d) {
       for (const UOp& s : u.src()) demand(s, {d.group, Index(d.idx.begin() + 1, d.idx.end()), d.nest, false});
       return;
     case Op::Assign: demand(u.src(1), {d.group, d.idx, d.nest, false}); return;
-    case Op::Get: demand(u.src(0), {d.group, d.idx, d.nest, false}); return;
+    case Op::Get:
+      if (u.src(0).op() == Op::Scan) run_in_order(u.src(0), d);
+      demand(u.src(0), {d.group, d.idx, d.nest, false}); return;
     default:
       for (size_t i = 0; i < u.src().size(); ++i)
         demand(u.src(i), {d.group, source_index(u, i, d.idx), d.nest, d.summed && (is_movement(u.op()))});

@@ -29,7 +29,7 @@ struct Group {
   std::vector<UOp> ranges;     // the same without the zeros
   std::vector<UOp> outputs;    // nodes stored
   std::set<int> after;         // groups that must have run before
-  uint64_t sequential = 0;
+  uint64_t sequential = 0;     // ranges whose rounds follow each other, innermost: places are written in order, or a scan runs along
   int inlined = 0;             // nodes computed in it: bounds a kernel's size
 };
 
@@ -57,6 +57,8 @@ class Demands {
   bool is_free(const UOp& u) const;
   bool worth_inlining(const UOp& u, std::string& reason);
   int joinable(const UOp& u) const;
+  bool runs_along(const UOp& scan, const Demand& d) const;
+  void run_in_order(const UOp& scan, const Demand& d);
   bool wants_halo(const UOp& u, Halo& zeros) const;
   bool reduces_each(const UOp& u) const;
   void fill_wide_borders();
@@ -68,13 +70,13 @@ class Demands {
   std::set<const detail::Node*> forced_;
   std::unordered_map<const detail::Node*, int> users_;
   std::unordered_map<UOp, Price> cost_;
+  std::unordered_map<UOp, int> runs_in_;        // a scan -> the group that stores one of its components
   std::unordered_map<UOp, double> behind_;      // elements of the values that a node is made of, before they were repeated
 };
 
 /// Loops that a reduction over `extents` opens when it is read at idx: numbered above every loop open in idx.
 std::vector<UOp> fresh_ranges(const Index& idx, std::span<const Dim> extents);
-/// What a Reduce or Scan folds: axes as bits, and their extents in order.
-uint64_t reduced_axes(const UOp& u);
+/// What a Reduce folds: the extents of its axes in order.
 std::vector<Dim> reduced_extents(const UOp& u);
 
 }  // namespace tg

@@ -1,6 +1,9 @@
 // See same_values.hpp.
 #include "schedule/same_values.hpp"
 
+#include "ir/monoid.hpp"
+#include "schedule/expansions.hpp"
+
 namespace tg {
 namespace {
 
@@ -42,6 +45,14 @@ const Rules& same_values() {
       {Pat(Op::Detach, {x}),                    x},
       {where(not_equal(max(x, 0), 0), x, 0),    max(x, 0)},
       {any(Op::OverlapAdd),                     side_by_side},
+      {any(Op::Scan),                           [](const Match& m) {
+         return components(m.root->as<ScanArg>().monoid) > 1 ? UOp() : expand_scan(*m.root, 0);
+       }},
+      {any(Op::Get),                            [](const Match& m) {
+         const UOp& from = m.root->src(0);
+         const UOp v = from.op() == Op::Scan ? expand_scan(from, static_cast<size_t>(m.root->as<int64_t>())) : UOp();
+         return v ? cast(v, m.root->dtype()) : v;
+       }},
   }).remembered();
   return rules;
 }

@@ -277,7 +277,8 @@ class Builder {
       case Op::Const: case Op::Variable: return u;
       case Op::Iota: return cast(idx[0], u.dtype());
       case Op::Assign: return value(u.src(1), idx, launch);
-      case Op::Reduce: case Op::Scan: return reduce(u, idx, launch);
+      case Op::Reduce: return reduce(u, idx, launch);
+      case Op::Scan: return scan(u, idx, launch);
       case Op::OverlapAdd: return overlap_add(u, idx, launch);
       case Op::Get: return UOp::make(Op::Get, {value(u.src(0), idx, launch)}, u.arg(), u.dtype());
       case Op::Stack: {
@@ -305,22 +306,24 @@ class Builder {
     return UOp::make(u.op(), src, u.arg(), u.dtype());
   }
 
-  // A scan folds the elements up to each of its results anew: n * n steps for n results, in parallel.
   UOp reduce(const UOp& u, const Index& idx, PlanLaunch& launch) {
+    const auto [monoid, axes] = u.as<ReduceArg>();
     const std::vector<UOp> opened = fresh_ranges(idx, reduced_extents(u));
     Index at = idx;
     size_t next = 0;
-    for (size_t a = 0; a < at.size(); ++a) if (reduced_axes(u) >> a & 1) at[a] = opened[next++];
-    const UOp v = value(u.src(0), at, launch);
-    if (u.op() == Op::Reduce) return close(u.as<ReduceArg>().monoid, v, {}, opened);
+    for (size_t a = 0; a < at.size(); ++a) if (axes >> a & 1) at[a] = opened[next++];
+    return close(monoid, value(u.src(0), at, launch), {}, opened);
+  }
+  // Along a loop of the group, which is sequential for its sake.
+  UOp scan(const UOp& u, const Index& idx, PlanLaunch& launch) {
     const auto [monoid, axis, inclusive] = u.as<ScanArg>();
-    const UOp counts = simplify(less(opened[0], idx[static_cast<size_t>(axis)] + (inclusive ? 1 : 0)));
-    const State none = identity(monoid, v.dtype());
-    const UOp folded = close(monoid, where(counts, v, none[0]), {}, opened);
-    if (none.size() == 1) return folded;
-    std::vector<UOp> src(folded.src().begin(), folded.src().end());
-    src.back() = where(counts, src.back(), none[1]);  // where it was found
-    return UOp::make(Op::Reduce, src, folded.arg());
+    const UOp& along = idx[static_cast<size_t>(axis)];
+    State states;
+    for (const UOp& s : u.src()) states.push_back(value(s, idx, launch));
+    if (states.size() < components(monoid)) states = lift(monoid, states[0], along);
+    for (size_t i = 0; i < states.size(); ++i) states[i] = cast(states[i], component_dtype(monoid, i, u.dtype()));
+    states.push_back(along);
+    return UOp::make(Op::Scan, states, u.arg());
   }
   // dx[i] = sum over k of g[(i - k*dilation) / stride, k], where that is a whole number inside g
   UOp overlap_add(const UOp& u, const Index& idx, PlanLaunch& launch) {
@@ -393,11 +396,24 @@ class Builder {
   std::vector<UOp> keep_;
 };
 
-// What nothing has to be computed for: memory itself, or memory under another shape.
+// Whether a value's elements are the first of its source's, in order.
+bool begins(const UOp& u) {
+  if (u.op() == Op::Reshape) return true;
+  if (u.op() != Op::Shrink) return false;
+  bool whole = false;  // from the first axis of several elements on, which may be cut
+  for (size_t a = 0; a < u.shape().rank(); ++a) {
+    if (!(u.as<Shape>()[2 * a] == Dim(0)) || (whole && !(u.shape()[a] == u.src(0).shape()[a]))) return false;
+    whole |= !(u.src(0).shape()[a] == Dim(1));
+  }
+  return true;
+}
+// What nothing has to be computed for: memory itself, or its beginning, under another shape.
 UOp behind(const UOp& r) {
   UOp u = r;
   while (u.op() == Op::Reshape || u.op() == Op::Contiguous) u = u.src(0);
-  return u.op() == Op::Param ? u : r;
+  if (u.op() == Op::Param) return u;
+  for (u = r; begins(u);) u = u.src(0);
+  return u.op() == Op::Contiguous ? u : r;
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ class Counting {
     for (const UOp& u : order_) {
       if (u.op() == Op::Load) loads[u.src(0).as<ParamArg>().slot].push_back(u);
       if (u.op() == Op::Store) out.written += bytes(u.src(0)) * std::min(elements(u.src(0)), times(open_.at(u.src(1))));
-      if (!is_float(u.dtype()) || (!is_elementwise(u.op()) && u.op() != Op::Reduce)) continue;
+      if (!is_float(u.dtype()) || (!is_elementwise(u.op()) && u.op() != Op::Reduce && u.op() != Op::Scan)) continue;
       double n = times(open_.at(u));
       if (u.op() == Op::Reduce) for (const UOp& r : reduce_ranges(u)) n *= extent(r);
       out.operations += n;

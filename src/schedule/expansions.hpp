@@ -1,0 +1,14 @@
+#pragma once
+// Ops that are made of simpler ones, before anything is decided about them. What is made depends on shapes and dtypes alone.
+//
+//   scan of 16M elements   ->  chunks, each combined; a scan over what came of them; a scan within each chunk, from what came before it
+//
+// The number of kernels does not depend on the size.
+#include "ir/uop.hpp"
+
+namespace tg {
+
+/// Component `component` of a Scan, made of others; empty if it is best made as it is, in one go along each line.
+UOp expand_scan(const UOp& scan, size_t component);
+
+}  // namespace tg
