@@ -260,11 +260,11 @@ class Chooser {
   // One number of each row: packed, from one cache line, each from its own, and maybe all of them from beyond L2.
   double row_cost(const UOp& operand, const UOp& r, const UOp& reduce, int64_t panels) const {
     const Rows rows = rows_of(operand, r, reduce);
-    if (rows.packable && panels >= kPanels) return kNear;
+    if (rows.streams || (rows.packable && panels >= kPanels)) return kNear;
     return kNear * (rows.step < 64 / static_cast<int64_t>(widest_) ? 1 : 1.5) +
            (rows.windowed || stream_cost(footprint(operand)) < kDistant ? 0 : 0.5);
   }
-  struct Rows { int param = -1; int64_t step = 0; bool windowed = false, packable = false; };
+  struct Rows { int param = -1; int64_t step = 0; bool windowed = false, streams = false, packable = false; };
   // Windows are not packed: they share elements, and lie together as they are.
   Rows rows_of(const UOp& operand, const UOp& r, const UOp& reduce) const {
     Rows out;
@@ -272,13 +272,15 @@ class Chooser {
       if (u.op() != Op::Load || !reads(u.src(1), r)) continue;
       out.param = u.src(0).as<ParamArg>().slot;
       out.step = std::abs(stride(u.src(1), r));
+      const UOp& inner = reduce_ranges(reduce).back();
+      out.streams |= std::abs(stride(u.src(1), inner)) == 1 && extent(inner) >= 64;
       for (const UOp& k : reduce_ranges(reduce))
         for (const UOp& o : kernel_.ranges) {
           const int64_t step = stride(u.src(1), o);
           out.windowed |= extent(k) > 1 && step != 0 && step != kIrregular && std::abs(step) == std::abs(stride(u.src(1), k));
         }
     }
-    out.packable = out.param >= 0 && !out.windowed && out.step >= 64 / static_cast<int64_t>(widest_);
+    out.packable = out.param >= 0 && !out.windowed && !out.streams && out.step >= 64 / static_cast<int64_t>(widest_);
     return out;
   }
   // What lanes that do not lie side by side add to a load.
