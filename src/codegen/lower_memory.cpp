@@ -1,6 +1,7 @@
 // See lowering.hpp. Loads and stores, and copies in scratch of what loops read.
 #include <algorithm>
 
+#include "codegen/access.hpp"
 #include "codegen/lowering.hpp"
 #include "ir/sum.hpp"
 #include "tg/error.hpp"
@@ -50,7 +51,54 @@ int Lower::emit_load(const UOp& u, int level) {
   if (step > 1) i.src.push_back(every(level, step, lanes, mask));
   else if (gate) i.src.push_back(mask);
   const int loaded = e_.push(level, std::move(i));
+  if (const int64_t far = step == 1 && !gate && level == e_.depth() ? ahead(u) : 0)
+    e_.push(level, make(InstOp::prefetch, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)],
+                        e_.alu(level, Op::Add, DType::index, {a.base, e_.constant(DType::index, far)})}));
   return step > 1 ? shuffle(level, loaded, lanes, [&](int k) { return k * step; }) : loaded;
+}
+
+// ---- streams: arrays larger than the caches, passed once ----
+
+// Whether each element of more than the last cache holds is accessed once by what is being computed.
+bool Lower::streams(const UOp& index, DType dtype) const {
+  if (target_.grid) return false;
+  uint64_t around = 0;
+  for (const UOp& u : scope_) around |= u.ranges();
+  double bytes = static_cast<double>(size_of(dtype));
+  for (const Axis& a : nest_.axes) {
+    if (index.ranges() & bit(a.range)) bytes *= static_cast<double>(a.most);
+    else if (around & bit(a.range) && a.most > 1) return false;
+  }
+  return bytes > static_cast<double>(target_.l3_bytes);
+}
+
+// Whether vectors at this index begin at multiples of their size, if the array does.
+bool Lower::aligned(const UOp& index, int lanes) const {
+  const Sum sum(index);
+  bool out = sum.constant() % lanes == 0;
+  for (const Sum::Term& t : sum.terms())
+    out &= t.coef % lanes == 0 || (t.coef == 1 && t.atom.op() == Op::Range && is_kind(id(t.atom), AxisKind::Vector));
+  return out;
+}
+
+// How many elements ahead of a load memory is asked for what comes next; 0: not at all. The processor does this by itself, but not
+// beyond a page. Where a row is passed several times only its first pass waits for memory: the last one asks for the next row.
+int64_t Lower::ahead(const UOp& load) const {
+  constexpr int64_t kAhead = 4096;  // bytes: a page
+  if (!streams(load.src(1), load.dtype())) return 0;
+  bool again = false;
+  for (const UOp& u : toposort(stores_))
+    again |= u.op() == Op::Load && u.src(0) == load.src(0) && u.ranges() != load.ranges();
+  if (!again) return kAhead / static_cast<int64_t>(size_of(load.dtype()));
+  if (level_ != INT_MAX) return 0;
+  for (size_t i = order_.size(); i-- > 0;) {
+    const Axis& a = nest_.axes[static_cast<size_t>(order_[i])];
+    const auto of_row = [&](const UOp& r) { return (r.ranges() & bit(a.range)) != 0; };
+    if (!std::all_of(reduces_.begin(), reduces_.end(), of_row)) continue;
+    const int64_t next = stride(load.src(1), a.range);
+    return next == kIrregular ? 0 : next;
+  }
+  return 0;
 }
 
 // ---- lanes a few elements apart: memory is accessed as if they were side by side, with a mask, and shuffled ----
@@ -210,6 +258,9 @@ void Lower::emit_store(const UOp& s) {
   }
   if (step > 1) mask = every(level, step, lanes, mask);
   if (mask >= 0) i.src.push_back(mask);
+  else if (step == 1 && lanes * static_cast<int>(size_of(i.dtype)) == target_.vector_bytes && streams(s.src(1), i.dtype) &&
+           aligned(s.src(1), lanes))
+    i.hint = Hint::non_temporal;
   if (const int sole = block_.sole(); sole >= 0) {
     if (i.src.size() > 3) i.src[3] = e_.alu(level, Op::And, DType::bool_, {sole, i.src[3]});
     else i.src.push_back(e_.broadcast(sole, lanes));

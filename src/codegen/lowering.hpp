@@ -105,6 +105,9 @@ class Lower {
   Address address(const UOp& idx, const UOp* vector);
   int offsets(int level, const Address& a, int lanes);
   int emit_load(const UOp& u, int level);
+  bool streams(const UOp& index, DType dtype) const;
+  bool aligned(const UOp& index, int lanes) const;
+  int64_t ahead(const UOp& load) const;
 
   // ---- lanes a few elements apart: memory is accessed as if they were side by side, with a mask, and shuffled ----
 

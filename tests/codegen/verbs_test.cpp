@@ -61,8 +61,8 @@ struct Case {
                               : make_buffer(d, static_cast<size_t>(of.elements.value()) * size_of(of.dtype)));
     }
   }
-  Numbers run(const Verbs& verbs) const {
-    const Generated g = generate(kernel, device.target(), verbs);
+  Numbers run(const Verbs& verbs) const { return run(generate(kernel, device.target(), verbs)); }
+  Numbers run(const Generated& g) const {
     std::vector<PhaseInfo> infos;
     std::vector<Grid> grids;
     for (const LoweredPhase& p : g.phases) {
@@ -123,7 +123,7 @@ TEST_P(Removal, LeavesTheResultRight) {
   const Numbers expected = program.build({"interpreter"}).to_vector<double>();
   const Case c(program.build({name}), device(name));
   const auto right = testing::Pointwise(testing::DoubleNear(2e-5), expected);
-  EXPECT_THAT(c.run({}), right) << "without verbs";
+  EXPECT_THAT(c.run(Verbs{}), right) << "without verbs";
   const Verbs chosen = generate(c.kernel, c.device.target()).verbs;
   EXPECT_THAT(c.run(chosen), right) << to_string(chosen);
   for (size_t i = 0; i < chosen.size(); ++i) {
@@ -186,6 +186,46 @@ TEST_P(Fuzz, AnyVerbsLeaveTheResultRight) {
 }
 INSTANTIATE_TEST_SUITE_P(Programs, Fuzz, testing::Combine(testing::Values("cpu", "opencl"), testing::ValuesIn(kPrograms)),
                          [](const auto& test) { return std::string(std::get<0>(test.param)) + std::get<1>(test.param).name; });
+
+// Arrays beyond the last cache are stored around it and asked for ahead of time. A processor without one has no others.
+class Streams : public testing::TestWithParam<Program> {};
+
+TEST_P(Streams, ComputeTheSame) {
+  const Numbers expected = GetParam().build({"interpreter"}).to_vector<double>();
+  const Case c(GetParam().build({"cpu"}), device("cpu"));
+  Target t = c.device.target();
+  t.l3_bytes = 0;
+  EXPECT_THAT(c.run(generate(c.kernel, t)), testing::Pointwise(testing::DoubleNear(2e-5), expected));
+}
+INSTANTIATE_TEST_SUITE_P(Programs, Streams, testing::ValuesIn(kPrograms), [](const auto& test) { return test.param.name; });
+
+TEST(Streams, GoAroundTheCache) {
+  struct Counts { int stores = 0, around = 0, loads = 0, ahead = 0; };
+  const auto counts = [](const Tensor& y, int64_t cache) {
+    const Case c(y, device("null"));
+    Target t = c.device.target();
+    t.l3_bytes = cache;
+    Counts out;
+    for (const Inst& i : generate(c.kernel, t).phases[0].phase.insts) {
+      out.stores += i.op == InstOp::store;
+      out.around += i.op == InstOp::store && i.hint == Hint::non_temporal;
+      out.loads += i.op == InstOp::load;
+      out.ahead += i.op == InstOp::prefetch;
+    }
+    return out;
+  };
+  const Inputs in{"null"};
+  const Tensor x = in({64, 1024}), y = in({64, 1024});
+  const Counts large = counts(x * 2 + y, 64 * 1024), small = counts(x * 2 + y, 1024 * 1024);
+  EXPECT_EQ(large.around, large.stores);
+  EXPECT_EQ(large.ahead, large.loads) << "every load asks ahead";
+  EXPECT_EQ(small.around + small.ahead, 0);
+  const Counts rows = counts(x.layer_norm(in({1024}), in({1024})), 64 * 1024);
+  EXPECT_EQ(rows.around, rows.stores);
+  EXPECT_GT(rows.ahead, 0);
+  EXPECT_LT(2 * rows.ahead, rows.loads) << "of three passes over a row one asks for the next, and weights stay where they are";
+  EXPECT_EQ(counts(in({61, 1021}) * 2, 64 * 1024).around, 0) << "vectors that do not begin at multiples of their size";
+}
 
 TEST(Verbs, RefuseWhatATargetHasNot) {
   const auto verbs_on = [](const char* name, const char* verbs) {

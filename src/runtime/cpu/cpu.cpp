@@ -78,6 +78,8 @@ bool has_fma() { return true; }
 constexpr const char* kMachine = "generic";
 #endif
 
+constexpr int64_t kLargestL3 = 32 << 20;  // what cores share one of; the system may sum up all that the machine has
+
 Target describe_machine() {
   Target t;
   const int widest = widest_vector();
@@ -86,7 +88,7 @@ Target describe_machine() {
   t.fma = has_fma() && t.vector_bytes >= 32;
   t.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, t.l1_bytes);
   t.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, t.l2_bytes);
-  t.l3_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE, t.l3_bytes);
+  t.l3_bytes = std::min(cache_bytes(_SC_LEVEL3_CACHE_SIZE, t.l3_bytes), kLargestL3);
   t.cores = Pool::shared().size();
   t.name = fmt::format("cpu {} {} {}-bit {:016x}", kMachine, model_name(), 8 * t.vector_bytes, feature_hash());
   return t;
