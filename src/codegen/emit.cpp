@@ -43,6 +43,9 @@ int Emitter::alu(int level, Op op, DType out, std::vector<int> src, bool nonnega
   if (op == Op::Add && is(src[0], 0)) return src[1];
   if ((op == Op::Add && is(src[1], 0)) || (op == Op::Mul && is(src[1], 1))) return src[0];
   if (op == Op::Mul && is(src[0], 1)) return src[1];
+  if (op == Op::And && out == DType::bool_ && is(src[0], 1)) return src[1];
+  if (op == Op::And && out == DType::bool_ && is(src[1], 1)) return src[0];
+  if (op == Op::Where && is(src[0], 1)) return src[1];
   int lanes_out = 1;
   for (int s : src) lanes_out = std::max(lanes_out, lanes(s));
   for (int& s : src) s = broadcast(s, lanes_out);

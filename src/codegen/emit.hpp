@@ -24,7 +24,8 @@ class Emitter {
   int push(int level, Inst inst);
   int constant(DType dtype, int64_t v) { return constant(dtype, v, static_cast<double>(v)); }
   int constant(DType dtype, int64_t v, double real);
-  /// One elementwise op; constants fold, and so do x+0 and x*1. `nonnegative`: IDiv and Mod of values known not to be negative.
+  /// One elementwise op; constants fold, and so do x+0, x*1, x&true and where(true, x, y). `nonnegative`: IDiv and Mod of values known not
+  /// to be negative.
   int alu(int level, Op op, DType dtype, std::vector<int> src, bool nonnegative = false);
   int cast(int level, int a, DType to);
   int broadcast(int a, int lanes);            // where `a` itself is

@@ -156,12 +156,27 @@ class Chooser {
   void lanes_along(const UOp& r) {
     std::string axis = name(r);
     const int64_t n = extent(r);
-    if (n >= 2 * kBlock || kernel_.ranges.size() == 1) {
+    if (reduces_.empty() && (n >= 2 * kBlock || kernel_.ranges.size() == 1)) {
       if (const std::string inner = tile(axis, kBlock, AxisKind::Loop); !inner.empty()) axis = inner;
     }
     const int64_t width = std::min<int64_t>(lanes_, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(n))));
     tile(axis, width, AxisKind::Vector);
-    if (n >= 4 * width && reduces_.empty()) tile(axis, 4, AxisKind::Unroll);
+    if (reduces_.empty() ? n >= 4 * width : walks_columns(r))
+      tile(axis, reduces_.empty() ? 4 : wide_tile(ceil_div(n, width)), AxisKind::Unroll);
+  }
+  // Whether sums for lanes along r read a column each: then a wide tile of them reads long pieces of rows.
+  bool walks_columns(const UOp& r) const {
+    for (const Access& a : accesses_)
+      if (!a.store && stride(a.index, r) == 1)
+        for (const UOp& u : reduces_)
+          for (const UOp& k : reduce_ranges(u)) if (extent(k) > 8 && std::abs(stride(a.index, k)) > kBlock / 64) return true;
+    return false;
+  }
+  // A tile of at most 16 of n vectors, and some tiles for each core.
+  int64_t wide_tile(int64_t n) const {
+    int64_t tile = 16;
+    while (tile > 1 && (n / tile < 8 || efficiency(n, tile) < 0.9)) --tile;
+    return tile;
   }
   // Whether some reduction over r is itself computed for each lane of `lanes`.
   bool open_over_lanes(const UOp& r, const UOp* lanes) const {

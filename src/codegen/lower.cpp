@@ -14,6 +14,8 @@ namespace {
 constexpr int64_t kEnoughBlocks = 64;    // the outermost loops become the grid until there are so many blocks
 constexpr double kTinyWork = 30e3;       // operations that are not worth waking another core for
 
+UOp least(const UOp& a, const UOp& b) { return where(less(a, b), a, b); }
+
 }  // namespace
 
 LoweredPhase Lower::run() {
@@ -28,9 +30,31 @@ LoweredPhase Lower::run() {
   }
   buffers_and_scalars();
   open_output_loops();
-  for_points(output_axes(AxisKind::Unroll), [&] {
-    for (const UOp& s : stores_) emit_store(s);
-  });
+  const auto stores = [&] {
+    for_points(output_axes(AxisKind::Unroll), [&] {
+      for (const UOp& s : stores_) emit_store(s);
+    });
+  };
+  std::vector<Part> rounds;
+  if (!order_.empty()) {
+    const UOp& last = nest_.axes[static_cast<size_t>(order_.back())].range;
+    if (worth_parting(last)) rounds = parts(last);
+    if (rounds.empty()) rounds.push_back(all(last));
+    if (grid_axes_ == order_.size()) {  // its counter is known: one round, of the first or of the second part
+      if (rounds.size() == 1) rounds.clear();
+      else
+        rounds = {{last, least(last + 1, rounds[0].end), rounds[0].holds},
+                  {where(less(last, rounds[0].end), rounds[0].end, last), last + 1, {}}};
+    }
+    for (const Part& p : rounds) {
+      const int known = depth_of_[id(last)];
+      open(last, p);
+      stores();
+      close(std::exchange(carried_, {}));
+      depth_of_[id(last)] = known;
+    }
+  }
+  if (rounds.empty()) stores();
   while (e_.depth() > 0) close(std::exchange(carried_, {}));
   if (target_.grid && out_.phase.scratch_bytes > target_.shared_bytes)
     throw ValueError(fmt::format("{} bytes of shared memory for a block of {}: this target has {}; stage less", out_.phase.scratch_bytes,
@@ -114,7 +138,7 @@ void Lower::open_output_loops() {
     const int first = e_.push(0, make(InstOp::first_chunk, DType::index)), last = e_.push(0, make(InstOp::last_chunk, DType::index));
     bind_grid(e_.open_loop(first, last));
   }
-  for (size_t i = grid_axes_; i < order_.size(); ++i) open(nest_.axes[static_cast<size_t>(order_[i])].range);
+  for (size_t i = grid_axes_; i + 1 < order_.size(); ++i) open(nest_.axes[static_cast<size_t>(order_[i])].range);
 }
 
 // A grid has three directions; axes go to them as they are where they fit, the innermost to the first, and flattened into it otherwise.
@@ -146,10 +170,43 @@ void Lower::bind_grid(int rest) {
   }
 }
 
-void Lower::open(const UOp& r) {
-  const int end = emit(r.src(0));
-  const int counter = e_.open_loop(e_.constant(DType::index, 0), end);
-  bind_range(r, counter);
+Lower::Part Lower::all(const UOp& r) { return {index(0), r.src(0), {}}; }
+void Lower::open(const UOp& r) { open(r, all(r)); }
+void Lower::open(const UOp& r, const Part& part) {
+  const int begin = emit(part.begin), end = emit(part.end);
+  bind_range(r, e_.open_loop(begin, end));
+  if (part.holds) holds_.emplace_back(part.holds, e_.depth());
+}
+
+// The rounds of a loop whose tile is wholly inside the range that was tiled, and the rest; all together where that would win nothing.
+std::vector<Lower::Part> Lower::parts(const UOp& r) const {
+  for (const Split& s : nest_.splits) {
+    const auto own = [&](int a) { return nest_.axes[static_cast<size_t>(a)].range == r; };
+    if (target_.grid || s.exact || std::none_of(s.axes.begin(), s.axes.end(), own)) continue;
+    UOp furthest = index(0);
+    int64_t step = 0;
+    bool lanes = false;
+    for (int i : s.axes) {
+      const Axis& a = nest_.axes[static_cast<size_t>(i)];
+      lanes |= a.kind == AxisKind::Vector;
+      if (own(i)) step = a.step;
+      else furthest = furthest + (a.kind == AxisKind::Loop ? a.range : index(a.most - 1)) * a.step;
+    }
+    if (!lanes) return {all(r)};
+    const UOp room = s.original.src(0) - 1 - furthest, whole = floor_div(room, index(step)) + 1;
+    const UOp end = simplify(where(less(whole, 0), index(0), least(whole, r.src(0))));
+    if (end.bounds().max <= 0) return {all(r)};
+    return {{index(0), end, simplify(less(nest_.expression(s), s.original.src(0)))}, {end, r.src(0), {}}};
+  }
+  return {all(r)};
+}
+
+// Whether making rounds of this loop twice is worth the code: not where a reduction inside reads packed operands, which have no masks, or
+// where a scan carries something from round to round.
+bool Lower::worth_parting(const UOp& r) const {
+  for (const UOp& u : toposort(stores_)) if (u.op() == Op::Scan) return false;
+  return nest_.staged.empty() ||
+         std::none_of(reduces_.begin(), reduces_.end(), [&](const UOp& u) { return (u.ranges() & bit(r)) != 0; });
 }
 
 // Closes the innermost loop. What its rounds staged is dropped, when all threads have read it.
@@ -157,6 +214,7 @@ void Lower::close(const std::vector<int>& next) {
   const auto inside = [&](const auto& panel) { return panel.second.depth >= e_.depth(); };
   if (target_.grid && std::any_of(panels_.begin(), panels_.end(), inside)) block_.barrier(e_.depth());
   std::erase_if(panels_, inside);
+  std::erase_if(holds_, [&](const auto& h) { return h.second >= e_.depth(); });
   e_.close_loop(next);
 }
 
@@ -215,6 +273,7 @@ const UOp* Lower::vector_axis(uint64_t ranges) const {
 
 int Lower::emit(const UOp& u, size_t component) {
   keep_.push_back(u);  // its address is a key
+  for (const auto& [condition, depth] : holds_) if (u == condition) return e_.constant(DType::bool_, 1);
   if (u.op() == Op::Load && (written_ >> u.src(0).as<ParamArg>().slot & 1)) return emit_load(u, e_.depth());  // read anew in every round
   const int level = level_of(u.ranges());
   const uint64_t k = key(u, component);

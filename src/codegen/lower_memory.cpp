@@ -34,6 +34,13 @@ int Lower::offsets(int level, const Address& a, int lanes) {
   return e_.alu(level, Op::Add, DType::index, {a.base, steps});
 }
 
+// A condition for each lane; -1 where it always holds.
+int Lower::mask_of(const UOp& gate, int lanes) {
+  const int m = emit(gate);
+  const Inst& i = e_.insts[static_cast<size_t>(m)];
+  return i.op == InstOp::constant && i.value == 1 ? -1 : e_.broadcast(m, lanes);
+}
+
 int Lower::emit_load(const UOp& u, int level) {
   const int slot = u.src(0).as<ParamArg>().slot;
   if (const Nest::Staged* s = staging(u); s && !filling_ && depth_of(*s, u) <= level) return load_staged(u, *s);
@@ -43,15 +50,15 @@ int Lower::emit_load(const UOp& u, int level) {
   const UOp* lanes_from = vector ? vector : gate_vector;
   const int lanes = lanes_from ? width(*lanes_from) : 1;
   const Address a = address(u.src(1), vector);
-  const int mask = gate ? e_.broadcast(emit(gate), lanes) : -1, step = spread(a, lanes);
+  const int mask = gate ? mask_of(gate, lanes) : -1, step = spread(a, lanes);
   const bool contiguous = lanes == 1 || step > 0;
   Inst i = make(contiguous ? InstOp::load : InstOp::gather, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)]});
   i.lanes = static_cast<uint16_t>(step > 1 ? lanes * step : lanes);
   i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
   if (step > 1) i.src.push_back(every(level, step, lanes, mask));
-  else if (gate) i.src.push_back(mask);
+  else if (mask >= 0) i.src.push_back(mask);
   const int loaded = e_.push(level, std::move(i));
-  if (const int64_t far = step == 1 && !gate && level == e_.depth() ? ahead(u) : 0)
+  if (const int64_t far = step == 1 && mask < 0 && level == e_.depth() ? ahead(u) : 0)
     e_.push(level, make(InstOp::prefetch, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)],
                         e_.alu(level, Op::Add, DType::index, {a.base, e_.constant(DType::index, far)})}));
   return step > 1 ? shuffle(level, loaded, lanes, [&](int k) { return k * step; }) : loaded;
@@ -81,23 +88,31 @@ bool Lower::aligned(const UOp& index, int lanes) const {
   return out;
 }
 
-// How many elements ahead of a load memory is asked for what comes next; 0: not at all. The processor does this by itself, but not
-// beyond a page. Where a row is passed several times only its first pass waits for memory: the last one asks for the next row.
+// How many elements ahead of a load memory is asked for what comes next, some rounds of the innermost loop; 0: not at all. The processor
+// does this by itself, but not beyond a page. Where a row is passed several times only its first pass waits for memory: the last one
+// asks for the next row.
 int64_t Lower::ahead(const UOp& load) const {
-  constexpr int64_t kAhead = 4096;  // bytes: a page
+  constexpr int64_t kAhead = 4096;  // bytes
   if (!streams(load.src(1), load.dtype())) return 0;
   bool again = false;
   for (const UOp& u : toposort(stores_))
     again |= u.op() == Op::Load && u.src(0) == load.src(0) && u.ranges() != load.ranges();
-  if (!again) return kAhead / static_cast<int64_t>(size_of(load.dtype()));
-  if (level_ != INT_MAX) return 0;
-  for (size_t i = order_.size(); i-- > 0;) {
-    const Axis& a = nest_.axes[static_cast<size_t>(order_[i])];
-    const auto of_row = [&](const UOp& r) { return (r.ranges() & bit(a.range)) != 0; };
-    if (!std::all_of(reduces_.begin(), reduces_.end(), of_row)) continue;
-    const int64_t next = stride(load.src(1), a.range);
-    return next == kIrregular ? 0 : next;
-  }
+  const auto step = [&](const Axis& a) {
+    const int64_t s = stride(load.src(1), a.range);
+    return s == kIrregular ? 0 : s;
+  };
+  if (again && level_ != INT_MAX) return 0;
+  int64_t bytes = static_cast<int64_t>(size_of(load.dtype()));  // a round
+  for (const Axis& a : nest_.axes)
+    if (a.kind != AxisKind::Loop && (load.ranges() & bit(a.range))) bytes *= a.most;
+  for (const Axis& a : nest_.axes)
+    if (!again && a.kind == AxisKind::Loop && depth_of_[id(a.range)] == e_.depth() && (load.ranges() & bit(a.range)))
+      return step(a) * ceil_div(kAhead, bytes);
+  const auto of_row = [&](const Axis& a) {
+    return std::all_of(reduces_.begin(), reduces_.end(), [&](const UOp& r) { return (r.ranges() & bit(a.range)) != 0; });
+  };
+  for (size_t i = order_.size(); again && i-- > 0;)
+    if (const Axis& a = nest_.axes[static_cast<size_t>(order_[i])]; of_row(a)) return step(a);
   return 0;
 }
 
@@ -252,9 +267,9 @@ void Lower::emit_store(const UOp& s) {
   i.src.push_back(step > 1 ? shuffle(level, value, lanes * step, [&](int k) { return k / step; }) : value);
   int mask = -1;
   if (s.src().size() > 3) {
-    const int gate = emit(s.src(3));
-    if (e_.insts[static_cast<size_t>(gate)].op == InstOp::constant && e_.insts[static_cast<size_t>(gate)].value == 0) return;
-    mask = e_.broadcast(gate, lanes);
+    const Inst& gate = e_.insts[static_cast<size_t>(emit(s.src(3)))];
+    if (gate.op == InstOp::constant && gate.value == 0) return;
+    mask = mask_of(s.src(3), lanes);
   }
   if (step > 1) mask = every(level, step, lanes, mask);
   if (mask >= 0) i.src.push_back(mask);

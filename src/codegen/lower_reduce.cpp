@@ -95,27 +95,40 @@ void Lower::emit_loops(const std::vector<UOp>& group, int level) {
       acc[g].emplace_back();
       for_points(own, [&] { acc[g].back().push_back(initial(group[g], lanes_of)); });
     });
-  for (const UOp& r : loops) {
-    open(r);
-    for (auto& a : acc) for (auto& o : a) for (State& s : o) for (int& v : s) v = e_.phi(v);
-  }
-  size_t o = 0;
-  for_points(outs, [&] {
-    size_t p = 0;
-    for_points(own, [&] {
-      for (size_t g = 0; g < group.size(); ++g) acc[g][o][p] = accumulate(group[g], acc[g][o][p]);
-      ++p;
-    });
-    ++o;
-  });
-  for (size_t i = loops.size(); i-- > 0;) {
-    std::vector<int> next, phis;
-    for (auto& a : acc) for (auto& x : a) for (State& s : x) next.insert(next.end(), s.begin(), s.end());
-    phis = e_.phis();
+  const auto each = [&](auto f) {  // what the accumulators consist of, in one order
+    for (auto& a : acc) for (auto& o : a) for (State& s : o) for (int& v : s) f(v);
+  };
+  const auto enter = [&](const UOp& r, const Part& part) {
+    open(r, part);
+    each([&](int& v) { v = e_.phi(v); });
+  };
+  const auto leave = [&] {
+    std::vector<int> next;
+    each([&](int& v) { next.push_back(v); });
+    const std::vector<int> phis = e_.phis();
     close(next);
     size_t n = 0;
-    for (auto& a : acc) for (auto& x : a) for (State& s : x) for (int& v : s) v = phis[n++];
-  }
+    each([&](int& v) { v = phis[n++]; });
+  };
+  const auto round = [&] {
+    size_t o = 0;
+    for_points(outs, [&] {
+      size_t p = 0;
+      for_points(own, [&] {
+        for (size_t g = 0; g < group.size(); ++g) acc[g][o][p] = accumulate(group[g], acc[g][o][p]);
+        ++p;
+      });
+      ++o;
+    });
+  };
+  for (size_t i = 0; i + 1 < loops.size(); ++i) enter(loops[i], all(loops[i]));
+  if (loops.empty()) round();
+  else for (const Part& p : parts(loops.back())) {
+      enter(loops.back(), p);
+      round();
+      leave();
+    }
+  for (size_t i = 0; i + 1 < loops.size(); ++i) leave();
   std::vector<State> results;
   for (size_t g = 0; g < group.size(); ++g)
     for (auto& parts : acc[g]) {

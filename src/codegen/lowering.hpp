@@ -48,6 +48,13 @@ class Lower {
   void bind_grid(int rest);
   void open(const UOp& r);
   void close(const std::vector<int>& next);
+
+  // Part of a loop's rounds. In the whole ones every tile is inside its range, so nothing is masked there.
+  struct Part { UOp begin, end, holds; };
+  static Part all(const UOp& r);
+  std::vector<Part> parts(const UOp& r) const;
+  void open(const UOp& r, const Part& part);
+  bool worth_parting(const UOp& r) const;
   // Runs body with only the loops down to `level` open; what is open further in goes on after it.
   template <class F> void at_level(int level, F body) {
     std::vector<Emitter::Level> inner(std::make_move_iterator(e_.levels.begin() + level + 1), std::make_move_iterator(e_.levels.end()));
@@ -55,12 +62,15 @@ class Lower {
     const auto point = point_;
     const auto depth = depth_of_;  // a loop around this one may run over the same range
     auto panels = panels_;
+    const auto holds = holds_;
     const int outer = std::exchange(level_, level);
     std::erase_if(panels_, [&](const auto& p) { return p.second.depth > level; });
+    std::erase_if(holds_, [&](const auto& h) { return h.second > level; });
     body();
     point_ = point;
     depth_of_ = depth;
     panels_.merge(panels);
+    holds_ = holds;
     level_ = outer;
     e_.levels.insert(e_.levels.end(), std::make_move_iterator(inner.begin()), std::make_move_iterator(inner.end()));
   }
@@ -104,6 +114,7 @@ class Lower {
   struct Address { int base; int64_t lane_step; bool affine; };
   Address address(const UOp& idx, const UOp* vector);
   int offsets(int level, const Address& a, int lanes);
+  int mask_of(const UOp& gate, int lanes);
   int emit_load(const UOp& u, int level);
   bool streams(const UOp& index, DType dtype) const;
   bool aligned(const UOp& index, int lanes) const;
@@ -201,6 +212,7 @@ class Lower {
   std::array<int, 64> depth_of_{};
   std::array<int64_t, 64> point_{};
   uint64_t written_ = 0, blocks_ = 0;
+  std::vector<std::pair<UOp, int>> holds_;  // conditions that are true in the loops that are open, and in which
   std::unordered_map<UOp, Panel> panels_;
   bool filling_ = false;
   int level_ = INT_MAX;  // where the reduction that is being made will be

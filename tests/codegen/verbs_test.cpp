@@ -224,7 +224,20 @@ TEST(Streams, GoAroundTheCache) {
   EXPECT_EQ(rows.around, rows.stores);
   EXPECT_GT(rows.ahead, 0);
   EXPECT_LT(2 * rows.ahead, rows.loads) << "of three passes over a row one asks for the next, and weights stay where they are";
-  EXPECT_EQ(counts(in({61, 1021}) * 2, 64 * 1024).around, 0) << "vectors that do not begin at multiples of their size";
+  EXPECT_EQ(counts(in({61, 1021}) + in({1021}), 64 * 1024).around, 0) << "vectors that do not begin at multiples of their size";
+}
+
+// Sizes that lanes do not divide: the rounds in which every lane is inside have no masks.
+TEST(Parts, OnlyTheLastRoundIsMasked) {
+  const Inputs in{"null"};
+  for (const Tensor& y : {in({61, 1021}).sum({.axis = 1}), in({61, 1021}).sum({.axis = 0}), in({61, 1021}) + in({1021}), in({62281}) * 2}) {
+    const Case c(y, device("null"));
+    int masked = 0, whole = 0;
+    for (const Inst& i : generate(c.kernel, c.device.target()).phases[0].phase.insts)
+      if (i.op == InstOp::load && i.lanes > 1) ++(i.src.size() > 2 ? masked : whole);
+    EXPECT_GT(whole, 0) << c.kernel.name();
+    EXPECT_GT(masked, 0) << c.kernel.name();
+  }
 }
 
 TEST(Verbs, RefuseWhatATargetHasNot) {
