@@ -14,7 +14,7 @@ endif()
 
 set(tg_python_dir "${PROJECT_BINARY_DIR}/python/tg")
 file(GLOB tg_python_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/python/*.cpp")
-file(GLOB tg_python_modules CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/python/tg" "${PROJECT_SOURCE_DIR}/python/tg/*.py")
+file(GLOB_RECURSE tg_python_modules CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/python/tg" "${PROJECT_SOURCE_DIR}/python/tg/*.py")
 pybind11_add_module(tg_python MODULE NO_EXTRAS ${tg_python_sources})
 set_target_properties(tg_python PROPERTIES OUTPUT_NAME _tg LIBRARY_OUTPUT_DIRECTORY "${tg_python_dir}")
 target_include_directories(tg_python PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src")

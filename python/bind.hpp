@@ -43,12 +43,23 @@ struct Indices {
 };
 Indices indices_of(py::handle key, const Tensor& x);
 
+/// An RAII guard of the library as something that `with` can enter, more than once.
+template <class Guard>
+void bind_guard(py::module_& m, const char* name, const char* doc) {
+  struct Scope { std::vector<std::unique_ptr<Guard>> open; };
+  py::class_<Scope>(m, name, doc)
+      .def(py::init<>())
+      .def("__enter__", [](Scope& s) { s.open.push_back(std::make_unique<Guard>()); })
+      .def("__exit__", [](Scope& s, const py::args&) { s.open.pop_back(); });
+}
+
 void bind_dtypes(py::module_& m);
 void bind_errors(py::module_& m);
 void bind_tensor(Api& api);
 void bind_creation(Api& api);
 void bind_elementwise(Api& api);
 void bind_functions(Api& api);
+void bind_nn(py::module_& m);
 /// Lets every function bound so far take NumPy's names of arguments for PyTorch's.
 void accept_other_names(Api& api);
 

@@ -136,5 +136,6 @@ PYBIND11_MODULE(_tg, m) {
   bind_creation(api);
   bind_elementwise(api);
   bind_functions(api);
+  bind_nn(m);
   accept_other_names(api);
 }

@@ -132,16 +132,6 @@ void bind_indexing(Class& c) {
            py::return_value_policy::reference);
 }
 
-/// An RAII guard of the library as something that `with` can enter, more than once.
-template <class Guard>
-void bind_guard(py::module_& m, const char* name, const char* doc) {
-  struct Scope { std::vector<std::unique_ptr<Guard>> open; };
-  py::class_<Scope>(m, name, doc)
-      .def(py::init<>())
-      .def("__enter__", [](Scope& s) { s.open.push_back(std::make_unique<Guard>()); })
-      .def("__exit__", [](Scope& s, const py::args&) { s.open.pop_back(); });
-}
-
 }  // namespace
 
 void bind_tensor(Api& api) {

@@ -21,3 +21,7 @@ class no_grad(_NoGrad, _contextlib.ContextDecorator):
 def tensor(data, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """Tensor(data, ...), as PyTorch spells it."""
     return Tensor(data, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+from tg import nn, optim  # noqa: E402
+from tg.files import load, load_into, mnist, save  # noqa: E402

@@ -1,0 +1,224 @@
+"""Networks in PyTorch's manner: a Module finds the tensors that it holds by itself, the layers are the C++ ones.
+
+    class Net(nn.Module):
+        def __init__(self):
+            self.hidden, self.out = nn.Linear(784, 128), nn.Linear(128, 10)
+
+        def forward(self, x):
+            return self.out(self.hidden(x).relu())
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tg import _tg
+from tg._tg import Tensor
+
+
+class Parameters(list[Tensor]):
+    """What Module.parameters() gives: a list of tensors that also knows their names, and the buffers beside them."""
+
+    def __init__(self, state: list[tuple[str, Tensor]]):
+        super().__init__(t for _, t in state if t.requires_grad)
+        self.state = state
+
+
+class Module:
+    """A layer or model: called, it runs forward. Its state are the tensors and modules among its attributes, also in lists and dicts."""
+
+    training = True
+
+    def forward(self, *inputs: Any, **keywords: Any) -> Any:
+        """What the module computes; for subclasses to write."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward()")
+
+    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
+        if self.training:
+            return self.forward(*inputs, **keywords)
+        with _tg._Evaluation():
+            return self.forward(*inputs, **keywords)
+
+    def _own_state(self) -> list[tuple[str, Tensor]]:
+        """The tensors that it holds itself, not through its children."""
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, Tensor)]
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules among its attributes, and in lists, tuples and dicts there, by name."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, (list, tuple, Mapping)):
+                items = value.items() if isinstance(value, Mapping) else enumerate(value)
+                yield from ((f"{name}.{key}", child) for key, child in items if isinstance(child, Module))
+
+    def modules(self) -> Iterator[Module]:
+        """Itself, and all modules below."""
+        yield self
+        for _, child in self.named_children():
+            yield from child.modules()
+
+    def state(self) -> list[tuple[str, Tensor]]:
+        """All tensors by name, in order: parameters, which require a gradient, and buffers."""
+        state = list(self._own_state())
+        for name, child in self.named_children():
+            state += [(f"{name}.{inner}", tensor) for inner, tensor in child.state()]
+        return state
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All tensors by name."""
+        return dict(self.state())
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Gives each tensor the value of that name. ValueError where names are missing or unexpected, and then nothing has changed."""
+        own = self.state_dict()
+        if own.keys() != state.keys():
+            missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+            raise _tg.ValueError(f"load_state_dict: missing {missing}, unexpected {unexpected}")
+        for name, tensor in own.items():
+            if tuple(tensor.shape) != tuple(state[name].shape):
+                raise _tg.ShapeError(f"load_state_dict: {name} has shape {tensor.shape}, the value given {tuple(state[name].shape)}")
+        for name, tensor in own.items():
+            tensor.assign(state[name])
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """The tensors that require a gradient, by name."""
+        return ((name, t) for name, t in self.state() if t.requires_grad)
+
+    def parameters(self) -> Parameters:
+        """The tensors that require a gradient: what an optimizer takes."""
+        return Parameters(self.state())
+
+    def zero_grad(self) -> None:
+        """Removes all gradients."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def train(self, mode: bool = True) -> Module:
+        """From now on it trains (or, with False, evaluates), as do all modules below; the module itself."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """From now on it evaluates: BatchNorm uses its running statistics, Dropout passes its input on."""
+        return self.train(False)
+
+    def __repr__(self) -> str:
+        children = [f"  ({name}): " + repr(child).replace("\n", "\n  ") + "\n" for name, child in self.named_children()]
+        own = ", ".join(f"{name}={tuple(t.shape)}" for name, t in self._own_state())
+        return f"{type(self).__name__}({own}" + ("\n" + "".join(children) if children else "") + ")"
+
+
+class Linear(_tg._Linear, Module):
+    __doc__ = _tg._Linear.__doc__
+
+
+class Conv2d(_tg._Conv2d, Module):
+    __doc__ = _tg._Conv2d.__doc__
+
+
+class BatchNorm(_tg._BatchNorm, Module):
+    __doc__ = _tg._BatchNorm.__doc__
+
+
+BatchNorm1d = BatchNorm2d = BatchNorm3d = BatchNorm
+
+
+class LayerNorm(_tg._LayerNorm, Module):
+    __doc__ = _tg._LayerNorm.__doc__
+
+
+class Embedding(_tg._Embedding, Module):
+    __doc__ = _tg._Embedding.__doc__
+
+
+class Dropout(_tg._Dropout, Module):
+    __doc__ = _tg._Dropout.__doc__
+
+
+class Sequential(Module):
+    """One module or function after another, named by their positions: Sequential(Linear(2, 3), tg.relu)."""
+
+    def __init__(self, *layers: Callable[[Tensor], Tensor]):
+        self.layers = layers
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules, by position."""
+        return ((str(i), layer) for i, layer in enumerate(self.layers) if isinstance(layer, Module))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """All layers in turn."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __getitem__(self, i: int) -> Callable[[Tensor], Tensor]:
+        return self.layers[i]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+
+class Apply(Module):
+    """A function with its keywords as a module: Apply(tg.max_pool2d, kernel_size=2)."""
+
+    def __init__(self, function: Callable[..., Tensor], **keywords: Any):
+        self.function, self.keywords = function, keywords
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """function(*inputs, **keywords)."""
+        return self.function(*inputs, **self.keywords)
+
+    def __repr__(self) -> str:
+        return f"{self.function.__name__}({', '.join(f'{k}={v}' for k, v in self.keywords.items())})"
+
+
+def ReLU() -> Module:
+    """tg.relu as a module."""
+    return Apply(_tg.relu)
+
+
+def Sigmoid() -> Module:
+    """tg.sigmoid as a module."""
+    return Apply(_tg.sigmoid)
+
+
+def Tanh() -> Module:
+    """tg.tanh as a module."""
+    return Apply(_tg.tanh)
+
+
+def SiLU() -> Module:
+    """tg.silu as a module."""
+    return Apply(_tg.silu)
+
+
+def GELU(approximate: str = "none") -> Module:
+    """tg.gelu as a module."""
+    return Apply(_tg.gelu, approximate=approximate)
+
+
+def Softmax(dim: int = -1) -> Module:
+    """tg.softmax as a module."""
+    return Apply(_tg.softmax, dim=dim)
+
+
+def Flatten(start_dim: int = 1, end_dim: int = -1) -> Module:
+    """tg.flatten as a module, which keeps the batch's axis."""
+    return Apply(_tg.flatten, start_dim=start_dim, end_dim=end_dim)
+
+
+def MaxPool2d(kernel_size: int | tuple[int, int], **keywords: Any) -> Module:
+    """tg.max_pool2d as a module."""
+    return Apply(_tg.max_pool2d, kernel_size=kernel_size, **keywords)
+
+
+def AvgPool2d(kernel_size: int | tuple[int, int], **keywords: Any) -> Module:
+    """tg.avg_pool2d as a module."""
+    return Apply(_tg.avg_pool2d, kernel_size=kernel_size, **keywords)
+
+
+def CrossEntropyLoss() -> Module:
+    """tg.cross_entropy as a module."""
+    return Apply(_tg.cross_entropy)

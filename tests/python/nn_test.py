@@ -1,0 +1,175 @@
+"""Layers, optimizers and files in Python: PyTorch's results, and the C++ program's to the last bit."""
+import os
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import tg
+from tg import Tensor, nn, optim
+
+BUILD, SOURCE = os.environ["TG_TEST_BUILD"], os.environ["TG_TEST_SOURCE"]
+
+CPP = r"""
+#include <bit>
+#include <cstdio>
+#include <tg/nn.hpp>
+#include <tg/optim.hpp>
+#include <tg/tg.hpp>
+int main() {
+  tg::manual_seed(3);
+  tg::nn::Conv2d conv(1, 4, 3, {.padding = 1});
+  tg::nn::BatchNorm norm(4);
+  tg::nn::Linear out(64, 3);
+  tg::nn::State state;
+  tg::nn::append(state, "conv", conv.state());
+  tg::nn::append(state, "norm", norm.state());
+  tg::nn::append(state, "out", out.state());
+  tg::nn::AdamW optimizer(state, {.lr = 0.01, .weight_decay = 0.02});
+  for (int step = 0; step < 6; ++step) {
+    const tg::Tensor x = tg::Tensor::randn({5, 1, 8, 8}), y = tg::Tensor::randint({5}, 0, 3);
+    const tg::Tensor h = norm(conv(x)).relu().max_pool2d().flatten(1).dropout(0.25);
+    const tg::Tensor loss = out(h).cross_entropy(y);
+    loss.backward();
+    optimizer.step({loss});
+    std::printf("%08x\n", std::bit_cast<unsigned>(loss.item<float>()));
+  }
+}
+"""
+
+
+class Net(nn.Module):
+    def __init__(self):
+        self.conv, self.norm, self.out = nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Linear(64, 3)
+
+    def forward(self, x):
+        return self.out(self.norm(self.conv(x)).relu().max_pool2d(2).flatten(1).dropout(0.25))
+
+
+def losses(steps):
+    tg.manual_seed(3)
+    net = Net()
+    optimizer = optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.02)
+    for _ in range(steps):
+        x, y = tg.randn(5, 1, 8, 8), tg.randint(0, 3, (5,))
+        loss = net(x).cross_entropy(y)
+        loss.backward()
+        optimizer.step(loss)
+        yield loss.item()
+
+
+def test_training_has_the_same_bits_in_both_languages(tmp_path):
+    (tmp_path / "train.cpp").write_text(CPP)
+    program = tmp_path / "train"
+    subprocess.run(["c++", "-std=c++20", "-O1", f"-I{SOURCE}/include", tmp_path / "train.cpp", "-o", program, f"-L{BUILD}", "-ltg",
+                    f"-Wl,-rpath,{BUILD}"], check=True)
+    expected = subprocess.run([program], check=True, capture_output=True, text=True).stdout.split()
+    assert [struct.pack(">f", loss).hex() for loss in losses(6)] == expected and len(expected) == 6
+
+
+def test_state_is_found_in_pytorchs_manner():
+    class Deep(nn.Module):
+        def __init__(self):
+            self.scale = tg.ones(1, requires_grad=True)
+            self.blocks = [nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 3, bias=False), nn.ReLU(), nn.BatchNorm1d(3))]
+            self.heads = {"a": nn.Linear(3, 1)}
+    deep = Deep()
+    names = ["scale", "blocks.0.weight", "blocks.0.bias", "blocks.1.0.weight", "blocks.1.2.weight", "blocks.1.2.bias",
+             "blocks.1.2.running_mean", "blocks.1.2.running_var", "heads.a.weight", "heads.a.bias"]
+    assert list(deep.state_dict()) == names and len(list(deep.modules())) == 7
+    assert [n for n, _ in deep.named_parameters()] == [n for n in names if "running" not in n]
+    assert len(deep.parameters()) == 8 and deep.blocks[1][0].bias is None
+    assert repr(deep.blocks[1]) == ("Sequential(\n  (0): Linear(weight=(3, 3))\n  (1): relu()\n"
+                                    "  (2): BatchNorm(weight=(3,), bias=(3,), running_mean=(3,), running_var=(3,))\n)")
+
+
+def test_training_and_evaluation():
+    net = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5))
+    x = tg.randn(64, 3) * 3 + 1
+    assert net.training and (net(x) == 0).any().item()
+    net[0].running_mean.realize()
+    assert net.eval() is net and not net[0].training
+    expected = (x.numpy() - net[0].running_mean.numpy()) / np.sqrt(net[0].running_var.numpy() + 1e-5)
+    assert np.allclose(net(x).numpy(), expected, atol=1e-6)
+    assert net.train()[0].training and (net(x) == 0).any().item()
+
+
+def copied(module, layer):
+    """The PyTorch module with the layer's tensors."""
+    module.load_state_dict({name: torch.tensor(t.numpy()) for name, t in layer.state()}, strict=False)
+    return module
+
+
+@pytest.mark.parametrize("layer, module, shape", [
+    (nn.Linear(5, 3), torch.nn.Linear(5, 3), (2, 7, 5)), (nn.Linear(5, 3, bias=False), torch.nn.Linear(5, 3, bias=False), (5,)),
+    (nn.Conv2d(4, 6, (3, 2), stride=2, padding=1, groups=2), torch.nn.Conv2d(4, 6, (3, 2), stride=2, padding=1, groups=2), (2, 4, 7, 5)),
+    (nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3), (4, 3, 5, 2)), (nn.LayerNorm((3, 4)), torch.nn.LayerNorm((3, 4)), (2, 3, 4)),
+], ids=lambda v: type(v).__name__ if not isinstance(v, tuple) else "")
+def test_layers_are_pytorchs(layer, module, shape):
+    module = copied(module, layer)
+    x = np.random.default_rng(0).normal(size=shape).astype("f")
+    mine, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    out, expected = layer(mine), module(theirs)
+    out.backward(tg.ones(out.shape) * out.detach())
+    expected.backward(expected.detach())
+    assert np.allclose(out.numpy(), expected.detach().numpy(), atol=2e-5)
+    assert np.allclose(mine.grad.numpy(), theirs.grad.numpy(), atol=1e-4)
+    gradients = {name: p.grad.numpy() for name, p in module.named_parameters()}
+    assert all(np.allclose(p.grad.numpy(), gradients[name], atol=2e-4) for name, p in layer.named_parameters())
+
+
+def test_embedding():
+    e = nn.Embedding(10, 4)
+    assert e(Tensor([[1, 2], [9, 0]])).shape == (2, 2, 4)
+    with pytest.raises(IndexError):
+        e(Tensor([10])).realize()
+
+
+@pytest.mark.parametrize("mine, theirs, keywords", [
+    (optim.SGD, torch.optim.SGD, {"lr": 0.1}),
+    (optim.SGD, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "nesterov": True}),
+    (optim.Adam, torch.optim.Adam, {"lr": 0.1, "betas": (0.8, 0.99), "weight_decay": 0.1}), (optim.AdamW, torch.optim.AdamW, {"lr": 0.1})])
+def test_optimizers_are_pytorchs(mine, theirs, keywords):
+    w = np.linspace(-1, 1, 6, dtype="f").reshape(2, 3)
+    p, q = Tensor(w, requires_grad=True), torch.tensor(w, requires_grad=True)
+    a, b = mine([p], **keywords), theirs([q], **keywords)
+    for _ in range(4):
+        b.zero_grad()
+        (p ** 3).sum().backward()
+        (q ** 3).sum().backward()
+        a.step()
+        b.step()
+    assert np.allclose(p.numpy(), q.detach().numpy(), atol=1e-5) and a.steps == 4 and p.grad is None
+    a.lr = 0.5
+    assert a.lr == 0.5
+
+
+def test_files(tmp_path):
+    net, other = Net(), Net()
+    path = tmp_path / "net.safetensors"
+    tg.save(net, path, {"step": "7"})
+    loaded = tg.load(path)
+    assert loaded.keys() == net.state_dict().keys() and all(np.array_equal(loaded[n].numpy(), t.numpy()) for n, t in net.state())
+    assert tg.load_into(other, path) == {"step": "7"}
+    assert all(np.array_equal(b.numpy(), t.numpy()) for (_, b), (_, t) in zip(other.state(), net.state()))
+    fresh = Net()
+    fresh.load_state_dict(loaded)
+    assert np.array_equal(fresh.out.weight.numpy(), net.out.weight.numpy()) and fresh.out.weight.requires_grad
+    with pytest.raises(ValueError):
+        fresh.load_state_dict({"a": loaded["out.bias"]})
+    with pytest.raises(OSError):
+        tg.load(tmp_path / "none")
+    tg.save({"a": tg.arange(3)}, path)
+    assert tg.load(path)["a"].tolist() == [0, 1, 2]
+
+
+def test_the_mnist_example():
+    example = f"{SOURCE}/examples/mnist.py"
+    assert sum(1 for _ in open(example)) <= 60
+    out = subprocess.run([sys.executable, example, "--steps", "21", "--batch", "32", "--test", "300"], check=True,
+                         capture_output=True, text=True, env={**os.environ, "TG_DATA": f"{SOURCE}/data"}).stdout.splitlines()
+    first, last = (float(line.split()[3]) for line in out[:2])
+    assert last < 0.7 * first and out[-1].startswith("accuracy ")
