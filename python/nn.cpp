@@ -82,7 +82,8 @@ void bind_optimizers(py::module_& m) {
         const auto tensors = also.cast<std::vector<Tensor>>();
         released([&] { o.step(tensors); });
       },
-          "Updates every parameter that has a gradient, and removes the gradient; the tensors given, such as the loss, are computed with it.")
+          "Updates every parameter that has a gradient, and removes the gradient; the tensors given, such as the loss, are computed "
+          "with it.")
       .def("zero_grad", &Optimizer::zero_grad, "Removes all gradients, for a backward that is not to count.")
       .def("state", &Optimizer::state, "The moments by name: what to save, and steps beside it.")
       .def_property("lr", &Optimizer::lr, &Optimizer::set_lr, "The learning rate, from the next step on.")
