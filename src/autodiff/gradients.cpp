@@ -40,7 +40,8 @@ UOp scatter_lines(const UOp& index, const UOp& g, int32_t axis, ScatterMode mode
   for (size_t i = static_cast<size_t>(axis) + 1; i < g.shape().rank(); ++i) inner = inner * g.shape()[i];
   const UOp flat = position(g.shape(), ~0u) + (index - position(g.shape(), 1u << axis)) * cast(inner.expr(), DType::int64);
   const Shape line{g.shape().numel()};
-  return reshape(scatter(zeros(line, g.dtype()), reshape(flat, line), reshape(g, line), {0, mode}), g.shape());
+  const int32_t apart = mode == ScatterMode::Set;  // what is set is a permutation
+  return reshape(scatter(zeros(line, g.dtype()), reshape(flat, line), reshape(g, line), {0, mode, apart}), g.shape());
 }
 UOp of_permute(const UOp& u, const UOp& g, size_t) {
   std::vector<int64_t> inverse(u.shape().rank());
@@ -73,9 +74,9 @@ UOp of_scatter_base(const UOp& u, const UOp& g, size_t) {
   return a.mode == ScatterMode::Add ? g : scatter(g, u.src(1), zeros(u.src(2).shape(), g.dtype()), a);
 }
 UOp of_scatter_values(const UOp& u, const UOp& g, size_t) {
-  const auto [axis, mode] = u.as<ScatterArg>();
+  const auto [axis, mode, apart] = u.as<ScatterArg>();
   const UOp &index = u.src(1), taken = UOp::make(Op::Gather, {g, index}, int64_t{axis});
-  if (mode == ScatterMode::Add) return taken;
+  if (mode == ScatterMode::Add || static_cast<size_t>(apart) == index.shape().rank()) return taken;
   // Of values set at one place only the last is seen: write their numbers there, and look whose is left.
   const UOp numbers = position(index.shape(), ~0u);
   const UOp left = scatter(zeros({u.shape()[static_cast<size_t>(axis)]}, DType::int64), index, numbers, {0, ScatterMode::Set});

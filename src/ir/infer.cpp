@@ -184,7 +184,8 @@ Shape shape_of(Op op, std::span<const UOp> src, const Arg& arg) {
       for (size_t i = 0; i < d.size(); ++i) if (std::get<ReduceArg>(arg).axes >> i & 1) d[i] = 1;
       return d;
     }
-    case Op::Flip: case Op::Scatter: case Op::Scan: case Op::Sort: case Op::Get: case Op::Contiguous: case Op::Detach:
+    case Op::Get: return src[0].op() == Op::Scatter ? src[0].src(2).shape() : in();
+    case Op::Flip: case Op::Scatter: case Op::Scan: case Op::Sort: case Op::Contiguous: case Op::Detach:
     case Op::Assign: case Op::Copy: case Op::AllReduce: case Op::After: return in();
     default: return {};
   }

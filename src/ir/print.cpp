@@ -37,7 +37,9 @@ std::string arg_text(const UOp& u) {
   }
   if (const auto* v = std::get_if<ScanArg>(&arg)) return fmt::format("{} axis {}", kMonoids[static_cast<size_t>(v->monoid)], v->axis);
   if (const auto* v = std::get_if<SortArg>(&arg)) return fmt::format("axis {}{}", v->axis, v->descending ? " descending" : "");
-  if (const auto* v = std::get_if<ScatterArg>(&arg)) return fmt::format("axis {} {}", v->axis, v->mode == ScatterMode::Add ? "add" : "set");
+  if (const auto* v = std::get_if<ScatterArg>(&arg))
+    return fmt::format("axis {} {}{}", v->axis, v->mode == ScatterMode::Add ? "add" : "set",
+                       v->apart ? fmt::format(" apart {}", v->apart) : "");
   if (const auto* v = std::get_if<WindowArg>(&arg))
     return fmt::format("axis {} size {} stride {} dilation {}", v->axis, v->size, v->stride, v->dilation);
   if (const auto* v = std::get_if<ParamArg>(&arg)) return fmt::format("slot {}", v->slot);

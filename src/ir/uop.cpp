@@ -55,7 +55,7 @@ Hash128 hash_of(const Arg& arg) {
                  [&](ReduceArg r) { return mix(h, pack(static_cast<int>(r.monoid), static_cast<int>(r.axes))); },
                  [&](ScanArg s) { return mix(mix(h, pack(static_cast<int>(s.monoid), s.axis)), s.inclusive); },
                  [&](SortArg s) { return mix(h, pack(s.axis, s.descending)); },
-                 [&](ScatterArg s) { return mix(h, pack(s.axis, static_cast<int>(s.mode))); },
+                 [&](ScatterArg s) { return mix(mix(h, pack(s.axis, static_cast<int>(s.mode))), static_cast<uint64_t>(s.apart)); },
                  [&](const WindowArg& w) {
                    return mix(mix(mix(h, pack(w.axis, w.size)), pack(w.stride, w.dilation)), static_cast<uint64_t>(w.length));
                  },

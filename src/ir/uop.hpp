@@ -156,7 +156,12 @@ struct RangeArg { int32_t id; RangeKind kind; friend bool operator==(const Range
 struct ReduceArg { Monoid monoid; uint32_t axes; friend bool operator==(const ReduceArg&, const ReduceArg&) = default; };  // bit per axis
 struct ScanArg { Monoid monoid; int32_t axis; bool inclusive = true; friend bool operator==(const ScanArg&, const ScanArg&) = default; };
 struct SortArg { int32_t axis; bool descending; friend bool operator==(const SortArg&, const SortArg&) = default; };
-struct ScatterArg { int32_t axis; ScatterMode mode; friend bool operator==(const ScatterArg&, const ScatterArg&) = default; };
+struct ScatterArg {  // apart: how many of the index's first axes lead to places of their own, which may be written in any order
+  int32_t axis;
+  ScatterMode mode;
+  int32_t apart = 0;
+  friend bool operator==(const ScatterArg&, const ScatterArg&) = default;
+};
 struct WindowArg {  // length: of the source axis (OverlapAdd needs it; -1 in a Window)
   int32_t axis, size, stride = 1, dilation = 1;
   int64_t length = -1;

@@ -49,6 +49,7 @@ bool access_ok(const UOp& u, size_t gate) {
 }
 bool many_components(const UOp& u) {
   const UOp& from = u.src(0);
+  if (from.op() == Op::Scatter) return u.as<int64_t>() == 1 && from.as<ScatterArg>().mode == ScatterMode::Add;
   if (from.op() == Op::Sort) return u.as<int64_t>() == 0 || u.as<int64_t>() == 1;
   const Monoid* m = from.op() == Op::Reduce ? &from.as<ReduceArg>().monoid : from.op() == Op::Scan ? &from.as<ScanArg>().monoid : nullptr;
   return m && u.as<int64_t>() >= 0 && u.as<int64_t>() < static_cast<int64_t>(components(*m));
@@ -69,7 +70,8 @@ bool window_ok(const UOp& u) {
 }
 bool gather_ok(const UOp& u) { return axis_ok(u, u.as<int64_t>()) && is_int(u.src(1).dtype()); }
 bool scatter_ok(const UOp& u) {
-  return axis_ok(u, u.as<ScatterArg>().axis) && is_int(u.src(1).dtype()) && u.src(0).dtype() == u.src(2).dtype();
+  return axis_ok(u, u.as<ScatterArg>().axis) && static_cast<size_t>(u.as<ScatterArg>().apart) <= u.src(1).shape().rank() &&
+         is_int(u.src(1).dtype()) && u.src(0).dtype() == u.src(2).dtype();
 }
 bool assign_ok(const UOp& u) { return u.src(0).shape() == u.src(1).shape() && u.src(0).dtype() == u.src(1).dtype(); }
 bool bind_ok(const UOp& u) { return u.src(0).op() == Op::Variable && is_const(u.src(1)); }

@@ -108,7 +108,8 @@ Demands::Demands(std::span<const UOp> roots, const Stored& stored) {
     behind_[u] = std::min(behind, elements(u.shape()));
     switch (u.op()) {
       case Op::Assign: case Op::Contiguous: case Op::Scatter: forced_.insert(u.node()); break;
-      case Op::Sort: case Op::AllReduce: case Op::Call: case Op::Copy:
+      case Op::Get: if (u.src(0).op() == Op::Scatter) forced_.insert(u.node()); break;
+      case Op::AllReduce: case Op::Call: case Op::Copy:
         throw DeviceError(fmt::format("{} is not yet compiled for this device; the interpreter device evaluates it", name_of(u.op())));
       default: break;
     }
@@ -292,6 +293,7 @@ bool Demands::wants_halo(const UOp& u, Halo& zeros) const {
 void Demands::store(const UOp& u, std::string reason) {
   why[u] = std::move(reason);
   if (u.op() == Op::Scatter) return store_scatter(u);
+  if (u.op() == Op::Get && u.src(0).op() == Op::Scatter) return store_before(u);
   if (Halo zeros; wants_halo(u, zeros)) {
     const int g = open_group(zeros.padded(u.shape()));
     home[u] = g;
@@ -341,24 +343,35 @@ void Demands::fill_wide_borders() {
   }
 }
 
+// What a scatter found in its places is stored by the group that writes there.
+void Demands::store_before(const UOp& u) {
+  const int g = open_group(u.shape());
+  home[u] = runs_in_[u.src(0)] = g;
+  for (const Demand& d : demands_[u]) groups[static_cast<size_t>(d.group)].after.insert(g);
+  groups[static_cast<size_t>(g)].outputs.push_back(u);
+  demand(u.src(0), {g, groups[static_cast<size_t>(g)].index, groups[static_cast<size_t>(g)].ranges, false});
+}
+
 // base stored first; then, in the order of the indices, each value is put or added in its place. Parallel over the other axes.
 void Demands::store_scatter(const UOp& u) {
   const UOp &base = u.src(0), &at = u.src(1), &values = u.src(2);
-  const auto axis = static_cast<size_t>(u.as<ScatterArg>().axis);
-  const int init = open_group(u.shape());
-  first_store[u] = init;
-  groups[static_cast<size_t>(init)].outputs.push_back(u);
-  demand(base, {init, groups[static_cast<size_t>(init)].index, groups[static_cast<size_t>(init)].ranges, false});
-
-  const int g = open_group(values.shape());
+  const auto axis = static_cast<size_t>(u.as<ScatterArg>().axis), apart = static_cast<size_t>(u.as<ScatterArg>().apart);
+  const auto looping = runs_in_.find(u);
+  const int g = looping == runs_in_.end() ? open_group(values.shape()) : looping->second;
   home[u] = g;
+  if (apart < at.shape().rank() || !(at.shape().numel() == u.shape()[axis])) {  // a permutation leaves nothing of the base
+    const int init = open_group(u.shape());
+    first_store[u] = init;
+    groups[static_cast<size_t>(init)].outputs.push_back(u);
+    groups[static_cast<size_t>(g)].after.insert(init);
+    demand(base, {init, groups[static_cast<size_t>(init)].index, groups[static_cast<size_t>(init)].ranges, false});
+  }
   Group& group = groups[static_cast<size_t>(g)];
-  group.after.insert(init);
-  for (const Demand& d : demands_[u]) groups[static_cast<size_t>(d.group)].after.insert(g);
+  for (const Demand& d : demands_[u]) if (d.group != g) groups[static_cast<size_t>(d.group)].after.insert(g);
   group.outputs.push_back(u);
   const Index along(group.index.begin() + static_cast<ptrdiff_t>(axis),
                     group.index.begin() + static_cast<ptrdiff_t>(axis + at.shape().rank()));
-  group.sequential = open_ranges(along);
+  group.sequential = open_ranges(Index(along.begin() + static_cast<ptrdiff_t>(apart), along.end()));
   std::vector<UOp> parallel, ordered;  // those in order go innermost
   for (const UOp& r : group.ranges) (r.ranges() & group.sequential ? ordered : parallel).push_back(r);
   parallel.insert(parallel.end(), ordered.begin(), ordered.end());

@@ -53,6 +53,7 @@ class Demands {
   void decide(const UOp& u);
   void store(const UOp& u, std::string reason);
   void store_scatter(const UOp& u);
+  void store_before(const UOp& u);
   void inline_into(const UOp& u, const Demand& d);
   bool is_free(const UOp& u) const;
   bool worth_inlining(const UOp& u, std::string& reason);
@@ -70,7 +71,7 @@ class Demands {
   std::set<const detail::Node*> forced_;
   std::unordered_map<const detail::Node*, int> users_;
   std::unordered_map<UOp, Price> cost_;
-  std::unordered_map<UOp, int> runs_in_;        // a scan -> the group that stores one of its components
+  std::unordered_map<UOp, int> runs_in_;        // a scan or scatter -> the group that stores one of its components
   std::unordered_map<UOp, double> behind_;      // elements of the values that a node is made of, before they were repeated
 };
 

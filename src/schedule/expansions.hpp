@@ -2,6 +2,7 @@
 // Ops that are made of simpler ones, before anything is decided about them. What is made depends on shapes and dtypes alone.
 //
 //   scan of 16M elements   ->  chunks, each combined; a scan over what came of them; a scan within each chunk, from what came before it
+//   sort of 16M elements   ->  a permutation for each byte of their keys, least significant first
 //
 // The number of kernels does not depend on the size.
 #include "ir/uop.hpp"
@@ -10,5 +11,8 @@ namespace tg {
 
 /// Component `component` of a Scan, made of others; empty if it is best made as it is, in one go along each line.
 UOp expand_scan(const UOp& scan, size_t component);
+
+/// The graph without Sort.
+std::vector<UOp> expand_sorts(std::span<const UOp> roots);
 
 }  // namespace tg

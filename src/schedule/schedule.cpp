@@ -12,6 +12,7 @@
 #include "ir/symbolic.hpp"
 #include "schedule/batch.hpp"
 #include "schedule/demand.hpp"
+#include "schedule/expansions.hpp"
 #include "schedule/plan.hpp"
 #include "schedule/same_values.hpp"
 #include "tg/error.hpp"
@@ -209,16 +210,20 @@ class Builder {
     return gate;
   }
   UOp scatter_store(const UOp& u, const UOp& to, const Group& group, PlanLaunch& launch) {
-    if (demands_.first_store.at(u) == group_) return store(to, linear(group.index, u.shape()), value(u.src(0), group.index, launch));
-    const auto [axis, mode] = u.as<ScatterArg>();
-    const auto begin = group.index.begin() + axis;
+    if (const auto first = demands_.first_store.find(u); first != demands_.first_store.end() && first->second == group_)
+      return store(to, linear(group.index, u.shape()), value(u.src(0), group.index, launch));
+    const UOp at = place_of(u, group.index, launch), v = value(u.src(2), group.index, launch);
+    return store(to, at, u.as<ScatterArg>().mode == ScatterMode::Add ? load(to, at) + v : v);
+  }
+  // Where in a scatter's memory the value at idx belongs.
+  UOp place_of(const UOp& u, const Index& idx, PlanLaunch& launch) {
+    const int32_t axis = u.as<ScatterArg>().axis;
+    const auto begin = idx.begin() + axis;
     const Index along(begin, begin + static_cast<ptrdiff_t>(u.src(1).shape().rank()));
-    Index at(group.index.begin(), begin);
+    Index at(idx.begin(), begin);
     at.push_back(checked(value(u.src(1), along, launch), u.shape()[static_cast<size_t>(axis)]));
-    at.insert(at.end(), begin + static_cast<ptrdiff_t>(along.size()), group.index.end());
-    const UOp place = linear(at, u.shape());
-    const UOp v = value(u.src(2), group.index, launch);
-    return store(to, place, mode == ScatterMode::Add ? load(to, place) + v : v);
+    at.insert(at.end(), begin + static_cast<ptrdiff_t>(along.size()), idx.end());
+    return linear(at, u.shape());
   }
   static UOp checked(const UOp& at, const Dim& bound) {
     const UOp i = cast(at, DType::index);
@@ -280,7 +285,9 @@ class Builder {
       case Op::Reduce: return reduce(u, idx, launch);
       case Op::Scan: return scan(u, idx, launch);
       case Op::OverlapAdd: return overlap_add(u, idx, launch);
-      case Op::Get: return UOp::make(Op::Get, {value(u.src(0), idx, launch)}, u.arg(), u.dtype());
+      case Op::Get:
+        if (u.src(0).op() == Op::Scatter) return load(param_of(u.src(0), launch), place_of(u.src(0), idx, launch));
+        return UOp::make(Op::Get, {value(u.src(0), idx, launch)}, u.arg(), u.dtype());
       case Op::Stack: {
         UOp v;
         for (size_t i = u.src().size(); i-- > 0;) {
@@ -413,13 +420,13 @@ UOp behind(const UOp& r) {
   while (u.op() == Op::Reshape || u.op() == Op::Contiguous) u = u.src(0);
   if (u.op() == Op::Param) return u;
   for (u = r; begins(u);) u = u.src(0);
-  return u.op() == Op::Contiguous ? u : r;
+  return u.op() == Op::Contiguous || u.op() == Op::Scatter ? u : r;
 }
 
 }  // namespace
 
 Plan schedule(std::span<const UOp> roots) {
-  std::vector<UOp> real = rewrite(roots, same_values());
+  std::vector<UOp> real = rewrite(expand_sorts(roots), same_values());
   for (UOp& r : real) r = behind(r);
   Plan plan = Builder(real).build();
   plan_memory(plan);

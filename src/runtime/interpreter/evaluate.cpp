@@ -125,7 +125,7 @@ class Evaluator {
         return {std::move(r)};
       }
       case Op::Gather: return {gather(value(u.src(0)), value(u.src(1)), u.as<int64_t>(), out)};
-      case Op::Scatter: return {scatter(value(u.src(0)), value(u.src(1)), value(u.src(2)), u.as<ScatterArg>())};
+      case Op::Scatter: return scatter(value(u.src(0)), value(u.src(1)), value(u.src(2)), u.as<ScatterArg>());
       case Op::Reduce:
         if (u.src().size() == 1) return reduce(value(u.src(0)), u.as<ReduceArg>());
         break;

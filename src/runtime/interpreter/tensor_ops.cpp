@@ -180,23 +180,24 @@ HostArray gather(const HostArray& in, const HostArray& index, int64_t axis, cons
   return r;
 }
 
-HostArray scatter(HostArray base, const HostArray& index, const HostArray& values, ScatterArg arg) {
+Tuple scatter(HostArray base, const HostArray& index, const HostArray& values, ScatterArg arg) {
   const Lines lines(base.shape, arg.axis);
   const bool adds = arg.mode == ScatterMode::Add;
-  HostArray r = adds ? converted(base, wide(base.dtype)) : base;
+  HostArray r = adds ? converted(base, wide(base.dtype)) : base, before(r.dtype, values.shape);
   const auto count = static_cast<size_t>(index.numel());
-  if (values.numel() == 0) return base;
+  if (values.numel() == 0) return {base, converted(before, base.dtype)};
   for (size_t k = 0; k < count; ++k) {
     const int64_t at = checked(index, k, "Scatter", arg.axis, lines.length);
     for (int64_t o = 0; o < lines.outer; ++o)
       for (int64_t i = 0; i < lines.inner; ++i) {
         const auto to = static_cast<size_t>((o * lines.length + at) * lines.inner + i);
         const size_t from = (static_cast<size_t>(o) * count + k) * static_cast<size_t>(lines.inner) + static_cast<size_t>(i);
+        copy_element(before, from, r, to);
         if (adds) add_to(r, to, convert(values.at(from), values.dtype, r.dtype));
         else copy_element(r, to, values, from);
       }
   }
-  return converted(r, base.dtype);
+  return {converted(r, base.dtype), converted(before, base.dtype)};
 }
 
 Tuple reduce(const HostArray& in, ReduceArg arg) {

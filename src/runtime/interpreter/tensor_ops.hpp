@@ -17,7 +17,7 @@ using Sizes = std::vector<int64_t>;
 HostArray movement(const UOp& node, const HostArray& in, const Sizes& out, const Sizes& arg);
 HostArray overlap_add(const HostArray& in, const WindowArg& w, const Sizes& out);
 HostArray gather(const HostArray& in, const HostArray& index, int64_t axis, const Sizes& out);
-HostArray scatter(HostArray base, const HostArray& index, const HostArray& values, ScatterArg arg);
+Tuple scatter(HostArray base, const HostArray& index, const HostArray& values, ScatterArg arg);
 Tuple reduce(const HostArray& in, ReduceArg arg);
 Tuple scan(const HostArray& in, ScanArg arg);
 Tuple sort(const HostArray& in, SortArg arg);

@@ -1,0 +1,185 @@
+// See expansions.hpp. Sorting a line of n elements means to know the place of each. Either it is counted how many come before it, n * n
+// comparisons in one kernel; or, as in LSD radix sort (Knuth, The Art of Computer Programming 3, 5.2.5), elements are put in the order of
+// one
+// byte of their keys after the other. In a chunk that one worker walks through, a table says where the next element with each byte
+// goes:
+//
+//   slot   = byte + 256 * chunk                  of each element
+//   counts = add 1 at each slot                  how many of them: chunks in parallel, elements of a chunk in order
+//   first  = running sum of counts, bytes of all chunks before the next byte
+//   place  = what 1 is added to, at each slot    of a table that starts as first; then elements move to their places, all in parallel
+//
+// A key is an unsigned integer that orders as its element does, so that nan comes last and what is equal stays in its order.
+#include <algorithm>
+#include <cmath>
+#include <unordered_set>
+
+#include "ir/pattern.hpp"
+#include "schedule/cost.hpp"
+#include "schedule/expansions.hpp"
+
+namespace tg {
+namespace {
+
+constexpr int64_t kBytes = 256;               // values of one
+constexpr int64_t kChunk = 8192, kMost = 127; // elements a chunk at least, and chunks a line: their table is then scanned in one go
+constexpr double kCompare = 0.15, kPass = 12, kPassLaunches = 30e3;  // cycles: of two elements, of one element's pass, of a pass's kernels
+
+UOp reshape(const UOp& u, const Shape& s) { return u.shape() == s ? u : UOp::make(Op::Reshape, {u}, s); }
+UOp permute(const UOp& u, const std::vector<int64_t>& axes) {
+  return std::is_sorted(axes.begin(), axes.end()) ? u : UOp::make(Op::Permute, {u}, Ints(axes));
+}
+UOp op(Op o, const UOp& a, const UOp& b) { return UOp::make(o, {a, b}); }
+UOp flat(const UOp& u) { return reshape(u, Shape{u.shape().numel()}); }
+UOp filled(const Shape& s, DType t, int64_t v) { return broadcast_to(constant(t, v), s); }
+UOp counting(int64_t n, DType t) { return UOp::make(Op::Iota, {}, Shape{n}, t); }
+/// 0, step, 2 * step, ... along the first axis.
+UOp along_first(const Shape& s, int64_t step, DType t) {
+  Dims d(s.rank(), 1);
+  d[0] = s[0];
+  return broadcast_to(reshape(counting(s[0].value(), t) * step, d), s);
+}
+UOp moved(const UOp& values, const UOp& place) {
+  const Shape line{values.shape().numel()};
+  return UOp::make(Op::Scatter, {filled(line, values.dtype(), 0), place, flat(values)}, ScatterArg{0, ScatterMode::Set, 1});
+}
+
+DType unsigned_of(size_t bytes) {
+  return bytes == 1 ? DType::uint8 : bytes == 2 ? DType::uint16 : bytes == 4 ? DType::uint32 : DType::uint64;
+}
+class Keys {
+ public:
+  Keys(DType t, bool descending) : of_(t), type_(unsigned_of(size_of(t))), descending_(descending) {}
+  DType dtype() const { return type_; }
+
+  /// zeros_equal: -0 has the key of 0, and cannot be had back.
+  UOp of(UOp x, bool zeros_equal) const {
+    if (is_float(of_)) {
+      if (zeros_equal) x = where(not_equal(x, constant(of_, 0)), x, constant(of_, 0));
+      const UOp nan = not_equal(x, x), bits = UOp::make(Op::Bitcast, {x}, {}, type_);
+      const UOp key = turned(op(Op::Xor, bits, where(less(bits, sign()), sign(), ones())));
+      return where(nan, ones(), key);
+    }
+    if (of_ == DType::bool_ || is_unsigned(of_)) return turned(cast(x, type_));
+    return turned(op(Op::Xor, UOp::make(Op::Bitcast, {x}, {}, type_), sign()));
+  }
+  UOp back(UOp key) const {
+    if (is_float(of_)) {
+      const UOp k = turned(key), bits = op(Op::Xor, k, where(less(k, sign()), ones(), sign()));
+      return where(not_equal(key, ones()), UOp::make(Op::Bitcast, {bits}, {}, of_), constant(of_, std::nan("")));
+    }
+    key = turned(key);
+    if (of_ == DType::bool_ || is_unsigned(of_)) return cast(key, of_);
+    return UOp::make(Op::Bitcast, {op(Op::Xor, key, sign())}, {}, of_);
+  }
+  UOp complement(const UOp& key) const { return op(Op::Xor, key, ones()); }
+
+ private:
+  UOp ones() const { return constant(type_, -1); }
+  UOp sign() const { return constant(type_, static_cast<int64_t>(uint64_t{1} << (8 * size_of(type_) - 1))); }
+  UOp turned(const UOp& key) const { return descending_ ? complement(key) : key; }
+  DType of_, type_;
+  bool descending_;
+};
+
+/// Of keys (lines, n): where each goes among all elements, by counting what comes before it in its line.
+UOp places_by_counting(const UOp& key, DType number) {
+  const Dim lines = key.shape()[0], n = key.shape()[1];
+  const Shape pairs{lines, n, n};
+  const UOp mine = broadcast_to(reshape(key, {lines, n, 1}), pairs), other = broadcast_to(reshape(key, {lines, 1, n}), pairs);
+  const UOp at = reshape(counting(n.value(), number), {1, n, 1}), before = reshape(at, {1, 1, n});
+  const UOp first = less(other, mine) | (logical_not(less(mine, other)) & less(broadcast_to(before, pairs), broadcast_to(at, pairs)));
+  const UOp rank = UOp::make(Op::Reduce, {cast(first, number)}, ReduceArg{Monoid::Sum, 4});
+  return flat(reshape(rank, key.shape()) + along_first(key.shape(), n.value(), number));
+}
+
+struct Sorted { UOp keys, indices; };  // flat; indices are empty if they are not wanted
+/// Of keys (lines, chunks, n) with positions in their lines: in the order of one byte after the other.
+Sorted by_bytes(const UOp& key, DType number, bool with_indices) {
+  const Shape shape = key.shape();
+  const int64_t lines = shape[0].value(), chunks = shape[1].value(), line = chunks * shape[2].value(), table = chunks * kBytes;
+  Sorted s{flat(key), with_indices ? flat(broadcast_to(reshape(counting(line, number), {1, chunks, shape[2]}), shape)) : UOp()};
+  const UOp chunk = broadcast_to(reshape(counting(lines * chunks, number) * kBytes, {lines, chunks, 1}), shape);
+  const UOp one = filled(shape, number, 1);
+  const auto add = [&](const UOp& base, const UOp& slot) {
+    return UOp::make(Op::Scatter, {base, slot, one}, ScatterArg{0, ScatterMode::Add, 2});
+  };
+  for (size_t byte = 0; byte < size_of(key.dtype()); ++byte) {
+    const UOp shifted = byte == 0 ? s.keys : op(Op::Shr, s.keys, constant(key.dtype(), static_cast<int64_t>(8 * byte)));
+    const UOp slot = cast(cast(reshape(shifted, shape), DType::uint8), number) + chunk;
+    const UOp counts = reshape(add(filled({lines * table}, number, 0), slot), {lines, chunks, kBytes});
+    const UOp in_order = reshape(permute(counts, {0, 2, 1}), {lines, table});
+    const UOp running = UOp::make(Op::Scan, {in_order}, ScanArg{Monoid::Sum, 1, false}) + along_first(in_order.shape(), line, number);
+    const UOp first = flat(permute(reshape(running, {lines, kBytes, chunks}), {0, 2, 1}));
+    const UOp place = flat(UOp::make(Op::Get, {add(first, slot)}, int64_t{1}, number));
+    s.keys = moved(s.keys, place);
+    if (with_indices) s.indices = moved(s.indices, place);
+  }
+  return s;
+}
+
+/// Component 0 or 1 of a Sort; with_indices: somebody wants component 1.
+UOp expand(const UOp& sort, size_t component, bool with_indices) {
+  const auto [axis, descending] = sort.as<SortArg>();
+  std::vector<int64_t> order, inverse(sort.shape().rank());
+  for (int64_t a = 0; a < static_cast<int64_t>(inverse.size()); ++a) if (a != axis) order.push_back(a);
+  order.push_back(axis);
+  Dims turned;
+  for (size_t i = 0; i < order.size(); ++i) {
+    inverse[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
+    turned.push_back(sort.shape()[static_cast<size_t>(order[i])]);
+  }
+  const int64_t all = sort.shape().numel().value(), n = turned.back().value(), lines = n > 0 ? all / n : 0;
+  if (all == 0 || n == 1) return component == 0 ? sort.src(0) : filled(sort.shape(), DType::int64, 0);
+  const auto result = [&](const UOp& u) { return permute(reshape(u, turned), inverse); };
+  const UOp x = reshape(permute(sort.src(0), order), {lines, n});
+  const Keys keys(x.dtype(), descending);
+
+  const double elements = static_cast<double>(all), passes = static_cast<double>(size_of(x.dtype()));
+  if (elements * static_cast<double>(n) * kCompare <= passes * (elements * kPass + kPassLaunches)) {
+    const UOp place = places_by_counting(keys.of(x, true), all < INT32_MAX ? DType::int32 : DType::int64);
+    const UOp position = broadcast_to(reshape(counting(n, DType::int64), {1, n}), x.shape());
+    return result(moved(component == 0 ? x : position, place));
+  }
+  // What fills up the last chunk goes last.
+  const int64_t chunks = std::clamp<int64_t>(n / kChunk, 1, kMost), chunk = (n + chunks - 1) / chunks, line = chunks * chunk;
+  const DType number = lines * line < INT32_MAX ? DType::int32 : DType::int64;
+  UOp key = keys.of(x, with_indices);
+  if (line > n) key = keys.complement(UOp::make(Op::Pad, {keys.complement(key)}, Shape{0, 0, 0, line - n}));
+  const Sorted s = by_bytes(reshape(key, {lines, chunks, chunk}), number, with_indices);
+  const auto cut = [&](const UOp& u) {
+    const UOp all_lines = reshape(u, {lines, line});
+    return line == n ? all_lines : UOp::make(Op::Shrink, {all_lines}, Shape{0, lines, 0, n});
+  };
+  if (!with_indices) return result(keys.back(cut(s.keys)));
+  const UOp indices = cut(s.indices);
+  if (component == 1) return result(cast(indices, DType::int64));
+  return result(UOp::make(Op::Gather, {flat(x), flat(indices + along_first(x.shape(), n, number))}, int64_t{0}));
+}
+
+}  // namespace
+
+std::vector<UOp> expand_sorts(std::span<const UOp> roots) {
+  const std::vector<UOp> order = toposort(roots);
+  std::unordered_set<UOp> with_indices;
+  bool any = false;
+  for (const UOp& u : order) {
+    any |= u.op() == Op::Sort;
+    if (u.op() == Op::Get && u.src(0).op() == Op::Sort && u.as<int64_t>() == 1) with_indices.insert(u.src(0));
+  }
+  if (!any) return {roots.begin(), roots.end()};
+  std::unordered_map<UOp, UOp> done;
+  for (const UOp& u : order) {
+    std::vector<UOp> src;
+    for (const UOp& s : u.src()) src.push_back(done.at(s));
+    UOp& now = done[u];
+    now = std::equal(src.begin(), src.end(), u.src().begin()) ? u : u.with(src);
+    if (u.op() == Op::Get && u.src(0).op() == Op::Sort)
+      now = cast(expand(src[0], static_cast<size_t>(u.as<int64_t>()), with_indices.contains(u.src(0))), u.dtype());
+  }
+  std::vector<UOp> out;
+  for (const UOp& r : roots) out.push_back(done.at(r));
+  return out;
+}
+
+}  // namespace tg
