@@ -34,14 +34,13 @@ UOp position(const Shape& shape, uint32_t axes) {
   for (size_t i = 0; i < d.size(); ++i) if (!(axes >> i & 1)) d[i] = 1;
   return broadcast_to(reshape(UOp::make(Op::Iota, {}, Shape{Shape(d).numel()}, DType::int64), d), shape);
 }
-/// `g` put into zeros at `index` along `axis`, each line by itself: the adjoint of taking from each line.
+/// `g` put into zeros at `index` along `axis`, each line by itself: the adjoint of taking from each line. Set: a permutation.
 UOp scatter_lines(const UOp& index, const UOp& g, int32_t axis, ScatterMode mode) {
   Dim inner = 1;
   for (size_t i = static_cast<size_t>(axis) + 1; i < g.shape().rank(); ++i) inner = inner * g.shape()[i];
   const UOp flat = position(g.shape(), ~0u) + (index - position(g.shape(), 1u << axis)) * cast(inner.expr(), DType::int64);
   const Shape line{g.shape().numel()};
-  const int32_t apart = mode == ScatterMode::Set;  // what is set is a permutation
-  return reshape(scatter(zeros(line, g.dtype()), reshape(flat, line), reshape(g, line), {0, mode, apart}), g.shape());
+  return reshape(scatter(zeros(line, g.dtype()), reshape(flat, line), reshape(g, line), {0, mode, mode == ScatterMode::Set}), g.shape());
 }
 UOp of_permute(const UOp& u, const UOp& g, size_t) {
   std::vector<int64_t> inverse(u.shape().rank());
