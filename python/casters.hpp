@@ -32,6 +32,11 @@ Tensor tensor_of(py::handle data, const TensorOptions& options = {});
 /// Whether it is an array that tensor_of reads, and neither a number nor a list.
 bool is_array(py::handle data);
 
+/// The same of the array's own memory where that is possible.
+Tensor shared(py::handle data, const TensorOptions& options = {});
+/// The element type of a buffer, from struct's letters; void_ where there is none.
+DType dtype_of(const Py_buffer& view);
+
 /// Sizes of a shape: 3, (2, 3), [2, 3].
 struct Shape {
   Sizes sizes;

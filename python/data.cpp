@@ -80,7 +80,8 @@ Tensor from_lists(py::handle data, TensorOptions options) {
                                         : filled<int64_t>(numbers, nested.shape, options);
 }
 
-/// The element type of a buffer, from struct's letters; void_ where there is none.
+}  // namespace
+
 DType dtype_of(const Py_buffer& view) {
   std::string_view format = view.format ? view.format : "B";
   if (!format.empty() && (format[0] == '@' || format[0] == '=' || format[0] == '<')) format.remove_prefix(1);
@@ -98,6 +99,8 @@ DType dtype_of(const Py_buffer& view) {
     default: return DType::void_;
   }
 }
+
+namespace {
 
 Tensor from_buffer(py::handle data, const TensorOptions& options) {
   struct View : Py_buffer {

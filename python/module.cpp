@@ -131,11 +131,12 @@ PYBIND11_MODULE(_tg, m) {
   bind_dtypes(m);
   bind_errors(m);
   Api api{m, Class(m, "Tensor", "An n-dimensional array that knows how it was computed. Operations are lazy until a value is asked for.",
-                   py::dynamic_attr())};
+                   py::dynamic_attr(), py::custom_type_setup(enable_buffer))};
   bind_tensor(api);
   bind_creation(api);
   bind_elementwise(api);
   bind_functions(api);
+  bind_sharing(api);
   bind_nn(m);
   accept_other_names(api);
 }

@@ -13,16 +13,12 @@ py::tuple shape_of(const Tensor& x) {
   for (size_t i = 0; i < sizes.size(); ++i) out[i] = sizes[i];
   return out;
 }
-/// NumPy's own array of the elements; what NumPy has no dtype for, as float32.
+/// A NumPy array of the tensor's own memory, read-only; what NumPy has no dtype for, as float32.
 py::object numpy_array(const Tensor& x) {
-  const py::module_ numpy = py::module_::import("numpy");
-  const DType dtype = x.dtype() == DType::bfloat16 ? DType::float32 : x.dtype();
-  py::object out = numpy.attr("empty")(shape_of(x), std::string(name_of(dtype)));
-  void* to = reinterpret_cast<void*>(out.attr("ctypes").attr("data").cast<uintptr_t>());
-  released([&] { x.copy_out(to, dtype); });
-  return out;
+  const Tensor standard = x.dtype() == DType::bfloat16 ? x.cast(DType::float32) : x;
+  return py::module_::import("numpy").attr("asarray")(py::module_::import("builtins").attr("memoryview")(standard));
 }
-/// The size of a tensor with one element as Python's number, for int(x) and float(x).
+/// The value of a tensor with one element as Python's number, for int(x) and float(x).
 py::object number(const Tensor& x) { return py::cast(released([&] { return x.item(); })); }
 
 void bind_description(Class& c) {
@@ -48,10 +44,10 @@ void bind_values(Class& c) {
   c.def("realize", [](const Tensor& x) { return x.realize(); }, "Computes the value, once; the tensor itself.", Released())
       .def("item", [](const Tensor& x) { return x.item(); }, "The value of a tensor with one element as a Python number.", Released())
       .def("tolist", [](const Tensor& x) { return nested_lists(x); }, "The elements as nested lists; a number where there are no axes.")
-      .def("numpy", numpy_array, "The elements as a NumPy array (bfloat16 as float32).")
+      .def("numpy", numpy_array, "The elements as a NumPy array of the tensor's own memory, read-only (bfloat16 as float32).")
       .def("__array__", [](const Tensor& x, const py::object& dtype, const py::args&, const py::kwargs&) {
-        const py::object out = numpy_array(x);
-        return dtype.is_none() ? out : out.attr("astype")(dtype);
+        const py::object own = numpy_array(x);
+        return dtype.is_none() ? own : own.attr("astype")(dtype);
       }, py::arg("dtype") = py::none())
       .def("__bool__", [](const Tensor& x) { return static_cast<bool>(x); }, Released())
       .def("__float__", [](const Tensor& x) { return py::float_(number(x)); })

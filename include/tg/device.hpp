@@ -26,7 +26,8 @@ struct MemoryRef {
   size_t offset = 0;
   size_t bytes = 0;  // 0: all that follows
 };
-inline constexpr size_t kAlignment = 512;  // what every OpenCL driver grants a sub-buffer
+inline constexpr size_t kAlignment = 512;     // what every OpenCL driver grants a sub-buffer
+inline constexpr size_t kHostAlignment = 16;  // of the host's memory that a device is lent (tg/memory.hpp): what malloc grants
 
 /// What a device must know of a phase to run it; travels with the binary through the compile cache.
 struct PhaseInfo {
@@ -75,6 +76,8 @@ class Device {
   virtual void copy_out(void* to, MemoryRef from, size_t bytes) = 0;
   /// The address of memory the host can use directly, or null.
   virtual std::byte* host_pointer(MemoryRef) { return nullptr; }
+  /// Whether a handle is an address of the host's memory, of any that is aligned to kHostAlignment.
+  virtual bool uses_host_memory() const { return false; }
 
   /// Text to binary. Pure: the result may be cached on disk. Throws DeviceError with the compiler's message.
   virtual std::string compile(const std::string& text) = 0;

@@ -11,7 +11,7 @@ import contextlib as _contextlib
 
 from tg import _tg
 from tg._tg import *  # noqa: F403
-from tg._tg import Tensor, _NoGrad
+from tg._tg import Tensor, _NoGrad, _unpickled  # noqa: F401
 
 
 class no_grad(_NoGrad, _contextlib.ContextDecorator):

@@ -40,7 +40,8 @@ std::vector<const UOp*> walk(std::span<const UOp> roots) {
 // same memory through another node.
 bool last_reader(const UOp& assign, const std::vector<const UOp*>& order, std::span<const UOp> roots) {
   const auto target = buffer_of(assign.src(0));
-  if (!target || target.use_count() > 2 || target->memory.use_count() > 1) return false;  // the node's and ours; this buffer's
+  if (!target || target.use_count() > 2 || target->memory.use_count() > 1 || target->memory->borrowed())
+    return false;  // the node's and ours; this buffer's
   std::unordered_map<const Node*, size_t> edges;
   std::unordered_set<const Node*> dependent{assign.src(0).node()};
   for (const UOp* u : order) {

@@ -405,7 +405,7 @@ class Function {
 
 std::string render_llvm(std::span<const Phase> phases, const Target& target) {
   std::string out, metadata;
-  render::put(metadata, "!0 = !{i64 ", kAlignment, "}\n!1 = !{i32 1}\n");  // buffers' alignment; the mark of a non-temporal store
+  render::put(metadata, "!0 = !{i64 ", kHostAlignment, "}\n!1 = !{i32 1}\n");  // buffers' alignment; the mark of a non-temporal store
   int next_metadata = 2;
   size_t insts = 0;
   for (const Phase& phase : phases) insts += phase.insts.size();

@@ -8,7 +8,7 @@
 // All are deterministic and throw InternalError, naming the instruction, for what their language cannot say.
 //
 // Assumed of the caller: two slots never share memory (memory used twice in a phase is one slot); buffers start at multiples of
-// kAlignment. Compile C with -ffp-contract=off -fno-math-errno -fno-strict-aliasing (and with FMA enabled if Fma occurs), OpenCL
+// kHostAlignment. Compile C with -ffp-contract=off -fno-math-errno -fno-strict-aliasing (and with FMA enabled if Fma occurs), OpenCL
 // with -cl-std=CL1.2 -cl-fp32-correctly-rounded-divide-sqrt where the device has it.
 #include <span>
 #include <string>

@@ -11,17 +11,23 @@
 
 namespace tg {
 
-/// One allocation on a device; freed with its last owner.
+/// One allocation on a device, freed with its last owner; or memory that somebody else owns, which is only read.
 class Memory {
  public:
   /// At least one byte, so that a kernel can be given an empty buffer as any other.
   Memory(Device& d, size_t n) : device(d), bytes(n ? n : 1), handle(d.allocate(bytes)) {}
-  ~Memory() { device.free(handle, bytes); }
+  Memory(Device& d, void* address, size_t n, std::shared_ptr<const void> owner)
+      : device(d), bytes(n), handle(address), owner_(std::move(owner)) {}
+  ~Memory() { if (!borrowed()) device.free(handle, bytes); }
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
+  bool borrowed() const { return owner_ != nullptr; }
   Device& device;
   const size_t bytes;
   void* const handle;
+
+ private:
+  const std::shared_ptr<const void> owner_;
 };
 
 struct Buffer : Storage {

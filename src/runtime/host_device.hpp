@@ -18,6 +18,7 @@ class HostDevice : public Device {
     if (bytes) std::memcpy(to, address(from), bytes);
   }
   std::byte* host_pointer(MemoryRef ref) override { return address(ref); }
+  bool uses_host_memory() const override { return true; }
 
   const HostMemory& memory() const { return memory_; }
 
