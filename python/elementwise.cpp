@@ -1,7 +1,7 @@
 // Functions of one and of two operands, a row each: name, operator, what it does. A row is a method, a function and, with an operator,
 // that.
 //
-//   in:  {"add", "add", add, "input + other"}      out: x.add(y), tg.add(x, y), x + y, 1 + x, x += y
+//   in:  {"add", "add", add, "input + other"}      out: x.add(y), tg.add(x, y), x + y, 1 + x
 #include <cstring>
 
 #include "python/bind.hpp"
@@ -99,29 +99,12 @@ void bind_binary(Api& api, const Binary& row, bool reflected) {
                    py::is_operator(), py::arg("other"));
 }
 
-/// x += y and its kin: the same Python object with another value.
-void bind_in_place(Class& c) {
-  const auto add_row = [&](const char* name, Tensor& (Tensor::*update)(const Operand&)) {
-    c.def(name, [update](Tensor& a, const Operand& b) -> Tensor& { return (a.*update)(b); }, Released(), py::is_operator(),
-          py::return_value_policy::reference, py::arg("other"));
-  };
-  add_row("__iadd__", &Tensor::operator+=);
-  add_row("__isub__", &Tensor::operator-=);
-  add_row("__imul__", &Tensor::operator*=);
-  add_row("__itruediv__", &Tensor::operator/=);
-  add_row("add_", &Tensor::operator+=);
-  add_row("sub_", &Tensor::operator-=);
-  add_row("mul_", &Tensor::operator*=);
-  add_row("div_", &Tensor::operator/=);
-}
-
 }  // namespace
 
 void bind_elementwise(Api& api) {
   for (const Unary& row : kUnary) both(api, row.name, [f = row.function](const Tensor& x) { return (x.*f)(); }, row.doc);
   for (const Binary& row : kBinary) bind_binary(api, row, true);
   for (const Binary& row : kComparisons) bind_binary(api, row, false);
-  bind_in_place(api.tensor);
   for (const auto& [alias, name] : kAliases) {
     api.tensor.attr(alias) = api.tensor.attr(name);
     api.module.attr(alias) = api.module.attr(name);

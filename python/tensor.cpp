@@ -1,6 +1,6 @@
-// class Tensor: what it is, its value, gradients, indexing and writing. Elementwise, reducing and moving methods are in the files beside.
+// class Tensor: what it is, its value, gradients, conversions. Elementwise, reducing and moving methods are in the files beside.
 //
-//   in:  x = tg.Tensor([[1, 2], [3, 4]]); x[0, 1:] = 7      out: calls of Tensor::from_memory and Tensor::set_at
+//   in:  x = tg.Tensor([[1, 2], [3, 4]]); x.double().item()      out: calls of Tensor::from_memory, cast and item
 #include "python/bind.hpp"
 
 namespace tg::python {
@@ -105,29 +105,6 @@ void bind_conversions(Class& c) {
         Released());
 }
 
-void bind_indexing(Class& c) {
-  c.def("__getitem__", [](const Tensor& x, const py::object& key) {
-    const Indices indices = indices_of(key, x);
-    return released([&] { return x.at(indices.list); });
-  }, "x[i], x[1:3], x[..., None], x[[0, 2]], x[mask]: NumPy's rules.", py::arg("key"));
-  c.def("__setitem__", [](Tensor& x, const py::object& key, const Operand& value) {
-    const Indices indices = indices_of(key, x);
-    released([&] { x.set_at(indices.list, value); });
-  }, py::arg("key"), py::arg("value"));
-  c.def("__iter__", [](const py::object& x) {
-    if (x.cast<const Tensor&>().rank() == 0) throw py::type_error("iteration over a tensor without axes");
-    return py::reinterpret_steal<py::object>(PySeqIter_New(x.ptr()));
-  });
-  c.def("assign", [](Tensor& x, const Operand& v) -> Tensor& { return x.assign(v); },
-        "This tensor has the value from now on, converted and broadcast to its dtype and shape; no history is recorded.", Released(),
-        py::arg("value"), py::return_value_policy::reference)
-      .def("copy_", [](Tensor& x, const Operand& v) -> Tensor& { return x.assign(v); }, Released(), py::arg("value"),
-           py::return_value_policy::reference)
-      .def("zero_", [](Tensor& x) -> Tensor& { return x.assign(0); }, Released(), py::return_value_policy::reference)
-      .def("fill_", [](Tensor& x, const Scalar& v) -> Tensor& { return x.assign(v); }, Released(), py::arg("value"),
-           py::return_value_policy::reference);
-}
-
 }  // namespace
 
 void bind_tensor(Api& api) {
@@ -143,7 +120,6 @@ void bind_tensor(Api& api) {
   bind_values(c);
   bind_gradients(c);
   bind_conversions(c);
-  bind_indexing(c);
   bind_guard<NoGrad>(api.module, "_NoGrad", "While one is entered, operations on this thread record no history.");
   api.module.def("realize", [](const py::args& tensors) {
     std::vector<Tensor> all;

@@ -11,7 +11,7 @@ import contextlib as _contextlib
 
 from tg import _tg
 from tg._tg import *  # noqa: F403
-from tg._tg import Tensor, _NoGrad, _unpickled  # noqa: F401
+from tg._tg import Tensor, _NoGrad
 
 
 class no_grad(_NoGrad, _contextlib.ContextDecorator):
@@ -21,6 +21,11 @@ class no_grad(_NoGrad, _contextlib.ContextDecorator):
 def tensor(data, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """Tensor(data, ...), as PyTorch spells it."""
     return Tensor(data, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def _unpickled(*parts) -> Tensor:
+    """What a pickle of a tensor calls."""
+    return _tg._unpickled(*parts)
 
 
 from tg import nn, optim  # noqa: E402

@@ -150,6 +150,29 @@ def test_writing():
     assert x.tolist() == [[-1, -1, 3], [8, -2, -2]] and x.zero_().tolist() == [[0] * 3] * 2 and x.fill_(2).sum().item() == 12
 
 
+def test_parts_are_written_where_they_are():
+    x, a = tg.zeros(3, 4), np.zeros((3, 4), "f")
+    for t in (x, a):
+        t[0][1] += 5
+        t[1:][0][2:] = 7
+        row = t[2]
+        row += 1
+        row *= 3
+        row[0] = -1
+        t[0] -= 0.5
+        t[..., -1][1:] /= 2
+        t[[0, 1]][0] = 100  # a copy: what integers in lists pick is no part
+        t[:, 0][0] += t[0][1]
+    assert x.tolist() == a.tolist()
+    x[1].assign(0)
+    assert x[1].tolist() == [0] * 4
+    w = tg.ones(2, 2, requires_grad=True)
+    y = w * 2
+    y[0] *= 10
+    y.sum().backward()
+    assert w.grad.tolist() == [[20, 20], [2, 2]]
+
+
 INDICES = [0, -1, (0, 1), slice(1), slice(None, None, -1), (slice(None), slice(4, 0, -2)), None, ..., (..., 0), (None, 1, ..., None),
            [0, 1], [1, 1, 0], (0, [2, 1]), (slice(None), [2, 1], 0), ([0, 1], slice(None), [1, 0]), (slice(1), slice(3, 1)),
            np.array([[0, 1], [1, 0]]), (0, np.int64(2), -1), []]
