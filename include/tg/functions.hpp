@@ -51,6 +51,16 @@ namespace tg {
 [[nodiscard]] inline Tensor softmax(const Tensor& x, int axis = -1) { return x.softmax(axis); }
 [[nodiscard]] inline Tensor log_softmax(const Tensor& x, int axis = -1) { return x.log_softmax(axis); }
 
+[[nodiscard]] inline Tensor cumsum(const Tensor& x, int axis = -1) { return x.cumsum(axis); }
+[[nodiscard]] inline Tensor cumprod(const Tensor& x, int axis = -1) { return x.cumprod(axis); }
+[[nodiscard]] inline Tensor logcumsumexp(const Tensor& x, int axis = -1) { return x.logcumsumexp(axis); }
+[[nodiscard]] inline Found cummax(const Tensor& x, int axis = -1) { return x.cummax(axis); }
+[[nodiscard]] inline Found cummin(const Tensor& x, int axis = -1) { return x.cummin(axis); }
+[[nodiscard]] inline Found sort(const Tensor& x, const SortOptions& o = {}) { return x.sort(o); }
+[[nodiscard]] inline Tensor argsort(const Tensor& x, const SortOptions& o = {}) { return x.argsort(o); }
+[[nodiscard]] inline Found topk(const Tensor& x, int64_t k, int axis = -1, bool largest = true) { return x.topk(k, axis, largest); }
+[[nodiscard]] inline Tensor median(const Tensor& x, const ArgOptions& o = {}) { return x.median(o); }
+
 [[nodiscard]] inline Tensor reshape(const Tensor& x, const Sizes& shape) { return x.reshape(shape); }
 [[nodiscard]] inline Tensor flatten(const Tensor& x, int first = 0, int last = -1) { return x.flatten(first, last); }
 [[nodiscard]] inline Tensor permute(const Tensor& x, const std::vector<int>& axes) { return x.permute(axes); }

@@ -71,6 +71,12 @@ struct ArgOptions {
   bool keepdim = false;
 };
 
+struct SortOptions {
+  detail::ByName by_name_only = detail::by_name;
+  int axis = -1;
+  bool descending = false;
+};
+
 struct ClampOptions {
   detail::ByName by_name_only = detail::by_name;
   double min = -__builtin_inf(), max = __builtin_inf();

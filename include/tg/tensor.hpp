@@ -79,6 +79,7 @@ class Operand {
 [[nodiscard]] Tensor where(const Tensor& condition, const Operand& a, const Operand& b);
 
 struct BackwardOptions;
+struct Found;
 
 namespace detail {
 struct TensorImpl;  // src/tensor/impl.hpp
@@ -317,6 +318,20 @@ class Tensor {
   [[nodiscard]] Tensor softmax(int axis = -1) const;
   [[nodiscard]] Tensor log_softmax(int axis = -1) const;
 
+  // ---- in order: running results, and sorting. Indices are int32, along the axis ----
+  [[nodiscard]] Tensor cumsum(int axis = -1) const;        // in the dtype of sum
+  [[nodiscard]] Tensor cumprod(int axis = -1) const;
+  [[nodiscard]] Tensor logcumsumexp(int axis = -1) const;  // its gradient is quadratic in the axis, as cumprod's
+  [[nodiscard]] Found cummax(int axis = -1) const;         // and where: the first of equals; nan from the first nan on
+  [[nodiscard]] Found cummin(int axis = -1) const;
+  /// Stable: equals stay in their order; nan comes last, ascending or descending. Of values that are sorted without their indices -0 and 0
+  /// are told apart, -0 first.
+  [[nodiscard]] Found sort(const SortOptions& options = {}) const;
+  [[nodiscard]] Tensor argsort(const SortOptions& options = {}) const;
+  /// The first k of sort({.axis = axis, .descending = largest}), without sorting the rest where k is small. ValueError unless 0 <= k <= size.
+  [[nodiscard]] Found topk(int64_t k, int axis = -1, bool largest = true) const;
+  [[nodiscard]] Tensor median(const ArgOptions& options = {}) const;  // the lower of two in the middle; nan if any is
+
   // ---- products and windows ----
   /// (..., m, k) by (..., k, n); leading axes broadcast; vectors as in NumPy. 16-bit floats accumulate in float32.
   [[nodiscard]] Tensor matmul(const Tensor& b) const;
@@ -368,6 +383,11 @@ class Tensor {
   Tensor& update(const Tensor& value);
   std::ostream& print(std::ostream&) const;
   detail::Handle impl_;
+};
+
+/// Values, and where along their axis each was found.
+struct Found {
+  Tensor values, indices;
 };
 
 struct BackwardOptions {

@@ -11,6 +11,7 @@
 //
 // A key is an unsigned integer that orders as its element does, so that nan comes last and what is equal stays in its order.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <unordered_set>
 
@@ -23,6 +24,7 @@ namespace {
 
 constexpr int64_t kBytes = 256;               // values of one
 constexpr int64_t kChunk = 8192, kMost = 127; // elements a chunk at least, and chunks a line: their table is then scanned in one go
+constexpr int64_t kWorthSelecting = 4;        // times fewer elements to sort, before they are looked for first
 constexpr double kCompare = 0.15, kPass = 12, kPassLaunches = 30e3;  // cycles: of two elements, of one element's pass, of a pass's kernels
 
 UOp reshape(const UOp& u, const Shape& s) { return u.shape() == s ? u : UOp::make(Op::Reshape, {u}, s); }
@@ -118,21 +120,45 @@ Sorted by_bytes(const UOp& key, DType number, bool with_indices) {
   return s;
 }
 
+/// The axis last, and all others one axis before it.
+struct Lines {
+  Lines(const Shape& shape, int64_t axis) : inverse(shape.rank()) {
+    for (int64_t a = 0; a < static_cast<int64_t>(shape.rank()); ++a) if (a != axis) order.push_back(a);
+    order.push_back(axis);
+    for (size_t i = 0; i < order.size(); ++i) {
+      inverse[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
+      turned.push_back(shape[static_cast<size_t>(order[i])]);
+    }
+    n = turned.back().value();
+    count = n > 0 ? shape.numel().value() / n : 0;
+  }
+  UOp of(const UOp& u) const { return reshape(permute(u, order), {count, n}); }
+  UOp back(const UOp& lines) const {  // which may have become shorter
+    Dims d = turned;
+    d.back() = lines.shape().numel().value() / count;
+    return permute(reshape(lines, d), inverse);
+  }
+  int64_t count, n;
+
+ private:
+  std::vector<int64_t> order, inverse;
+  Dims turned;
+};
+UOp first_of_lines(const UOp& u, int64_t k) { return UOp::make(Op::Shrink, {u}, Shape{0, u.shape()[0], 0, k}); }
+/// u[line, index[line, i]]
+UOp taken(const UOp& u, const UOp& index) {
+  return UOp::make(Op::Gather, {flat(u), flat(index + along_first(index.shape(), u.shape()[1].value(), index.dtype()))}, int64_t{0});
+}
+
 /// Component 0 or 1 of a Sort; with_indices: somebody wants component 1.
 UOp expand(const UOp& sort, size_t component, bool with_indices) {
   const auto [axis, descending] = sort.as<SortArg>();
-  std::vector<int64_t> order, inverse(sort.shape().rank());
-  for (int64_t a = 0; a < static_cast<int64_t>(inverse.size()); ++a) if (a != axis) order.push_back(a);
-  order.push_back(axis);
-  Dims turned;
-  for (size_t i = 0; i < order.size(); ++i) {
-    inverse[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
-    turned.push_back(sort.shape()[static_cast<size_t>(order[i])]);
-  }
-  const int64_t all = sort.shape().numel().value(), n = turned.back().value(), lines = n > 0 ? all / n : 0;
-  if (all == 0 || n == 1) return component == 0 ? sort.src(0) : filled(sort.shape(), DType::int64, 0);
-  const auto result = [&](const UOp& u) { return permute(reshape(u, turned), inverse); };
-  const UOp x = reshape(permute(sort.src(0), order), {lines, n});
+  if (sort.shape().numel() == Dim(0) || sort.shape()[static_cast<size_t>(axis)] == Dim(1))
+    return component == 0 ? sort.src(0) : filled(sort.shape(), DType::int64, 0);
+  const Lines split(sort.shape(), axis);
+  const int64_t n = split.n, lines = split.count, all = n * lines;
+  const auto result = [&](const UOp& u) { return split.back(u); };
+  const UOp x = split.of(sort.src(0));
   const Keys keys(x.dtype(), descending);
 
   const double elements = static_cast<double>(all), passes = static_cast<double>(size_of(x.dtype()));
@@ -149,12 +175,49 @@ UOp expand(const UOp& sort, size_t component, bool with_indices) {
   const Sorted s = by_bytes(reshape(key, {lines, chunks, chunk}), number, with_indices);
   const auto cut = [&](const UOp& u) {
     const UOp all_lines = reshape(u, {lines, line});
-    return line == n ? all_lines : UOp::make(Op::Shrink, {all_lines}, Shape{0, lines, 0, n});
+    return line == n ? all_lines : first_of_lines(all_lines, n);
   };
   if (!with_indices) return result(keys.back(cut(s.keys)));
   const UOp indices = cut(s.indices);
   if (component == 1) return result(cast(indices, DType::int64));
-  return result(UOp::make(Op::Gather, {flat(x), flat(indices + along_first(x.shape(), n, number))}, int64_t{0}));
+  return result(taken(x, indices));
+}
+
+/// The same of the first k alone. They lie in the k pieces of a line whose own first elements come first, so only these are sorted: since
+/// equal elements stay in their order, so do pieces, and what is found in them is what sorting everything would find. Empty if k is large.
+UOp expand_first(const UOp& sort, size_t component, int64_t k) {
+  const auto [axis, descending] = sort.as<SortArg>();
+  if (sort.shape().numel() == Dim(0) || k == 0) return {};
+  const Lines split(sort.shape(), axis);
+  const int64_t n = split.n, lines = split.count;
+  const auto piece = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::sqrt(static_cast<double>(n) / static_cast<double>(k)))));
+  const int64_t pieces = (n + piece - 1) / piece;
+  if (kWorthSelecting * k * piece > n) return {};
+  const UOp x = split.of(sort.src(0));
+  const Keys keys(x.dtype(), descending);
+  UOp key = keys.of(x, true);
+  if (pieces * piece > n) key = keys.complement(UOp::make(Op::Pad, {keys.complement(key)}, Shape{0, 0, 0, pieces * piece - n}));
+  const auto order = [](const UOp& u, int64_t c) {
+    return expand(UOp::make(Op::Sort, {u}, SortArg{1, false}), static_cast<size_t>(c), c == 1);
+  };
+  const UOp best = reshape(UOp::make(Op::Reduce, {reshape(key, {lines, pieces, piece})}, ReduceArg{Monoid::Min, 4}), {lines, pieces});
+  const UOp chosen = order(first_of_lines(order(best, 1), k), 0);  // in the order in which they lie
+  const Shape wide{lines, k, piece};
+  const UOp at = reshape(broadcast_to(reshape(chosen * piece, {lines, k, 1}), wide) +
+                             broadcast_to(reshape(counting(piece, DType::int64), {1, 1, piece}), wide), {lines, k * piece});
+  const UOp found = first_of_lines(order(reshape(taken(key, at), at.shape()), 1), k);
+  const UOp index = reshape(taken(at, found), found.shape());
+  return split.back(component == 1 ? index : reshape(taken(x, index), index.shape()));
+}
+/// How many the Shrink takes, if it takes the first of what is sorted along its axis alone; -1 otherwise.
+int64_t first_few(const UOp& shrink) {
+  if (shrink.op() != Op::Shrink || shrink.src(0).op() != Op::Get || shrink.src(0).src(0).op() != Op::Sort) return -1;
+  const auto axis = static_cast<size_t>(shrink.src(0).src(0).as<SortArg>().axis);
+  for (size_t a = 0; a < shrink.shape().rank(); ++a) {
+    const Dim &begin = shrink.as<Shape>()[2 * a], &end = shrink.as<Shape>()[2 * a + 1];
+    if (!(begin == Dim(0)) || (a != axis && !(end == shrink.src(0).shape()[a]))) return -1;
+  }
+  return shrink.shape()[axis].value();
 }
 
 }  // namespace
@@ -176,6 +239,9 @@ std::vector<UOp> expand_sorts(std::span<const UOp> roots) {
     now = std::equal(src.begin(), src.end(), u.src().begin()) ? u : u.with(src);
     if (u.op() == Op::Get && u.src(0).op() == Op::Sort)
       now = cast(expand(src[0], static_cast<size_t>(u.as<int64_t>()), with_indices.contains(u.src(0))), u.dtype());
+    if (const int64_t k = first_few(u); k >= 0)
+      if (const UOp few = expand_first(done.at(u.src(0).src(0)), static_cast<size_t>(u.src(0).as<int64_t>()), k); few)
+        now = cast(few, u.dtype());
   }
   std::vector<UOp> out;
   for (const UOp& r : roots) out.push_back(done.at(r));

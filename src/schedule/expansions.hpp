@@ -3,6 +3,7 @@
 //
 //   scan of 16M elements   ->  chunks, each combined; a scan over what came of them; a scan within each chunk, from what came before it
 //   sort of 16M elements   ->  a permutation for each byte of their keys, least significant first
+//   the first k of a sort  ->  the least of each piece, and a sort of the k pieces that have the least of all
 //
 // The number of kernels does not depend on the size.
 #include "ir/uop.hpp"

@@ -85,6 +85,8 @@ UOp weak_constant(const Scalar& s, DType dtype, std::string_view operation);
 /// The dtype of a tensor's result beside a weak number.
 DType beside(DType tensor, const Scalar& s);
 
+/// The dtype of a sum: at least 32 bits.
+DType sum_dtype(DType t);
 /// float32 for integers, bool and 16-bit floats; itself for float32 and float64: what functions of several steps compute in.
 DType working_dtype(DType t);
 /// t for floats, float32 otherwise: the dtype of a function that leaves the integers.

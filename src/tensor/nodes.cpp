@@ -127,6 +127,10 @@ UOp weak_constant(const Scalar& s, DType dtype, std::string_view operation) {
                                  beyond_int64 ? std::to_string(static_cast<uint64_t>(v)) : std::to_string(v), name_of(dtype)));
   return constant(dtype, v);
 }
+DType sum_dtype(DType t) {
+  if (t == DType::uint8 || t == DType::uint16) return DType::uint32;
+  return t == DType::bool_ || t == DType::int8 || t == DType::int16 ? DType::int32 : t;
+}
 DType working_dtype(DType t) { return t == DType::float64 ? t : DType::float32; }
 DType float_of(DType t) { return is_float(t) ? t : DType::float32; }
 void require_dtype(bool satisfied, std::string_view operation, DType dtype, std::string_view remedy) {

@@ -26,10 +26,6 @@ UOp reduced(const UOp& x, Monoid monoid, const std::vector<int>& axes, bool keep
   return reshape(reduce(x, monoid, axes), reduced_shape(x.shape(), axes, keepdim));
 }
 
-DType sum_dtype(DType t) {
-  if (t == DType::uint8 || t == DType::uint16) return DType::uint32;
-  return t == DType::bool_ || t == DType::int8 || t == DType::int16 ? DType::int32 : t;
-}
 DType accumulator(DType t) { return is_float(t) ? working_dtype(t) : t; }
 
 Tensor accumulate(const Tensor& x, Monoid monoid, const ReduceOptions& o, std::string_view operation) {
