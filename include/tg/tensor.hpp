@@ -328,7 +328,7 @@ class Tensor {
   /// are told apart, -0 first.
   [[nodiscard]] Found sort(const SortOptions& options = {}) const;
   [[nodiscard]] Tensor argsort(const SortOptions& options = {}) const;
-  /// The first k of sort({.axis = axis, .descending = largest}), without sorting the rest where k is small. ValueError unless 0 <= k <= size.
+  /// The first k of sort({.axis = axis, .descending = largest}), without sorting all where k is small. ValueError unless 0 <= k <= size.
   [[nodiscard]] Found topk(int64_t k, int axis = -1, bool largest = true) const;
   [[nodiscard]] Tensor median(const ArgOptions& options = {}) const;  // the lower of two in the middle; nan if any is
 

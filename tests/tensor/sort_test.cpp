@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "tensor_testing.hpp"
@@ -10,6 +11,12 @@ namespace tg {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNan = std::numeric_limits<double>::quiet_NaN();
+
+// Devices that take long to compile a kernel are shown fewer of them.
+bool thorough() {
+  const char* budget = std::getenv("TG_FUZZ");
+  return !budget || std::atof(budget) > 0.2;
+}
 
 TEST(Running, SumsAndProducts) {
   const Tensor x({{1, 2, 3}, {4, 5, 6}});
@@ -62,11 +69,13 @@ TEST(Sorting, TheFirstFew) {
   expect_throw<ValueError>([&] { (void)x.topk(5); }, "topk: 5 of the 4 elements along axis 1; k must be from 0 to 4");
 }
 TEST(Sorting, TheFirstFewOfMany) {
-  for (DType t : {float32, int16}) {
+  for (DType t : {int16, float32}) {
+    if (t == float32 && !thorough()) return;
     std::vector<double> v = samples(60000, -3000, 3000);
     for (double& a : v) a = std::trunc(a);  // many are equal
     const Tensor x = Tensor::from(v, {2, 30000}).cast(t);
     for (bool largest : {true, false}) {
+      if (largest && !thorough()) continue;
       const Found few = x.topk(7, 1, largest), all = x.sort({.axis = 1, .descending = largest});
       realize({few.values, few.indices, all.values, all.indices});
       expect_close(few.values, all.values.at(slice(), slice(0, 7)), 0);
@@ -113,6 +122,7 @@ TEST(Sorting, Derivatives) {
   REQUIRE_DTYPE(float64);
   const std::vector<double> at{0.3, -1.2, 0.9, 2.1, -0.4, 1.7};
   expect_derivatives([](const Tensor& x) { return x.square().cumsum(1); }, at, {2, 3});
+  if (!thorough()) return;
   expect_derivatives([](const Tensor& x) { return x.cumprod(0); }, at, {6});
   expect_derivatives([](const Tensor& x) { return x.square().cummax(1).values; }, at, {2, 3});
   expect_derivatives([](const Tensor& x) { return x.logcumsumexp(1); }, at, {2, 3});
