@@ -41,7 +41,11 @@ Lower::State Lower::scanned(const UOp& u, int level) {
   for (const UOp& c : identity(monoid(u), u.dtype())) none.push_back(emit(c));
   for (size_t i = 0; i < none.size(); ++i) value.push_back(e_.broadcast(emit(u.src(i)), lanes));
   for (int c : none) carry.push_back(loop ? e_.phi(e_.broadcast(c, carry_lanes)) : e_.broadcast(c, carry_lanes));
-  for (int by = 1; along && by < lanes; by *= 2) value = combined(u, shifted(value, none, by), value);
+  for (int by = 1; along && by < lanes; by *= 2) {  // the first lanes are whole already
+    const State sum = combined(u, shifted(value, value, by), value);
+    const int rest = e_.alu(0, Op::Less, DType::bool_, {e_.constant(DType::index, by - 1), emit(*along)});
+    for (size_t c = 0; c < value.size(); ++c) value[c] = e_.alu(level, Op::Where, e_.dtype(value[c]), {rest, sum[c], value[c]});
+  }
 
   for (int v : value) last.push_back(along ? pick(level, v, lanes - 1) : v);
   const State next = combined(u, carry, last);
@@ -52,12 +56,12 @@ Lower::State Lower::scanned(const UOp& u, int level) {
   return combined(u, before, inclusive ? value : shifted(value, none, 1));
 }
 
-// Each lane's state is that of the lane so many before it; the first get the identity.
-Lower::State Lower::shifted(const State& s, const State& none, int by) {
+// Each lane's state is that of the lane so many before it; the first get that of `fill`.
+Lower::State Lower::shifted(const State& s, const State& fill, int by) {
   State out;
   for (size_t c = 0; c < s.size(); ++c) {
     const int lanes = e_.lanes(s[c]);
-    Inst i = make(InstOp::shuffle, e_.dtype(s[c]), 0, {e_.broadcast(none[c], lanes), s[c]});
+    Inst i = make(InstOp::shuffle, e_.dtype(s[c]), 0, {e_.broadcast(fill[c], lanes), s[c]});
     i.lanes = static_cast<uint16_t>(lanes);
     for (int k = 0; k < lanes; ++k) i.list.push_back(k < by ? k : lanes + k - by);
     out.push_back(e_.push(e_.depth(), std::move(i)));

@@ -193,7 +193,7 @@ class Lower {
   void check_scan(const UOp& u) const;
   void emit_scan(const UOp& u);
   State scanned(const UOp& u, int level);
-  State shifted(const State& s, const State& none, int by);
+  State shifted(const State& s, const State& fill, int by);
 
   const Kernel& kernel_;
   const Nest& nest_;
