@@ -17,7 +17,7 @@ constexpr int64_t kElements = int64_t{1} << 24;
 constexpr int kTimes = 9;
 
 double sorted_by_peer([[maybe_unused]] std::vector<float> values) {
-#ifdef TG_TBB  // where it is installed
+#ifdef TG_TBB
   return tg::bench::seconds([&] { tbb::parallel_sort(values.begin(), values.end()); });
 #else
   return 0;
