@@ -118,8 +118,13 @@ class Chooser {
     for (const Access& a : accesses_) {
       const int64_t s = stride(a.index, r);
       if (s == 0) continue;
-      const bool few = (s > 1 && s <= 4) || (divided && s == 1);
-      sum += a.times * (few ? 0.5 : s == 1 || (divided && s == kIrregular) ? 1.0 : a.store ? -4.0 : s == kIrregular ? 0.1 : -2.0);
+      const bool few = (s > 1 && s <= 4) || (divided && s == 1), across = !a.store && crossing(a, r);
+      sum += a.times * (few                                      ? 0.5
+                        : s == 1 || (divided && s == kIrregular) ? 1.0
+                        : across                                 ? -0.2
+                        : a.store                                ? -4.0
+                        : s == kIrregular                        ? 0.1
+                                                                 : -2.0);
     }
     return sum;
   }
@@ -135,13 +140,28 @@ class Chooser {
     return n;
   }
 
+  // The range along which a load's elements lie side by side, if it is not that of the lanes: a tile of it uses whole lines (a transpose).
+  const UOp* crossing(const Access& a, const UOp& lanes) const {
+    if (!reduces_.empty()) return nullptr;
+    for (const UOp& r : kernel_.ranges)
+      if (!(r == lanes) && !sequential(r) && extent(r) >= lanes_ && std::abs(stride(a.index, r)) == 1) return &r;
+    return nullptr;
+  }
+
+  const UOp* crossed(const UOp& lanes) const {
+    for (const Access& a : accesses_)
+      if (const UOp* other = a.store || stride(a.index, lanes) == 0 || std::abs(stride(a.index, lanes)) == 1 ? nullptr : crossing(a, lanes))
+        return other;
+    return nullptr;
+  }
+
   void streaming() {
     for (const UOp& r : kernel_.ranges) if (!sequential(r) && reduces_.empty()) tile(name(r), divisor(r), AxisKind::Unroll);
     const UOp* best = nullptr;
     double best_gain = 0;
     for (const UOp& r : kernel_.ranges)
       if (const double g = gain(r); (!sequential(r) || scans(r)) && extent(r) > 1 && g > best_gain) { best = &r; best_gain = g; }
-    if (best) scans(*best) ? scan_lanes(*best) : lanes_along(*best);
+    if (best) scans(*best) ? scan_lanes(*best) : crossed(*best) ? transpose(*best, *crossed(*best)) : lanes_along(*best);
     for (const Split& s : std::vector<Split>(nest_.splits))
       if (s.reduces() && gain(s.original) > 0 && !open_over_lanes(s.original, best)) reduce_lanes(s.original);
   }
@@ -152,6 +172,17 @@ class Chooser {
   }
   void scan_lanes(const UOp& r) {
     tile(name(r), std::min<int64_t>(lanes_, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(extent(r))))), AxisKind::Vector);
+  }
+  // Tiles of lanes by other, and of those a row of some, so that whole pieces of rows are written one after the other.
+  void transpose(const UOp& lanes, const UOp& other) {
+    tile(name(lanes), lanes_, AxisKind::Vector);
+    tile(name(other), lanes_, AxisKind::Unroll);
+    const std::string row = tile(name(lanes), 16, AxisKind::Loop);
+    Verb order = Verb::order(nest_.loops());
+    for (const std::string& last : {name(other), row})
+      if (const auto at = std::find(order.axes.begin(), order.axes.end(), last); at != order.axes.end())
+        std::rotate(at, at + 1, order.axes.end());
+    apply(std::move(order));
   }
   void lanes_along(const UOp& r) {
     std::string axis = name(r);

@@ -1,5 +1,6 @@
 // See lowering.hpp. Loads and stores, and copies in scratch of what loops read.
 #include <algorithm>
+#include <bit>
 
 #include "codegen/access.hpp"
 #include "codegen/lowering.hpp"
@@ -52,6 +53,8 @@ int Lower::emit_load(const UOp& u, int level) {
   const Address a = address(u.src(1), vector);
   const int mask = gate ? mask_of(gate, lanes) : -1, step = spread(a, lanes);
   const bool contiguous = lanes == 1 || step > 0;
+  if (!contiguous && mask < 0 && !(written_ >> slot & 1))
+    if (const Axis* rows = crossing(u.src(1), a, lanes)) return load_transposed(u, *rows, level, a.lane_step, lanes);
   Inst i = make(contiguous ? InstOp::load : InstOp::gather, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)]});
   i.lanes = static_cast<uint16_t>(step > 1 ? lanes * step : lanes);
   i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
@@ -62,6 +65,43 @@ int Lower::emit_load(const UOp& u, int level) {
     e_.push(level, make(InstOp::prefetch, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)],
                         e_.alu(level, Op::Add, DType::index, {a.base, e_.constant(DType::index, far)})}));
   return step > 1 ? shuffle(level, loaded, lanes, [&](int k) { return k * step; }) : loaded;
+}
+
+// ---- lanes far apart beside a tile of elements side by side: loaded along the tile, and transposed in registers ----
+
+// A register tile of as many points as there are lanes, along which the elements lie side by side.
+const Axis* Lower::crossing(const UOp& idx, const Address& a, int lanes) const {
+  if (!a.affine || lanes < 2 || !std::has_single_bit(static_cast<unsigned>(lanes))) return nullptr;
+  const Sum sum(idx);
+  for (const Sum::Term& t : sum.terms())
+    if (t.coef == 1 && t.atom.op() == Op::Range && is_kind(id(t.atom), AxisKind::Unroll) && axis_of_[id(t.atom)]->most == lanes)
+      return axis_of_[id(t.atom)];
+  return nullptr;
+}
+
+// All points of the tile at once: row l, loaded, holds lane l of each of them. Stage by stage rows i and i + h exchange their lanes of
+// which bit h differs from the row's, as in a recursive transpose of halves.
+int Lower::load_transposed(const UOp& u, const Axis& rows, int level, int64_t lane_step, int lanes) {
+  int64_t& at = point_[id(rows.range)];
+  const int64_t here = std::exchange(at, 0);
+  const int first = address(u.src(1), vector_axis(u.src(1).ranges())).base;
+  std::vector<int> x;
+  for (int l = 0; l < lanes; ++l) {
+    const int from = e_.alu(level, Op::Add, DType::index, {first, e_.constant(DType::index, l * lane_step)});
+    Inst i = make(InstOp::load, u.dtype(), 0, {pointers_[static_cast<size_t>(u.src(0).as<ParamArg>().slot)], from});
+    i.lanes = static_cast<uint16_t>(lanes);
+    x.push_back(e_.push(level, std::move(i)));
+  }
+  for (int h = 1; h < lanes; h *= 2)
+    for (int i = 0; i < lanes; ++i) {
+      if (i & h) continue;
+      const int a = x[static_cast<size_t>(i)], b = x[static_cast<size_t>(i | h)];
+      x[static_cast<size_t>(i)] = shuffle(level, a, b, lanes, [&](int l) { return l & h ? lanes + (l ^ h) : l; });
+      x[static_cast<size_t>(i | h)] = shuffle(level, a, b, lanes, [&](int l) { return l & h ? lanes + l : l ^ h; });
+    }
+  for (at = 0; at < lanes; ++at) e_.levels[static_cast<size_t>(level)].memo[key(u, 0)] = x[static_cast<size_t>(at)];
+  at = here;
+  return x[static_cast<size_t>(here)];
 }
 
 // ---- streams: arrays larger than the caches, passed once ----

@@ -116,6 +116,8 @@ class Lower {
   int offsets(int level, const Address& a, int lanes);
   int mask_of(const UOp& gate, int lanes);
   int emit_load(const UOp& u, int level);
+  const Axis* crossing(const UOp& index, const Address& a, int lanes) const;
+  int load_transposed(const UOp& u, const Axis& rows, int level, int64_t lane_step, int lanes);
   bool streams(const UOp& index, DType dtype) const;
   bool aligned(const UOp& index, int lanes) const;
   int64_t ahead(const UOp& load) const;
@@ -123,8 +125,9 @@ class Lower {
   // ---- lanes a few elements apart: memory is accessed as if they were side by side, with a mask, and shuffled ----
 
   static int spread(const Address& a, int lanes);
-  template <class F> int shuffle(int level, int v, int lanes, F from) {
-    Inst i = make(InstOp::shuffle, e_.dtype(v), 0, {v, v});
+  template <class F> int shuffle(int level, int v, int lanes, F from) { return shuffle(level, v, v, lanes, from); }
+  template <class F> int shuffle(int level, int a, int b, int lanes, F from) {
+    Inst i = make(InstOp::shuffle, e_.dtype(a), 0, {a, b});
     i.lanes = static_cast<uint16_t>(lanes);
     for (int k = 0; k < lanes; ++k) i.list.push_back(from(k));
     return e_.push(level, std::move(i));

@@ -105,6 +105,7 @@ const Program kPrograms[] = {
     {"Convolution", [](const Inputs& in) { return in({2, 5, 13, 13}).conv2d(in({9, 5, 3, 3})); }},
     {"Elementwise", [](const Inputs& in) { return in({41, 13}) * in({13}) + in({41, 1}); }},
     {"Transpose", [](const Inputs& in) { return in({45, 37}).T() * 2.0f; }},
+    {"TransposeOfWholeTiles", [](const Inputs& in) { return in({3, 64, 48}).transpose(1, 2) * 2.0f; }},
     {"RowSums", [](const Inputs& in) { return in({37, 131}).sum({.axis = 1}); }},
     {"ColumnSums", [](const Inputs& in) { return in({131, 37}).sum({.axis = 0}); }},
     {"WholeSum", [](const Inputs& in) { return in({300007}).sum(); }},
