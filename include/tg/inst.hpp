@@ -35,6 +35,7 @@ enum class InstOp : uint8_t {
   broadcast,    // one lane to `lanes`
   extract,      // lane number `value`
   shuffle,      // (a, b): lanes picked by `list` from the concatenation of a and b, which have equal lanes (1 too)
+  dot,        // (accumulator, a, b): to each lane of the accumulator, `value` products of neighbours: a and b have `value` times its lanes
   load,         // (pointer, offset[, mask]): `lanes` consecutive elements from `offset` (dtype index, in elements); 0 where mask is false.
                 // with one lane the mask is a bool and the access must not happen where it is false
   gather,       // (pointer, offsets[, mask]): one element a lane

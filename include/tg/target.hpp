@@ -2,10 +2,18 @@
 // What codegen must know of a machine: plain facts, no behaviour.
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "tg/dtype.hpp"
 
 namespace tg {
+
+/// An instruction that adds products to each lane of an accumulator: acc[l] += a[l][0] * b[l][0] + ... + a[l][depth - 1] * b[l][depth - 1].
+struct MatrixInstruction {
+  std::string name;               // what the verb mma calls it
+  DType operand = DType::void_, accumulator = DType::void_;
+  int depth = 2;                  // operands that lie side by side in a lane
+};
 
 struct Target {
   std::string name;               // part of every cache key: "cpu x86-64 znver5 avx512", "opencl pocl 3.1"
@@ -18,6 +26,7 @@ struct Target {
   bool grid = false;              // GPU-like: blocks of threads with shared memory and barriers
   int max_threads = 1;            // per block
   int64_t shared_bytes = 0;
+  std::vector<MatrixInstruction> matrix = {};
   uint32_t dtypes = (1u << kDTypeCount) - 1;  // bit per DType
   bool supports(DType t) const { return dtypes >> static_cast<int>(t) & 1; }
 };

@@ -25,7 +25,7 @@ class Chooser {
  public:
   Chooser(const Kernel& k, const Target& t) : kernel_(k), target_(t), nest_(k) {
     for (const UOp& u : toposort(k.stores)) {
-      if (u.op() == Op::Reduce) reduces_.push_back(u);
+      if (u.op() == Op::Reduce) reduces_.push_back(u), widest_ = std::max(widest_, size_of(u.dtype()));
       if (u.op() == Op::Load || u.op() == Op::Store)
         widest_ = std::max(widest_, size_of(u.op() == Op::Load ? u.dtype() : u.src(2).dtype()));
       if (u.op() == Op::Load) accesses_.push_back({u.src(1), times(u.src(1)), false});
@@ -251,10 +251,21 @@ class Chooser {
     tile(name(p.lanes), lanes_, AxisKind::Vector);
     tile(name(p.lanes), p.vectors, AxisKind::Unroll);
     tile(name(p.rows), p.height, AxisKind::Unroll);
+    matrix(*best);
     const bool first = reads(a, p.lanes);
     if (p.staged) stage(first ? a : b, p, *best);
     if (p.staged) stage_rows(first ? b : a, p, *best);
     return true;
+  }
+  // Steps of the sum in pairs, where the target has an instruction for such products.
+  void matrix(const UOp& reduce) {
+    const UOp &a = reduce.src(0).src(0), &b = reduce.src(0).src(1), &k = reduce_ranges(reduce).back();
+    for (const MatrixInstruction& m : target_.matrix) {
+      const auto widened = [&](const UOp& x) { return x.op() == Op::Cast && x.src(0).dtype() == m.operand && x.dtype() == m.accumulator; };
+      if (!widened(a) || !widened(b) || reduces_.size() > 1 || extent(k) % m.depth != 0) continue;
+      if (!tile(name(k), m.depth, AxisKind::Unroll).empty()) apply(Verb::mma(m.name));
+      return;
+    }
   }
   static double length(const UOp& reduce) {
     double n = 1;

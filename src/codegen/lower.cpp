@@ -28,6 +28,7 @@ LoweredPhase Lower::run() {
     if (u.op() == Op::Reduce) add_reduce(u);
     if (u.op() == Op::Scan) check_scan(u);
   }
+  if (!nest_.matrix.empty()) choose_matrix();
   buffers_and_scalars();
   open_output_loops();
   const auto stores = [&] {

@@ -210,7 +210,7 @@ int Lower::load_staged(const UOp& u, const Nest::Staged& s) {
   keep_.push_back(where);
   const UOp* vector = vector_axis(u.ranges());
   Inst i = make(InstOp::load, u.dtype(), 0, {p.pointer, address(where, vector).base});
-  i.lanes = static_cast<uint16_t>(vector ? width(*vector) : 1);
+  i.lanes = static_cast<uint16_t>((vector ? width(*vector) : 1) * (p.pair ? p.pair->most : 1));
   return e_.push(std::max(depth, level_of(u.ranges())), std::move(i));
 }
 
@@ -222,7 +222,8 @@ Lower::Panel Lower::layout(const UOp& u, int depth) {
   for (const Axis& a : nest_.axes) {
     if (!(u.ranges() & bit(a.range) & ~blocks_)) continue;
     const int at = depth_of_[id(a.range)];
-    if (a.kind == AxisKind::Unroll) p.tile.push_back(&a);
+    if (&a == pair_) p.pair = &a;
+    else if (a.kind == AxisKind::Unroll) p.tile.push_back(&a);
     else if (a.kind == AxisKind::Thread) threads.insert(threads.begin(), &a);
     else if (a.kind == AxisKind::Vector) lanes.push_back(&a);
     else if (at > depth) loops.push_back(&a);
@@ -232,6 +233,7 @@ Lower::Panel Lower::layout(const UOp& u, int depth) {
   for (const Axis* a : loops) p.loops.push_back(a->range);
   for (const auto* part : {&loops, &p.tile, &threads, &lanes})
     for (const Axis* a : *part) p.axes.push_back({a->range, a->most, 1});
+  if (p.pair) p.axes.push_back({p.pair->range, p.pair->most, 1});
   for (size_t i = p.axes.size(); i-- > 0;) { p.axes[i].stride = p.size; p.size *= p.axes[i].most; }
   p.pointer = block_.shared(u.dtype(), p.size);
   return p;
@@ -245,8 +247,9 @@ Lower::Panel Lower::fill(const UOp& u, int depth) {
     const UOp to = p.place();
     keep_.push_back(to);
     for_points(p.tile, [&] {
+      const std::vector<const Axis*> pair(p.pair ? 1 : 0, p.pair);
       store_staged(p, u, to, {});
-      e_.levels[static_cast<size_t>(level_of(u.ranges()))].memo.erase(key(u, 0));
+      for_points(pair, [&] { e_.levels[static_cast<size_t>(level_of(u.ranges()))].memo.erase(key(u, 0)); });
     });
     for (size_t i = 0; i < p.loops.size(); ++i) e_.close_loop({});
     filling_ = false;
@@ -255,7 +258,7 @@ Lower::Panel Lower::fill(const UOp& u, int depth) {
 }
 
 void Lower::store_staged(const Panel& p, const UOp& what, const UOp& place, const UOp& inside) {
-  const int value = emit(what);
+  const int value = p.pair ? interleaved(what) : emit(what);
   Inst i = make(InstOp::store, what.dtype(), 0, {p.pointer, address(place, vector_axis(place.ranges())).base, value});
   i.lanes = static_cast<uint16_t>(e_.lanes(value));
   if (inside) i.src.push_back(emit(inside));

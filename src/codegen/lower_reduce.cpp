@@ -81,7 +81,7 @@ void Lower::emit_loops(const std::vector<UOp>& group, int level) {
   const UOp* lanes_of = nullptr;
   std::vector<int> numbers;  // of the threads that share out this reduction
   for (const UOp& r : reduce_ranges(first)) {
-    if (is_kind(id(r), AxisKind::Unroll)) own_unrolled |= bit(r);
+    if (is_kind(id(r), AxisKind::Unroll)) own_unrolled |= matrix_ && pair_ == axis_of_[id(r)] ? 0 : bit(r);
     else if (is_kind(id(r), AxisKind::Vector)) lanes_of = &axis_of_[id(r)]->range;
     else if (is_kind(id(r), AxisKind::Thread)) numbers.push_back(threads_.number(id(r)));
     else if (!target_.grid || !axis_of_[id(r)]->single()) loops.push_back(r);
@@ -162,6 +162,11 @@ Lower::State Lower::initial(const UOp& r, const UOp* own) {
 Lower::State Lower::accumulate(const UOp& r, const State& acc) {
   const UOp& v = r.src(0);
   const int lanes = e_.lanes(acc[0]);
+  if (pair_ && (v.ranges() & bit(pair_->range))) {
+    Inst i = make(InstOp::dot, r.dtype(), matrix_->depth, {acc[0], pairs(v.src(0).src(0), lanes), pairs(v.src(1).src(0), lanes)});
+    i.lanes = static_cast<uint16_t>(lanes);
+    return {e_.push(e_.depth(), std::move(i))};
+  }
   if (monoid(r) == Monoid::Sum && v.op() == Op::Mul && is_float(v.dtype()) && target_.fma) {
     const int a = emit(v.src(0)), b = emit(v.src(1));
     return {e_.alu(e_.depth(), Op::Fma, v.dtype(), {e_.broadcast(a, lanes), e_.broadcast(b, lanes), acc[0]})};

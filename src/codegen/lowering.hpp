@@ -141,6 +141,7 @@ class Lower {
     std::vector<CopyAxis> axes;
     std::vector<UOp> loops;           // those axes that are loops
     std::vector<const Axis*> tile;    // those that are register tiles
+    const Axis* pair = nullptr;       // what a matrix instruction takes side by side: innermost
     int64_t size = 1;
     UOp place() const {
       UOp out = index(0);
@@ -158,6 +159,14 @@ class Lower {
   void emit_store(const UOp& s);
 
   // ---- reductions ----
+
+  // ---- matrix instructions ----
+
+  const MatrixInstruction* instruction_for(const UOp& r) const;
+  void choose_matrix();
+  int pairs(const UOp& operand, int lanes);
+  int interleaved(const UOp& u);
+  int load_pairs(const UOp& u, int level);
 
   std::vector<UOp> together(const UOp& r) const;
   static bool contains(const UOp& root, const UOp& u);
@@ -207,6 +216,8 @@ class Lower {
   Block block_{e_, out_.phase.scratch_bytes, threads_};
   std::vector<int> order_;  // the output's loops
   std::vector<UOp> stores_, reduces_;
+  const MatrixInstruction* matrix_ = nullptr;
+  const Axis* pair_ = nullptr;  // the part of a reduction whose steps one matrix instruction makes
   std::vector<UOp> scope_;  // what is being computed: the stores, or the values of the reductions whose loops are open
   std::vector<UOp> keep_;
   std::vector<int> pointers_;

@@ -58,6 +58,7 @@ std::string to_string(const Verbs& verbs) {
 Verb Verb::tile(std::string axis, int64_t size, AxisKind as) { return {.axis = std::move(axis), .size = size, .as = as, .axes = {}}; }
 Verb Verb::order(std::vector<std::string> axes) { return {.kind = Kind::Order, .axis = {}, .axes = std::move(axes)}; }
 Verb Verb::stage(int param, std::string axis) { return {.kind = Kind::Stage, .axis = std::move(axis), .axes = {}, .param = param}; }
+Verb Verb::mma(std::string instruction) { return {.kind = Kind::Mma, .axis = std::move(instruction), .axes = {}}; }
 Verb Verb::group(std::string axis, int64_t parts) { return {.kind = Kind::Group, .axis = std::move(axis), .size = parts, .axes = {}}; }
 
 Verbs parse_verbs(const std::string& text) {
@@ -214,7 +215,7 @@ void Nest::apply(const Verb& v) {
     }
     case Verb::Kind::Group:
       refuse(v, "group splits the whole kernel in two and can only be the first verb");
-    case Verb::Kind::Mma: refuse(v, "this target has no matrix instruction");
+    case Verb::Kind::Mma: matrix = v.axis; return;
   }
 }
 

@@ -37,7 +37,7 @@ struct Split {
 struct Verb {
   enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group };
   Kind kind = Kind::Tile;
-  std::string axis;                // Tile, Group: which. Stage: in each round of which loop, "launch" for before all of them
+  std::string axis;  // Tile, Group: which. Stage: in each round of which loop, "launch" for before all of them. Mma: which instruction
   int64_t size = 0;                // Tile: how many. Group: into how many parts
   AxisKind as = AxisKind::Loop;    // Tile: what the inner part becomes
   std::vector<std::string> axes;   // Order: output axes, outermost first
@@ -47,6 +47,7 @@ struct Verb {
   static Verb tile(std::string axis, int64_t size, AxisKind as);
   static Verb order(std::vector<std::string> axes);
   static Verb stage(int param, std::string axis);
+  static Verb mma(std::string instruction);
   static Verb group(std::string axis, int64_t parts);
 };
 using Verbs = std::vector<Verb>;
@@ -70,6 +71,7 @@ class Nest {
   std::vector<Split> splits;        // every range of the kernel
   std::vector<int> order;           // output axes that are loops, outermost first
   std::vector<Staged> staged;
+  std::string matrix;               // the instruction of mma; empty: none
   int find(const std::string& name) const;  // -1 if there is none
   std::vector<std::string> loops() const;   // names of `order`
   const Split& split_of(const UOp& original) const;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kNames[] = {"constant", "buffer",    "scratch", "scalar",  "first_chunk", "last_chunk", "block",
                                        "thread",   "ramp",      "alu",     "cast",    "bitcast",     "broadcast",  "extract",
-                                       "shuffle",  "load",      "gather",  "store",   "scatter",     "prefetch",   "loop",
+                                       "shuffle",  "dot",       "load",    "gather",  "store",       "scatter",    "prefetch",  "loop",
                                        "phi",      "end_loop",  "if",      "end_if",  "barrier",     "report"};
 static_assert(std::size(kNames) == static_cast<size_t>(InstOp::report) + 1);
 

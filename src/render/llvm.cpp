@@ -150,6 +150,7 @@ class Function {
         put(out_, "extractelement "), operand(u, 0), put(out_, ", i64 ", u.value, "\n");
         return;
       case InstOp::shuffle: return shuffle(u);
+      case InstOp::dot: return dot(u);
       case InstOp::load: case InstOp::gather: return load(u);
       case InstOp::store: case InstOp::scatter: return store(u);
       case InstOp::prefetch:
@@ -240,6 +241,16 @@ class Function {
     put(out_, "shufflevector "), operand(u, 0), put(out_, ", "), operand(u, 1), put(out_, ", <", u.lanes, " x i32> <");
     for (size_t i = 0; i < u.list.size(); ++i) put(out_, i ? ", i32 " : "i32 ", u.list[i]);
     put(out_, ">\n");
+  }
+  /// AVX512-BF16's vdpbf16ps: to each lane two products of neighbours.
+  void dot(const Inst& u) {
+    check(u.dtype == DType::float32 && source(u, 1).dtype == DType::bfloat16 && u.value == 2 && u.lanes == 16, "no such dot instruction");
+    for (size_t n : {1, 2}) {
+      put(out_, "  ", name("p" + std::to_string(n)), " = bitcast "), operand(u, n), put(out_, " to <32 x bfloat>\n");
+    }
+    define();
+    put(out_, "call <16 x float> @llvm.x86.avx512bf16.dpbf16ps.512("), operand(u, 0);
+    put(out_, ", <32 x bfloat> ", name("p1"), ", <32 x bfloat> ", name("p2"), ")\n");
   }
   /// A shuffle of scalars, or to one: lane by lane.
   void gather_lanes(const Inst& u) {

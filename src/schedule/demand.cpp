@@ -124,9 +124,12 @@ Stored Demands::stored() const {
   return out;
 }
 
-// Nothing is computed, so nothing is worth storing. What is computed only to be rearranged is stored in the order in which it is wanted.
+// Nothing is computed, so nothing is worth storing. What is computed only to be rearranged is stored in the order in which it is wanted,
+// and what is computed only to be widened before it is widened.
 bool Demands::is_free(const UOp& u) const {
   if (u.op() == Op::Const || u.op() == Op::Iota || u.op() == Op::Variable) return true;
+  if (u.op() == Op::Cast && is_float(u.dtype()) && is_float(u.src(0).dtype()) && size_of(u.dtype()) > size_of(u.src(0).dtype()))
+    return true;
   if (!is_movement(u.op()) || u.op() == Op::Pad) return false;
   const UOp* from = &u;
   while (rearranges(*from) && users_.at(from->src(0).node()) == 1) from = &from->src(0);

@@ -82,6 +82,7 @@ const Program kPrograms[] = {
     TG_PROGRAM(layer_norm, in({4096, 1024}).layer_norm(in({1024}), in({1024}))),
     TG_PROGRAM(matmul, in({1024, 1024}).matmul(in({1024, 1024}))),
     TG_PROGRAM(matmul_odd_sizes, in({1023, 127}).matmul(in({127, 509}))),
+    TG_PROGRAM(matmul_bfloat16, in({512, 512}, bfloat16).matmul(in({512, 512}, bfloat16))),
     TG_PROGRAM(matmul_bias_gelu, (in({256, 512}).matmul(in({512, 128})) + in({128})).gelu()),
     TG_PROGRAM(matmul_batched, in({12, 64, 80}).matmul(in({12, 96, 80}).transpose(1, 2))),
     TG_PROGRAM(matmul_vector, in({1000, 4096}).matmul(in({4096}))),

@@ -91,6 +91,8 @@ struct Case {
   std::vector<std::shared_ptr<Buffer>> buffers;
 };
 
+Tensor half(const Tensor& x) { return x.cast(bfloat16).realize(); }
+
 struct Program {
   const char* name;
   Tensor (*build)(const Inputs&);
@@ -101,6 +103,8 @@ const Program kPrograms[] = {
     {"Product33x130x97", [](const Inputs& in) { return in({33, 130}).matmul(in({97, 130}).T()); }},
     {"Product128x200x33", [](const Inputs& in) { return in({128, 200}).matmul(in({200, 33})); }},
     {"ProductOfTransposed", [](const Inputs& in) { return (in({50, 37}).T().matmul(in({50, 41})) + in({41})).relu(); }},
+    {"ProductOfBfloat16", [](const Inputs& in) { return half(in({33, 48})).matmul(half(in({48, 64}))).cast(float32); }},
+    {"ProductOfTransposedBfloat16", [](const Inputs& in) { return half(in({48, 33})).T().matmul(half(in({65, 48})).T()).cast(float32); }},
     {"Products", [](const Inputs& in) { return in({3, 17, 23}).matmul(in({3, 23, 19})); }},
     {"Convolution", [](const Inputs& in) { return in({2, 5, 13, 13}).conv2d(in({9, 5, 3, 3})); }},
     {"Elementwise", [](const Inputs& in) { return in({41, 13}) * in({13}) + in({41, 1}); }},
@@ -253,6 +257,20 @@ TEST(Verbs, RefuseWhatATargetHasNot) {
   EXPECT_THAT(verbs_on("null:gpu", "tile(i0, 64, unroll); tile(i1, 16, thread); tile(r2, 64, thread)"),
               testing::ThrowsMessage<ValueError>(testing::HasSubstr("bytes of shared memory for a block of r_64_64_64")));
   EXPECT_THAT(verbs_on("cpu", "stage(p1, r2a)"), testing::ThrowsMessage<ValueError>("stage(p1, r2a): no such axis"));
+  EXPECT_THAT(verbs_on("null", "tile(i1, 16, vector); tile(r2, 2, unroll); mma(bf16_dot)"),
+              testing::ThrowsMessage<ValueError>(testing::HasSubstr("mma(bf16_dot): this target and kernel r_64_64_64 do not have it")));
+}
+
+TEST(Verbs, MmaIsChosenWhereTheTargetHasIt) {
+  const Inputs in{"null"};
+  const auto dots = [](const Tensor& y) {
+    const Case c(y, device("null"));
+    const Generated g = generate(c.kernel, c.device.target());
+    return std::count_if(g.phases[0].phase.insts.begin(), g.phases[0].phase.insts.end(), [](const Inst& i) { return i.op == InstOp::dot; });
+  };
+  EXPECT_GT(dots(half(in({64, 48})).matmul(half(in({48, 64})))), 0);
+  EXPECT_EQ(dots(half(in({64, 47})).matmul(half(in({47, 64})))), 0) << "an odd number of steps";
+  EXPECT_EQ(dots(in({64, 48}).matmul(in({48, 64}))), 0);
 }
 
 }  // namespace

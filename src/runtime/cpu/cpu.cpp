@@ -69,12 +69,17 @@ int widest_vector() {
   return avx512 ? 64 : __builtin_cpu_supports("avx2") ? 32 : 16;
 }
 bool has_fma() { return __builtin_cpu_supports("fma"); }
+std::vector<MatrixInstruction> matrix_instructions(int vector_bytes) {
+  if (vector_bytes < 64 || !__builtin_cpu_supports("avx512bf16")) return {};
+  return {{.name = "bf16_dot", .operand = DType::bfloat16, .accumulator = DType::float32, .depth = 2}};
+}
 constexpr const char* kMachine = "x86-64";
 #else
 std::string model_name() { return "unnamed"; }
 uint64_t feature_hash() { return 0; }
 int widest_vector() { return 16; }
 bool has_fma() { return true; }
+std::vector<MatrixInstruction> matrix_instructions(int) { return {}; }
 constexpr const char* kMachine = "generic";
 #endif
 
@@ -89,6 +94,7 @@ Target describe_machine() {
   t.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, t.l1_bytes);
   t.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, t.l2_bytes);
   t.l3_bytes = std::min(cache_bytes(_SC_LEVEL3_CACHE_SIZE, t.l3_bytes), kLargestL3);
+  t.matrix = matrix_instructions(t.vector_bytes);
   t.cores = Pool::shared().size();
   t.name = fmt::format("cpu {} {} {}-bit {:016x}", kMachine, model_name(), 8 * t.vector_bytes, feature_hash());
   return t;

@@ -84,7 +84,8 @@ std::unique_ptr<Device> open_null() {
                                              .l1_bytes = 48 << 10,
                                              .l2_bytes = 1 << 20,
                                              .l3_bytes = 32 << 20,
-                                             .cores = 8});
+                                             .cores = 8,
+                                             .matrix = {{"bf16_dot", DType::bfloat16, DType::float32, 2}}});
 }
 
 std::unique_ptr<Device> open_null_gpu() {
