@@ -14,7 +14,8 @@ endif()
 
 set(tg_python_dir "${PROJECT_BINARY_DIR}/python/tg")
 file(GLOB tg_python_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/python/*.cpp")
-file(GLOB_RECURSE tg_python_modules CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/python/tg" "${PROJECT_SOURCE_DIR}/python/tg/*.py")
+file(GLOB_RECURSE tg_python_modules CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/python/tg" "${PROJECT_SOURCE_DIR}/python/tg/*.py"
+  "${PROJECT_SOURCE_DIR}/python/tg/py.typed")
 pybind11_add_module(tg_python MODULE NO_EXTRAS ${tg_python_sources})
 set_target_properties(tg_python PROPERTIES OUTPUT_NAME _tg LIBRARY_OUTPUT_DIRECTORY "${tg_python_dir}")
 target_include_directories(tg_python PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src")
@@ -26,3 +27,20 @@ foreach(module IN LISTS tg_python_modules)
 endforeach()
 add_custom_target(tg_python_modules ALL DEPENDS ${tg_python_copies})
 add_dependencies(tg_python tg_python_modules)
+
+# The stub that type checkers and editors read, from the docstrings of what was built.
+add_custom_command(TARGET tg_python POST_BUILD
+  COMMAND "${Python_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/python/stubs.py" "${PROJECT_BINARY_DIR}/python"
+  BYPRODUCTS "${tg_python_dir}/_tg.pyi")
+
+# Installed with the library in the package, so that a virtual environment needs nothing else:
+#   cmake --install build/release --component python --prefix .venv
+set(TG_PYTHON_INSTALL_DIR "lib/python${Python_VERSION_MAJOR}.${Python_VERSION_MINOR}/site-packages" CACHE STRING
+  "Where the package tg is installed, below the prefix")
+set_target_properties(tg_python PROPERTIES INSTALL_RPATH "$ORIGIN")
+install(TARGETS tg_python LIBRARY DESTINATION "${TG_PYTHON_INSTALL_DIR}/tg" COMPONENT python)
+if(BUILD_SHARED_LIBS)
+  install(TARGETS tg LIBRARY DESTINATION "${TG_PYTHON_INSTALL_DIR}/tg" COMPONENT python NAMELINK_SKIP)
+endif()
+install(DIRECTORY "${tg_python_dir}" DESTINATION "${TG_PYTHON_INSTALL_DIR}" COMPONENT python
+  FILES_MATCHING PATTERN "*.py" PATTERN "*.pyi" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)

@@ -63,7 +63,7 @@ void bind_indexing(Api& api) {
   }, py::arg("key"), py::arg("value"));
   c.def("__iter__", [](const py::object& x) {
     if (x.cast<const Tensor&>().rank() == 0) throw py::type_error("iteration over a tensor without axes");
-    return py::reinterpret_steal<py::object>(PySeqIter_New(x.ptr()));
+    return py::reinterpret_steal<py::iterator>(PySeqIter_New(x.ptr()));
   });
 
   using Update = Tensor& (*)(Tensor&, const Operand&);

@@ -24,7 +24,8 @@ def named(params: Source) -> list[tuple[str, Tensor]]:
         return params.state
     if isinstance(params, Mapping):
         return list(params.items())
-    return [entry if isinstance(entry, tuple) else (str(i), entry) for i, entry in enumerate(params)]
+    entries: list[Any] = list(params)
+    return [(str(i), entry) if isinstance(entry, Tensor) else entry for i, entry in enumerate(entries)]
 
 
 class SGD(_tg._SGD):

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Every ```cpp block of README.md and docs/*.md is compiled and run.
+"""Every ```cpp and ```python block of README.md and docs/*.md is run.
 
 in:  blocks, by what stands after the three backticks:
        cpp            compiled and run; must end well
        cpp continue   goes on where the block before it ended, in the same scope
        cpp no-run     compiled only
        cpp skip       left alone
-       output         what the cpp block before it must have printed, to the letter
+       python         run by the interpreter that the Python module was built for
+       python continue
+       output         what the block before it must have printed, to the letter
 out: what went wrong, with the document's line, then `N passed, N failed`. With --update the output blocks are rewritten instead
 
-A block with `int main` is a program of its own. Every other is the body of a function; all of them share one translation unit,
+A C++ block with `int main` is a program of its own. Every other is the body of a function; all of them share one translation unit,
 their #include lines at its top, and each runs in a process of its own.
 """
 import argparse
@@ -28,19 +30,20 @@ args = parser.parse_known_args()[0]
 args.source, args.build = args.source.resolve(), args.build.resolve()
 work = args.build / "docs"
 
-KINDS = {"cpp": "run", "cpp continue": "continue", "cpp no-run": "compile", "cpp skip": "skip", "output": "output"}
+KINDS = {"python": "run", "python continue": "continue", "cpp": "run", "cpp continue": "continue",
+         "cpp no-run": "compile", "cpp skip": "skip", "output": "output"}
 SEPARATOR = "\x1e"  # printed between the blocks of a snippet
 
 
 class Part:
-    """A cpp block; `output` is (first line, text) of the output block that follows it."""
+    """A block of code; `output` is (first line, text) of the output block that follows it."""
     def __init__(self, document, line, code):
         self.document, self.line, self.code, self.output = document, line, code, None
 
 
 class Snippet:
-    def __init__(self, part, runs):
-        self.parts, self.runs = [part], runs
+    def __init__(self, part, language, runs):
+        self.parts, self.language, self.runs = [part], language, runs
 
     def where(self):
         return f"{self.parts[0].document}:{self.parts[0].line - 1}"
@@ -55,6 +58,15 @@ class Snippet:
             out += [line if keep(line) else "" for line in part.code.splitlines()]
         return "\n".join(out) + "\n"
 
+    def python(self):
+        """The text as one Python program, its lines numbered as in the document."""
+        out = []
+        for part in self.parts:
+            if out:
+                out.append(f"print('{SEPARATOR}', end='')")
+            out += [""] * (part.line - 1 - len("\n".join(out).split("\n"))) + part.code.splitlines()
+        return "\n".join(out) + "\n"
+
     def is_program(self):
         return any(re.search(r"\bint main\s*\(", part.code) for part in self.parts)
 
@@ -67,16 +79,16 @@ def snippets(document):
             kind, body, start = fence[1].strip(), [], number
         elif kind is not None and line.strip() == "```":
             role, code = KINDS.get(kind), "\n".join(body)
-            if role is None and kind.startswith("cpp"):
+            if role is None and kind.startswith(("cpp", "python")):
                 complaints.append(f"{name}:{start}: unknown kind of block '{kind}'; there are: {', '.join(KINDS)}")
             elif role in ("continue", "output") and not found:
-                complaints.append(f"{name}:{start}: a block '{kind}' needs a cpp block before it")
+                complaints.append(f"{name}:{start}: a block '{kind}' needs a block of code before it")
             elif role == "output":
                 found[-1].parts[-1].output = (start, "".join(line + "\n" for line in body))
             elif role == "continue":
                 found[-1].parts.append(Part(name, start + 1, code))
             elif role in ("run", "compile"):
-                found.append(Snippet(Part(name, start + 1, code), role == "run"))
+                found.append(Snippet(Part(name, start + 1, code), kind.split()[0], role == "run"))
             kind = None
         elif kind is not None:
             body.append(line)
@@ -113,6 +125,7 @@ def compile_(name, code):
 def run(snippet, *command):
     """An empty text, or what is wrong with how the snippet ran."""
     environment = {k: v for k, v in os.environ.items() if k == "TG_CACHE_DIR" or not k.startswith("TG_")}
+    environment["PYTHONPATH"] = str(args.build / "python")
     try:
         result = subprocess.run(command, capture_output=True, text=True, cwd=work, env=environment, timeout=300)
     except subprocess.TimeoutExpired:
@@ -143,17 +156,25 @@ for document in sorted([*args.source.glob("*.md"), *args.source.glob("docs/*.md"
     more, complaints = snippets(document)
     found += more
     failures += complaints
-plain = [s for s in found if not s.is_program()]
+cpp = [s for s in found if s.language == "cpp"]
+plain = [s for s in cpp if not s.is_program()]
 commands = {}
 if plain and (errors := compile_("snippets", bodies(plain))):
     failures.append(errors)
 else:
     commands.update((s, (work / "snippets", str(number))) for number, s in enumerate(plain))
-for number, snippet in enumerate(s for s in found if s.is_program()):
+for number, snippet in enumerate(s for s in cpp if s.is_program()):
     if errors := compile_(f"program_{number}", snippet.code()):
         failures.append(errors)
     else:
         commands[snippet] = (work / f"program_{number}",)
+interpreter = re.search(r"^_?Python_EXECUTABLE:\w+=(.+)$", (args.build / "CMakeCache.txt").read_text(), re.M)
+for number, snippet in enumerate(s for s in found if s.language == "python"):
+    if not interpreter or not (args.build / "python/tg").is_dir():
+        failures.append(f"{snippet.where()}: the Python module was not built")
+        continue
+    (work / f"snippet_{number}.py").write_text(snippet.python())
+    commands[snippet] = (interpreter[1], f"snippet_{number}.py")
 for snippet, command in commands.items():
     if snippet.runs and (what := run(snippet, *command)):
         failures.append(f"{snippet.where()}: {what}")

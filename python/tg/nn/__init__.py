@@ -145,7 +145,9 @@ class Sequential(Module):
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules, by position."""
-        return ((str(i), layer) for i, layer in enumerate(self.layers) if isinstance(layer, Module))
+        for i, layer in enumerate(self.layers):
+            if isinstance(layer, Module):
+                yield str(i), layer
 
     def forward(self, x: Tensor) -> Tensor:
         """All layers in turn."""
