@@ -1,4 +1,4 @@
-// Reductions, movement and products: a row each.
+// Reductions, running results and sorting, movement and products: a row each.
 //
 //   in:  x.sum(dim=1, keepdim=True)      out: Tensor::sum({.axis = 1, .keepdim = true})
 #include "python/bind.hpp"
@@ -47,6 +47,43 @@ void bind_reductions(Api& api) {
   both(
       api, "log_softmax", [](const Tensor& x, int dim) { return x.log_softmax(dim); }, "log(softmax(input)) along an axis.",
       py::arg("dim") = -1);
+}
+
+void bind_order(Api& api) {
+  py::class_<Found>(api.module, "Found", "(values, indices): values, and where along their axis each was found.")
+      .def_readonly("values", &Found::values)
+      .def_readonly("indices", &Found::indices)
+      .def("__len__", [](const Found&) { return 2; })
+      .def("__getitem__", [](const Found& f, int i) {
+        if (i < -2 || i > 1) throw py::index_error("Found: there are values, 0, and indices, 1");
+        return i == 0 || i == -2 ? f.values : f.indices;
+      }, py::arg("i"));
+  const auto dim = py::arg("dim") = -1;
+  struct Running {
+    const char* name;
+    Tensor (Tensor::*function)(int) const;
+    const char* doc;
+  };
+  constexpr Running running[] = {
+      {"cumsum", &Tensor::cumsum, "The sums of the first elements along an axis, in the dtype of sum."},
+      {"cumprod", &Tensor::cumprod, "The products of the first elements along an axis."},
+      {"logcumsumexp", &Tensor::logcumsumexp, "log(cumsum(exp(input))), without overflow."},
+  };
+  for (const Running& row : running)
+    both(api, row.name, [f = row.function](const Tensor& x, int axis) { return (x.*f)(axis); }, row.doc, dim);
+  for (const auto& [name, f] : {std::pair("cummax", &Tensor::cummax), std::pair("cummin", &Tensor::cummin)})
+    both(api, name, [f = f](const Tensor& x, int axis) { return (x.*f)(axis); },
+         "The largest (smallest) of the first elements along an axis, and where it is: the first of equals; nan from the first nan on.",
+        dim);
+  const auto descending = py::arg("descending") = false;
+  both(api, "sort", [](const Tensor& x, int axis, bool down) { return x.sort({.axis = axis, .descending = down}); },
+       "Sorted along an axis, and where each was. Equals stay in their order; nan comes last.", dim, descending);
+  both(api, "argsort", [](const Tensor& x, int axis, bool down) { return x.argsort({.axis = axis, .descending = down}); },
+       "Where the elements of sort were, int32.", dim, descending);
+  both(api, "topk", [](const Tensor& x, int64_t k, int axis, bool largest) { return x.topk(k, axis, largest); },
+       "The k largest (smallest) along an axis, in order, and where they were.", py::arg("k"), dim, py::arg("largest") = true);
+  both(api, "median", [](const Tensor& x, const Axes& axis, bool keepdim) { return x.median({.axis = axis, .keepdim = keepdim}); },
+       "The lower of two in the middle; nan if any is.", py::arg("dim") = py::none(), py::arg("keepdim") = false);
 }
 
 /// x.name(2, 3) and x.name((2, 3)), and tg.name(x, (2, 3)).
@@ -166,6 +203,7 @@ void bind_products(Api& api) {
 
 void bind_functions(Api& api) {
   bind_reductions(api);
+  bind_order(api);
   bind_movement(api);
   bind_products(api);
 }
