@@ -15,6 +15,21 @@ using namespace tg;
 
 namespace {
 
+struct Case { const char* name; int m, k, n; bool transposed = false, first_transposed = false; };
+constexpr Case kCases[] = {
+    {"matmul 256", 256, 256, 256},
+    {"matmul 512", 512, 512, 512},
+    {"matmul 1024", 1024, 1024, 1024},
+    {"matmul 2048", 2048, 2048, 2048},
+    {"matmul 4096", 4096, 4096, 4096},
+    {"matmul 257 (prime)", 257, 257, 257},
+    {"matmul 1021 (prime)", 1021, 1021, 1021},
+    {"matmul 1000 x 333 x 777", 1000, 333, 777},
+    {"matmul 1021 x 517 x 2003", 1021, 517, 2003},
+    {"matmul 1024, second operand transposed", 1024, 1024, 1024, true},
+    {"matmul 1024, first operand transposed", 1024, 1024, 1024, false, true},
+};
+
 class OpenBlas {
  public:
   OpenBlas() {
@@ -30,10 +45,11 @@ class OpenBlas {
     fmt::print("OpenBLAS with its kernels for {}\n", reinterpret_cast<const char* (*)()>(dlsym(library_, "openblas_get_corename"))());
   }
   explicit operator bool() const { return gemm_ != nullptr; }
-  /// c (m, n) = a (m, k) b (k, n), or b (n, k) transposed.
-  void multiply(int m, int n, int k, bool transposed, const float* a, const float* b, float* c) const {
+  /// c (m, n) = a (m, k) b (k, n), or with a (k, m), or b (n, k), transposed.
+  void multiply(const Case& s, const float* a, const float* b, float* c) const {
     constexpr int kRowMajor = 101, kAsIs = 111, kTransposed = 112;
-    gemm_(kRowMajor, kAsIs, transposed ? kTransposed : kAsIs, m, n, k, 1, a, k, b, transposed ? k : n, 0, c, n);
+    gemm_(kRowMajor, s.first_transposed ? kTransposed : kAsIs, s.transposed ? kTransposed : kAsIs, s.m, s.n, s.k, 1, a,
+          s.first_transposed ? s.m : s.k, b, s.transposed ? s.k : s.n, 0, c, s.n);
   }
 
  private:
@@ -42,24 +58,14 @@ class OpenBlas {
   Gemm gemm_ = nullptr;
 };
 
-struct Case { const char* name; int m, k, n; bool transposed = false; };
-constexpr Case kCases[] = {
-    {"matmul 1024", 1024, 1024, 1024},
-    {"matmul 2048", 2048, 2048, 2048},
-    {"matmul 257 (prime)", 257, 257, 257},
-    {"matmul 1021 (prime)", 1021, 1021, 1021},
-    {"matmul 1000 x 333 x 777", 1000, 333, 777},
-    {"matmul 1024, second operand transposed", 1024, 1024, 1024, true},
-};
-
 void run(const Case& c, const OpenBlas& peer) {
-  const Tensor a = Tensor::randn({c.m, c.k}).realize();
+  const Tensor a = Tensor::randn({c.first_transposed ? c.k : c.m, c.first_transposed ? c.m : c.k}).realize();
   const Tensor b = Tensor::randn({c.transposed ? c.n : c.k, c.transposed ? c.k : c.n}).realize();
   const std::vector<float> x = a.to_vector<float>(), y = b.to_vector<float>();
   std::vector<float> theirs(static_cast<size_t>(c.m) * static_cast<size_t>(c.n));
   Tensor result;
-  const auto ours = [&] { result = a.matmul(c.transposed ? b.transpose(0, 1) : b).realize(); };
-  const auto others = [&] { peer.multiply(c.m, c.n, c.k, c.transposed, x.data(), y.data(), theirs.data()); };
+  const auto ours = [&] { result = (c.first_transposed ? a.T() : a).matmul(c.transposed ? b.T() : b).realize(); };
+  const auto others = [&] { peer.multiply(c, x.data(), y.data(), theirs.data()); };
 
   ours();
   const double operations = 2.0 * c.m * c.k * c.n;
