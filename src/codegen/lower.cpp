@@ -26,7 +26,7 @@ LoweredPhase Lower::run() {
   scope_ = stores_;
   for (const UOp& u : toposort(stores_)) {
     if (u.op() == Op::Reduce) add_reduce(u);
-    if (u.op() == Op::Scan) check_scan(u);
+    if (u.op() == Op::Scan) place_scan(u);
   }
   if (!nest_.matrix.empty()) choose_matrix();
   buffers_and_scalars();

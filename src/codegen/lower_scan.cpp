@@ -2,6 +2,8 @@
 //
 //   Scan<Sum>(x[i], i), lanes along i      carry = phi 0;  v = load x[i .. i + 16);  v += v shifted by 1, 2, 4, 8 lanes;
 //                                          result = carry + v;  carry += last lane of v
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "codegen/lowering.hpp"
@@ -9,16 +11,18 @@
 
 namespace tg {
 
-// A scan runs along one loop, the innermost, whose rounds follow each other on one worker; the rest of its range may be lanes.
-void Lower::check_scan(const UOp& u) const {
+// A scan runs along one loop, which becomes the innermost, and whose rounds follow each other on one worker; the rest may be lanes.
+void Lower::place_scan(const UOp& u) {
   const auto ranges = scan_ranges(u);
+  int loops = 0;
   for (const UOp& r : ranges) {
     if (r.op() != Op::Range) continue;  // a single round
     const Axis& a = *axis_of_[id(r)];
-    const bool innermost = !order_.empty() && &nest_.axes[static_cast<size_t>(order_.back())] == &a;
+    const auto at = std::find_if(order_.begin(), order_.end(), [&](int i) { return &nest_.axes[static_cast<size_t>(i)] == &a; });
+    if (at != order_.end()) std::rotate(at, at + 1, order_.end());
     const bool lanes = a.kind == AxisKind::Vector && &r == &ranges.back();
-    if (!lanes && !(a.kind == AxisKind::Loop && innermost))
-      throw ValueError(fmt::format("a scan runs along the innermost loop and its lanes, not along {}: {}", a.name, nest_.text()));
+    if (!lanes && (a.kind != AxisKind::Loop || loops++ > 0))
+      throw ValueError(fmt::format("a scan runs along one loop and its lanes, not along {} too: {}", a.name, nest_.text()));
     if (lanes && vector_axis(u.ranges() & ~bit(r)))
       throw ValueError("a scan over lanes cannot be made for lanes of another axis: " + nest_.text());
   }

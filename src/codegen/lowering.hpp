@@ -202,7 +202,7 @@ class Lower {
 
   // ---- scans ----
 
-  void check_scan(const UOp& u) const;
+  void place_scan(const UOp& u);
   void emit_scan(const UOp& u);
   State scanned(const UOp& u, int level);
   State shifted(const State& s, const State& fill, int by);

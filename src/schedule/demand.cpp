@@ -389,7 +389,7 @@ void Demands::run_in_order(const UOp& scan, const Demand& d) {
   if (d.idx == g.index) runs_in_[scan] = d.group;
   const UOp& along = d.idx[static_cast<size_t>(scan.as<ScanArg>().axis)];
   g.sequential |= along.ranges();
-  std::stable_partition(g.ranges.begin(), g.ranges.end(), [&](const UOp& r) { return !(r == along); });
+  if (const auto at = std::find(g.ranges.begin(), g.ranges.end(), along); at != g.ranges.end()) std::rotate(at, at + 1, g.ranges.end());
 }
 
 void Demands::inline_into(const UOp& u, const Demand& d) {

@@ -42,7 +42,7 @@ UOp scan_of_one(const UOp& scan, size_t component) {
 UOp expand_scan(const UOp& scan, size_t component) {
   const auto [m, a, inclusive] = scan.as<ScanArg>();
   const auto axis = static_cast<size_t>(a);
-  const Shape shape = scan.shape();
+  const Shape& shape = scan.shape();
   if (!shape[axis].known() || scan.src().size() > 1) return {};
   const int64_t n = shape[axis].value();
   if (n == 1) return scan_of_one(scan, component);

@@ -98,7 +98,7 @@ UOp places_by_counting(const UOp& key, DType number) {
 struct Sorted { UOp keys, indices; };  // flat; indices are empty if they are not wanted
 /// Of keys (lines, chunks, n) with positions in their lines: in the order of one byte after the other.
 Sorted by_bytes(const UOp& key, DType number, bool with_indices) {
-  const Shape shape = key.shape();
+  const Shape& shape = key.shape();
   const int64_t lines = shape[0].value(), chunks = shape[1].value(), line = chunks * shape[2].value(), table = chunks * kBytes;
   Sorted s{flat(key), with_indices ? flat(broadcast_to(reshape(counting(line, number), {1, chunks, shape[2]}), shape)) : UOp()};
   const UOp chunk = broadcast_to(reshape(counting(lines * chunks, number) * kBytes, {lines, chunks, 1}), shape);

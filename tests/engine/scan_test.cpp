@@ -64,6 +64,7 @@ TEST(Scan, EveryMonoidAlongEveryAxis) {
       };
       for (int axis : {0, 1, 2}) add({3, 21, 2}, axis, axis != 1);
       add({1, 40}, 1, false);
+      if (m == Monoid::Sum) add({3, 9001}, 0, true);  // blocks of the other axis
       add({1, 40}, 0, true);
       add({5, 1}, 1, false);
       add({0, 3}, 0, true);
