@@ -87,6 +87,18 @@ struct GeluOptions {
   bool tanh = false;            // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) instead of the one with erf
 };
 
+enum class Rounding : uint8_t { None, Trunc, Floor };
+struct DivOptions {
+  detail::ByName by_name_only = detail::by_name;
+  Rounding rounding = Rounding::None;
+};
+
+struct CloseOptions {           // |a - b| <= atol + rtol |b|
+  detail::ByName by_name_only = detail::by_name;
+  double rtol = 1e-5, atol = 1e-8;
+  bool equal_nan = false;
+};
+
 struct ConvOptions {
   detail::ByName by_name_only = detail::by_name;
   Pair stride = 1, padding = 0, dilation = 1;

@@ -55,8 +55,7 @@ class Operand {
 [[nodiscard]] Tensor div(const Operand& a, const Operand& b);        // true division; of integers in float32
 [[nodiscard]] Tensor floor_div(const Operand& a, const Operand& b);  // rounds down, as Python's //; an integer by 0 is 0
 [[nodiscard]] Tensor mod(const Operand& a, const Operand& b);        // a - floor_div(a, b) * b, as Python's %; an integer by 0 is 0
-/// a to the b. Integer powers of integers are exact (and wrap); a number n from 0 to 64 as b is at most 12 multiplications. Other floats:
-/// exp2(b * log2(a)), relative error about (1 + |b * log2(a)|) * 2^-23 in float32; negative a only to whole b, else nan.
+/// a to the b. Powers of integers are exact (and wrap); of floats within 4 units in the last place; negative a only to whole b, else nan.
 /// ValueError: integers to a negative number.
 [[nodiscard]] Tensor pow(const Operand& a, const Operand& b);
 [[nodiscard]] Tensor maximum(const Operand& a, const Operand& b);    // nan if either is
@@ -268,37 +267,22 @@ class Tensor {
   [[nodiscard]] std::vector<Tensor> chunk(int64_t count, int axis = 0) const;   // at most so many pieces of equal length, the last shorter
 
   // ---- elementwise ----
-  [[nodiscard]] Tensor neg() const;                   // not of bool
-  [[nodiscard]] Tensor abs() const;
-  [[nodiscard]] Tensor sign() const;                  // -1, 0 or 1; nan of nan
-  [[nodiscard]] Tensor floor() const;
-  [[nodiscard]] Tensor ceil() const;
-  [[nodiscard]] Tensor round() const;                 // halves to even
-  [[nodiscard]] Tensor trunc() const;
-  [[nodiscard]] Tensor exp() const;
-  [[nodiscard]] Tensor exp2() const;
-  [[nodiscard]] Tensor log() const;
-  [[nodiscard]] Tensor log2() const;
-  [[nodiscard]] Tensor sin() const;                   // within 2 units in the last place, of any size
-  [[nodiscard]] Tensor cos() const;
-  [[nodiscard]] Tensor tan() const;
-  [[nodiscard]] Tensor sqrt() const;
-  [[nodiscard]] Tensor rsqrt() const;
-  [[nodiscard]] Tensor reciprocal() const;
-  [[nodiscard]] Tensor square() const;
-  [[nodiscard]] Tensor isnan() const;
-  [[nodiscard]] Tensor isinf() const;
-  [[nodiscard]] Tensor isfinite() const;
-  [[nodiscard]] Tensor logical_not() const;
-  [[nodiscard]] Tensor bitwise_not() const;
-  [[nodiscard]] Tensor clamp(const ClampOptions& options) const;     // x.clamp({.min = 0, .max = 6})
-  /// The error function, Juffa's two polynomials: relative error under 2^-22 in float32; as good, not better, in float64.
-  [[nodiscard]] Tensor erf() const;
-  [[nodiscard]] Tensor relu() const;
-  [[nodiscard]] Tensor sigmoid() const;               // saturates without overflow, gradient included
-  [[nodiscard]] Tensor tanh() const;                  // relative error under 2^-21 in float32, near 0 too
-  [[nodiscard]] Tensor silu() const;                  // x sigmoid(x)
-  [[nodiscard]] Tensor gelu(const GeluOptions& options = {}) const;  // x Phi(x): Hendrycks, Gimpel 2016
+  // Of one tensor, from tg/unary.def, which says what each is and how accurate: x.exp(), x.tanh(), x.isnan(), ...
+#define UNARY(kind, name, ...) [[nodiscard]] Tensor name() const;
+#include "tg/unary.def"
+#undef UNARY
+  /// Within the bounds; x.clamp({.min = 0, .max = 6}). nan stays.
+  [[nodiscard]] Tensor clamp(const ClampOptions& options) const;
+  [[nodiscard]] Tensor hardtanh(double min = -1, double max = 1) const;  // clamp, whose gradient at the bounds is 0
+  [[nodiscard]] Tensor gelu(const GeluOptions& options = {}) const;      // x Phi(x): Hendrycks, Gimpel 2016
+  [[nodiscard]] Tensor leaky_relu(double negative_slope = 0.01) const;   // x, times the slope where it is negative
+  [[nodiscard]] Tensor elu(double alpha = 1) const;                      // alpha expm1(x) where x is negative: Clevert et al. 2015
+  [[nodiscard]] Tensor celu(double alpha = 1) const;                     // alpha expm1(x / alpha) there: Barron 2017
+  /// log(1 + exp(beta x)) / beta, without overflow; x itself where beta x is above the threshold.
+  [[nodiscard]] Tensor softplus(double beta = 1, double threshold = 20) const;
+  /// x, times the weight where it is negative; the weight has one element, or one for each index of axis 1. He et al. 2015.
+  [[nodiscard]] Tensor prelu(const Tensor& weight) const;
+  [[nodiscard]] Tensor glu(int axis = -1) const;                         // the axis' first half times sigmoid of its second
   /// Zero with probability p, else scaled by 1 / (1 - p), while training.
   [[nodiscard]] Tensor dropout(double p = 0.5, bool training = true) const;
 

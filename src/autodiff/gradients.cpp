@@ -16,7 +16,6 @@ namespace {
 constexpr Var x{0}, y{1}, z{2}, dy = kUpstream, out = kResult;
 constexpr auto none = std::nullopt;
 using enum Monoid;
-
 // ---- words, and the rows that are functions: u is the node, g the gradient that reaches it ----
 
 UOp reshape(const UOp& u, const Shape& s) { return u.shape() == s ? u : UOp::make(Op::Reshape, {u}, s); }
@@ -119,8 +118,8 @@ UOp of_scan_best(const UOp& u, const UOp& g, size_t) {  // to the first that was
   const UOp first = less(position(u.shape(), 1u << axis), 1);  // there nothing came before
   return scatter_lines(unless(first, index), unless(first, g), axis, ScatterMode::Add);
 }
+UOp of_function(const UOp& u, const UOp& g, size_t i) { return u.as<FunctionArg>()->gradient(u, g, i); }
 }  // namespace
-
 #define FUNCTION(...) []([[maybe_unused]] const UOp& u, const UOp& g, size_t) -> UOp { return __VA_ARGS__; }
 const std::vector<GradientRule>& gradient_rules() {
   const Pat shared = where(not_equal(x, y), dy, dy * 0.5);
@@ -159,6 +158,7 @@ const std::vector<GradientRule>& gradient_rules() {
       {any(Op::Scan),       {{"summed from the end", FUNCTION(scan_back(g, Sum, u.as<ScanArg>().axis, u.as<ScanArg>().inclusive))}}, {Sum}},
       {any(Op::Scan),       {{"times the others, summed from the end", of_scan_prod}}, {Prod}},
       {any(Op::Scan),       {{"added where the results were found", of_scan_best}}, {Max, Min, ArgMax}},
+      {any(Op::Function),   {none, {"by a rule of its own", of_function}}},
       {any(Op::Contiguous), {{"", FUNCTION(g)}}},
       {any(Op::Copy),       {{"", FUNCTION(g)}}},  // a value is the same on every device; who uses it places it
       {any(Op::Assign),     {none, {"", FUNCTION(g)}}},

@@ -1,5 +1,5 @@
 #pragma once
-// sin and cos of a float32 or float64 expression of any size, from integer and float arithmetic.
+// sin, cos and tan of a float32 or float64 expression of any size, from integer and float arithmetic.
 //
 //   sin_polynomial(x)  = +-p(r) or +-q(r), x = n * pi / 2 + r, r found by multiplying the bits of x with as many bits of 1/pi as matter
 #include "ir/uop.hpp"
@@ -9,5 +9,6 @@ namespace tg::codegen {
 /// Within 2 units in the last place for every finite x; nan for infinities.
 UOp sin_polynomial(const UOp& x);
 UOp cos_polynomial(const UOp& x);
+UOp tan_polynomial(const UOp& x);
 
 }  // namespace tg::codegen

@@ -103,7 +103,7 @@ Bounds bounds_of(Op op, std::span<const UOp> src, const Arg& arg, DType dtype) {
     case Op::Cast: return is_float(src[0].dtype()) || src[0].dtype() == DType::uint64 ? all_of(dtype) : within(dtype, a());
     case Op::Check: return {0, std::max<int64_t>(0, b().max - 1)};
     case Op::Reshape: case Op::Permute: case Op::Expand: case Op::Shrink: case Op::Flip: case Op::Window: case Op::Contiguous:
-    case Op::Detach: case Op::Bind: case Op::Copy: return a();
+    case Op::Detach: case Op::Bind: case Op::Copy: case Op::Function: return a();
     case Op::Pad: return {std::min<int64_t>(0, a().min), std::max<int64_t>(0, a().max)};
     default: return all_of(dtype);
   }
@@ -186,7 +186,7 @@ Shape shape_of(Op op, std::span<const UOp> src, const Arg& arg) {
     }
     case Op::Get: return src[0].op() == Op::Scatter ? src[0].src(2).shape() : in();
     case Op::Flip: case Op::Scatter: case Op::Scan: case Op::Sort: case Op::Contiguous: case Op::Detach:
-    case Op::Assign: case Op::Copy: case Op::AllReduce: case Op::After: return in();
+    case Op::Assign: case Op::Copy: case Op::AllReduce: case Op::After: case Op::Function: return in();
     default: return {};
   }
 }

@@ -175,10 +175,18 @@ struct BufferArg {
   friend bool operator==(const BufferArg& a, const BufferArg& b) { return a.storage == b.storage && a.shape == b.shape; }
 };
 
+/// A function with a gradient of its own: of node u = Function(value, inputs...), what g, that of u, adds to the gradient of source i.
+/// Told apart by its name; lives as long as the program.
+struct Function {
+  std::string_view name;
+  UOp (*gradient)(const UOp& u, const UOp& g, size_t i);
+};
+using FunctionArg = const Function*;
+
 /// int64_t: integer constants, Get's component, Check's site. double: float constants. Shape: Reshape, Expand, Pad, Shrink, Iota.
 /// Ints: Permute's and Flip's axes. Name: Copy's device.
 using ArgVariant = std::variant<std::monostate, int64_t, double, Shape, Ints, Name, RangeArg, ReduceArg, ScanArg, SortArg, ScatterArg,
-                                WindowArg, ParamArg, VariableArg, BufferArg>;
+                                WindowArg, ParamArg, VariableArg, BufferArg, FunctionArg>;
 struct Arg : ArgVariant {
   using ArgVariant::ArgVariant;
   friend bool operator==(const Arg&, const Arg&);  // floats by their bits

@@ -43,6 +43,7 @@ const Rules& same_values() {
   static constexpr Var x{0};
   static const Rules rules = (Rules{
       {Pat(Op::Detach, {x}),                    x},
+      {any(Op::Function),                       [](const Match& m) { return m.root->src(0); }},
       {where(not_equal(max(x, 0), 0), x, 0),    max(x, 0)},
       {any(Op::OverlapAdd),                     side_by_side},
       {any(Op::Scan),                           [](const Match& m) {

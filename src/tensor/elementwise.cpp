@@ -7,6 +7,7 @@
 
 #include "ir/op_info.hpp"
 #include "tensor/impl.hpp"
+#include "tensor/special.hpp"
 
 namespace tg {
 
@@ -90,14 +91,34 @@ UOp integer_power(const UOp& x, const UOp& n) {
   }
   return where(less(n, 0), constant(x.dtype(), 0), result);
 }
-/// exp2(y log2 |x|), with the sign of x where y is odd, and nan where x is negative and y is not whole. 0^0 and x^0 are 1.
-UOp float_power(const UOp& x, const UOp& y) {
-  const UOp zero = constant(x.dtype(), 0), one = one_like(x);
-  const UOp negative = less(x, zero), magnitude = UOp::make(Op::Exp2, {y * UOp::make(Op::Log2, {where(negative, x * -1, x)})});
-  const auto is_whole = [](const UOp& u) { return logical_not(not_equal(u, UOp::make(Op::Trunc, {u}))); };
-  const UOp signed_magnitude = where(is_whole(y * constant(y.dtype(), 0.5)), magnitude, magnitude * -1);
-  const UOp of_negative = where(is_whole(y), signed_magnitude, constant(x.dtype(), std::nan("")));
-  return where(not_equal(y, zero), where(negative, of_negative, magnitude), one);
+/// f of two real numbers in the working dtype, rounded once.
+Tensor real(std::string_view operation, const Operand& a, const Operand& b, UOp (*f)(const UOp&, const UOp&)) {
+  Fitted x(operation, a, b);
+  const DType own = float_of(x.dtype());
+  x.as(working_dtype(own));
+  return x.result(cast(f(x.a, x.b), own));
+}
+UOp is(const UOp& a, const UOp& b) { return logical_not(not_equal(a, b)); }
+
+/// a - trunc(a / b) * b, exact where the quotient is below 2^mantissa; a rounded quotient may be too large by one.
+UOp float_fmod(const UOp& a, const UOp& b) {
+  const UOp quotient = UOp::make(Op::Trunc, {UOp::make(Op::Div, {a, b})}), zero = constant(a.dtype(), 0);
+  const UOp rest = UOp::make(Op::Fma, {quotient * -1, b, a}), size = special::max(b, b * -1);
+  const UOp beyond = not_equal(less(rest, zero), less(a, zero)) & not_equal(rest, zero);
+  const UOp finite = where(beyond, rest + where(less(a, zero), size * -1, size), rest);
+  return where(is(size, constant(a.dtype(), HUGE_VAL)) & special::less(special::abs(a), HUGE_VAL), a, finite);
+}
+UOp float_mod(const UOp& a, const UOp& b) {
+  const UOp rest = float_fmod(a, b), zero = constant(a.dtype(), 0);
+  const UOp other_side = not_equal(less(rest, zero), less(b, zero)) & not_equal(rest, zero);
+  return where(other_side, rest + b, rest);
+}
+UOp copy_sign(const UOp& x, const UOp& y) {
+  static constexpr Function kCopySign{"copysign", [](const UOp& u, const UOp& g, size_t i) {
+        const UOp &v = u.src(1), one = constant(v.dtype(), 1), zero = constant(v.dtype(), 0);
+        return i == 2 ? zero : where(not_equal(v, zero), g * special::with_sign(one, v) * special::with_sign(one, u.src(2)), zero);
+      }};
+  return special::function(kCopySign, special::with_sign(x, y), {x, y});
 }
 
 }  // namespace
@@ -118,23 +139,40 @@ Tensor div(const Operand& a, const Operand& b) {
 Tensor floor_div(const Operand& a, const Operand& b) {
   Fitted f("floor_div", a, b);
   f.require(f.dtype() != DType::bool_, "cast to an integer dtype first");
-  return is_float(f.dtype()) ? f.result(Op::Div).floor() : f.result(Op::IDiv);
+  if (!is_float(f.dtype())) return f.result(Op::IDiv);
+  // What the remainder leaves divides, but for rounding (Python's rule); by 0 it is infinite or nan.
+  const UOp quotient = UOp::make(Op::Div, {f.a, f.b}), zero = constant(f.dtype(), 0);
+  const UOp whole = UOp::make(Op::Div, {f.a + float_mod(f.a, f.b) * -1, f.b});
+  return f.result(where(not_equal(f.b, zero), whole, quotient)).round();
 }
 Tensor mod(const Operand& a, const Operand& b) {
   Fitted f("mod", a, b);
   f.require(f.dtype() != DType::bool_, "cast to an integer dtype first");
-  if (!is_float(f.dtype())) return f.result(Op::Mod);
-  // a - trunc(a / b) * b is exact for the quotients of moderate size; a remainder of the other sign than b's moves by b.
-  const UOp quotient = UOp::make(Op::Trunc, {UOp::make(Op::Div, {f.a, f.b})}), zero = constant(f.dtype(), 0);
-  const UOp rest = UOp::make(Op::Fma, {quotient * -1, f.b, f.a});
-  const UOp other_side = not_equal(less(rest, zero), less(f.b, zero)) & not_equal(rest, zero);
-  return f.result(where(other_side, rest + f.b, rest));
+  return is_float(f.dtype()) ? f.result(float_mod(f.a, f.b)) : f.result(Op::Mod);
+}
+Tensor fmod(const Operand& a, const Operand& b) {
+  Fitted f("fmod", a, b);
+  f.require(f.dtype() != DType::bool_, "cast to an integer dtype first");
+  if (is_float(f.dtype())) return f.result(float_fmod(f.a, f.b));
+  const UOp rest = UOp::make(Op::Mod, {f.a, f.b}), zero = constant(f.dtype(), 0);
+  const UOp sides_differ = not_equal(less(f.a, zero), less(f.b, zero)) & not_equal(rest, zero);
+  return f.result(is_unsigned(f.dtype()) ? rest : where(sides_differ, rest - f.b, rest));
+}
+Tensor div(const Operand& a, const Operand& b, const DivOptions& o) {
+  if (o.rounding == Rounding::None) return div(a, b);
+  if (o.rounding == Rounding::Floor) return floor_div(a, b);
+  Fitted f("div", a, b);
+  f.require(f.dtype() != DType::bool_, "cast to an integer dtype first");
+  if (is_float(f.dtype())) return f.result(Op::Div).trunc();
+  const UOp down = UOp::make(Op::IDiv, {f.a, f.b}), rest = UOp::make(Op::Mod, {f.a, f.b}), zero = constant(f.dtype(), 0);
+  const UOp sides_differ = not_equal(less(f.a, zero), less(f.b, zero)) & not_equal(rest, zero);
+  return f.result(is_unsigned(f.dtype()) ? down : where(sides_differ, down + 1, down));
 }
 Tensor pow(const Operand& a, const Operand& b) {
   Fitted f("pow", a, b);
   f.require(f.dtype() != DType::bool_, "cast to an integer or float dtype first");
   const double n = b.tensor ? NAN : b.scalar.to<double>();
-  const bool whole = n == std::trunc(n) && std::abs(n) <= 64;
+  const bool whole = n == std::trunc(n) && std::abs(n) <= (is_float(f.dtype()) ? 8 : 64);
   if (!is_float(f.dtype())) {
     if (!b.tensor && b.scalar < 0)
       throw ValueError(fmt::format("pow: integers to the power {} are not integers; cast to a float dtype first", b.scalar.to<int64_t>()));
@@ -147,9 +185,43 @@ Tensor pow(const Operand& a, const Operand& b) {
     value = whole_power(f.a, static_cast<uint64_t>(std::abs(n)));
     if (n < 0) value = UOp::make(Op::Recip, {value});
   } else if (n == 0.5) value = UOp::make(Op::Sqrt, {f.a});
-  else value = float_power(f.a, f.b);
+  else value = special::pow(f.a, f.b);
   return f.result(cast(value, own));
 }
+
+Tensor atan2(const Operand& y, const Operand& x) { return real("atan2", y, x, special::atan2); }
+Tensor hypot(const Operand& a, const Operand& b) { return real("hypot", a, b, special::hypot); }
+Tensor logaddexp(const Operand& a, const Operand& b) { return real("logaddexp", a, b, special::logaddexp); }
+Tensor copysign(const Operand& a, const Operand& b) { return real("copysign", a, b, copy_sign); }
+Tensor nextafter(const Operand& a, const Operand& b) {
+  Fitted f("nextafter", a, b);
+  f.as(float_of(f.dtype()));
+  const DType bits = size_of(f.dtype()) == 2 ? DType::int16 : size_of(f.dtype()) == 4 ? DType::int32 : DType::int64;
+  const UOp zero = constant(f.dtype(), 0), word = UOp::make(Op::Bitcast, {f.a}, Arg{}, bits);
+  const auto real = [&](const UOp& w) { return UOp::make(Op::Bitcast, {w}, Arg{}, f.dtype()); };
+  const UOp away = is(less(f.a, f.b), less(zero, f.a));  // from 0
+  const UOp smallest = real(constant(bits, 1)), from_zero = where(less(f.b, zero), smallest * -1, smallest);
+  const UOp moved = where(not_equal(f.a, zero), real(word + where(away, constant(bits, 1), constant(bits, -1))), from_zero);
+  const UOp ordered = is(f.a, f.a) & is(f.b, f.b);
+  return f.result(where(ordered, where(not_equal(f.a, f.b), moved, f.b), f.a + f.b));
+}
+Tensor lerp(const Operand& a, const Operand& b, const Operand& weight) {
+  const Tensor span = sub(b, a);  // from the nearer end, so that both ends are met
+  if (!weight.tensor)
+    return std::abs(weight.scalar.to<double>()) < 0.5 ? add(a, span * weight) : sub(b, span * (1 - weight.scalar.to<double>()));
+  const Tensor& w = *weight.tensor;
+  return where(w.abs() < 0.5, add(a, span * w), sub(b, span * (1 - w)));
+}
+Tensor isclose(const Operand& a, const Operand& b, const CloseOptions& o) {
+  if (!(o.rtol >= 0 && o.atol >= 0)) throw ValueError(fmt::format("isclose: rtol {} and atol {} must be at least 0", o.rtol, o.atol));
+  Fitted f("isclose", a, b);
+  f.as(working_dtype(f.dtype()));
+  const UOp off = special::abs(f.a + f.b * -1), allowed = special::fma(special::abs(f.b), o.rtol, o.atol);
+  UOp close = is(f.a, f.b) | (less(off, constant(off.dtype(), HUGE_VAL)) & logical_not(less(allowed, off)));
+  if (o.equal_nan) close = close | (not_equal(f.a, f.a) & not_equal(f.b, f.b));
+  return f.result(close);
+}
+bool allclose(const Operand& a, const Operand& b, const CloseOptions& o) { return isclose(a, b, o).all().item<bool>(); }
 
 Tensor maximum(const Operand& a, const Operand& b) { return Fitted("maximum", a, b).result(Op::Max); }
 Tensor minimum(const Operand& a, const Operand& b) {

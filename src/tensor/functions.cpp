@@ -1,33 +1,37 @@
-// Elementwise functions of one tensor, as compositions of primitives; their gradients follow from the primitives' own.
+// Elementwise functions of one tensor. Those of real numbers are generated from tg/unary.def over special.hpp; here is what keeps dtypes,
+// has parameters or gives bool.
 //
-//   x.sigmoid()      1 / (1 + exp2(-max(x log2(e), -126)))
+//   x.sinh() with x float16      Cast(Function(...Cast(x, float32)...), float16)
 #include <fmt/format.h>
 
 #include <cmath>
-#include <initializer_list>
-#include <numbers>
 
 #include "ir/op_info.hpp"
 #include "tensor/impl.hpp"
+#include "tensor/special.hpp"
 
 namespace tg {
 
 namespace {
 
-/// One op on floats; integers become float32 first.
-Tensor unary(const Tensor& x, Op op, std::string_view operation) {
+/// f(x) in the working dtype, rounded once; integers become float32.
+Tensor real(const Tensor& x, UOp (*f)(const UOp&), std::string_view operation) {
   const UOp u = node_of(x, operation);
-  return make(UOp::make(op, {tg::cast(u, float_of(u.dtype()))}), x);
-}
-/// c[0] x^n + c[1] x^(n-1) + ... by Horner's rule.
-Tensor polynomial(const Tensor& x, std::initializer_list<double> c) {
-  Tensor p = x * *c.begin() + c.begin()[1];
-  for (size_t i = 2; i < c.size(); ++i) p = p * x + c.begin()[i];
-  return p;
+  return make(cast(f(cast(u, working_dtype(u.dtype()))), float_of(u.dtype())), x);
 }
 bool whole_numbers(const Tensor& x) { return !is_float(x.dtype()); }
+/// A bound as the number that it is to the tensor: whole ones leave integers integers.
+Scalar bound(const Tensor& x, double v) { return whole_numbers(x) && v == std::trunc(v) ? Scalar(v, DType::int64) : Scalar(v); }
 
 }  // namespace
+
+#define UNARY(kind, name, ...) UNARY_##kind(name)
+#define UNARY_Real(name) \
+  Tensor Tensor::name() const { return real(*this, special::name, #name); }
+#define UNARY_Same(name)
+#define UNARY_Truth(name)
+#define UNARY_Bits(name)
+#include "tg/unary.def"
 
 Tensor Tensor::cast(DType to) const {
   const UOp u = node_of(*this, "cast");
@@ -56,11 +60,12 @@ Tensor Tensor::neg() const {
 }
 Tensor Tensor::abs() const { return is_unsigned(dtype()) ? *this : maximum(neg(), *this); }
 Tensor Tensor::sign() const {
-  const Tensor zero = *this * 0;  // keeps nan
-  return dtype() == DType::bool_ ? *this
-                                 : tg::where(*this < 0, is_unsigned(dtype()) ? zero : zero - 1, tg::where(*this > 0, zero + 1, zero));
+  if (dtype() == DType::bool_) return *this;
+  const Tensor x = detach();
+  const Tensor y = tg::where(x > 0, 1, x);
+  return make(node_of(is_unsigned(dtype()) ? y : tg::where(x < 0, -1, y), "sign"), *this);  // differentiable, with a gradient of zero
 }
-Tensor Tensor::trunc() const { return whole_numbers(*this) ? *this : unary(*this, Op::Trunc, "trunc"); }
+Tensor Tensor::trunc() const { return whole_numbers(*this) ? *this : make(UOp::make(Op::Trunc, {node_of(*this, "trunc")}), *this); }
 Tensor Tensor::floor() const {
   const Tensor t = trunc();
   return whole_numbers(*this) ? t : tg::where(*this < t, t - 1, t);
@@ -71,32 +76,15 @@ Tensor Tensor::ceil() const {
 }
 Tensor Tensor::round() const {
   if (whole_numbers(*this)) return *this;
-  // Adding 1.5 * 2^mantissa leaves no room for a fraction: the addition rounds, to even. Larger numbers have no fraction.
-  const Tensor rounded = in_working_dtype(detach(), [](const Tensor& x) {
-    const double room = x.dtype() == DType::float64 ? 0x1.8p52 : 0x1.8p23;
-    return tg::where(x.abs() < room / 3, (x + room) - room, x);
-  });
-  return make(node_of(rounded, "round"), *this);  // differentiable, with a gradient of zero
+  // Adding 2^mantissa leaves no room for a fraction: the addition rounds, to even. Larger numbers have no fraction.
+  const auto nearest = [](const UOp& x) {
+    const double room = x.dtype() == DType::float64 ? 0x1p52 : 0x1p23;
+    const UOp a = special::abs(x), rounded = special::plus(special::plus(a, room), -room);
+    return UOp::make(Op::Detach, {tg::where(special::less(a, room), special::with_sign(rounded, x), x)});
+  };
+  return real(*this, nearest, "round");  // differentiable, with a gradient of zero
 }
 
-Tensor Tensor::exp2() const { return unary(*this, Op::Exp2, "exp2"); }
-Tensor Tensor::log2() const { return unary(*this, Op::Log2, "log2"); }
-Tensor Tensor::sin() const { return unary(*this, Op::Sin, "sin"); }
-Tensor Tensor::cos() const { return unary(*this, Op::Cos, "cos"); }
-Tensor Tensor::sqrt() const { return unary(*this, Op::Sqrt, "sqrt"); }
-Tensor Tensor::reciprocal() const { return unary(*this, Op::Recip, "reciprocal"); }
-Tensor Tensor::exp() const {
-  return in_working_dtype(*this, [](const Tensor& x) { return (x * std::numbers::log2e).exp2(); });
-}
-Tensor Tensor::log() const {
-  return in_working_dtype(*this, [](const Tensor& x) { return x.log2() * std::numbers::ln2; });
-}
-Tensor Tensor::tan() const {
-  return in_working_dtype(*this, [](const Tensor& x) { return x.sin() / x.cos(); });
-}
-Tensor Tensor::rsqrt() const {
-  return in_working_dtype(*this, [](const Tensor& x) { return x.sqrt().reciprocal(); });
-}
 Tensor Tensor::square() const { return *this * *this; }
 
 Tensor Tensor::isnan() const { return *this != *this; }
@@ -111,54 +99,63 @@ Tensor Tensor::bitwise_not() const {
 Tensor Tensor::clamp(const ClampOptions& options) const {
   if (!(options.min <= options.max))
     throw ValueError(fmt::format("clamp: min {} is not at most max {}", options.min, options.max));
-  const auto number = [&](double v) { return whole_numbers(*this) && v == std::trunc(v) ? Scalar(v, DType::int64) : Scalar(v); };
+  // By conditions rather than max and min: at the bounds all of the gradient passes.
   Tensor x = *this;
-  if (options.min > -HUGE_VAL) x = maximum(x, number(options.min));
-  if (options.max < HUGE_VAL) x = minimum(x, number(options.max));
+  if (options.min > -HUGE_VAL) x = tg::where(x < bound(x, options.min), bound(x, options.min), x);
+  if (options.max < HUGE_VAL) x = tg::where(x > bound(x, options.max), bound(x, options.max), x);
   return x;
 }
-
-Tensor Tensor::erf() const {
-  return in_working_dtype(*this, [](const Tensor& x) {
-    // N. Juffa's erff (2 ranges): near 0 x + x P(x^2), beyond 1 - exp(Q(|x|)) with the sign of x.
-    const Tensor s = x * x, t = x.abs().clamp({.max = 4});  // 1 in float32 from 3.92 on
-    const Tensor near =
-        x + x * polynomial(s, {-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1});
-    const Tensor q =
-        t * polynomial(t, {-1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1}) -
-        t;
-    const Tensor beyond = 1 - q.exp();
-    return tg::where(t < 0.927734375, near, tg::where(x < 0, -beyond, beyond));
-  });
+Tensor Tensor::hardtanh(double min, double max) const {
+  if (!(min <= max)) throw ValueError(fmt::format("hardtanh: min {} is not at most max {}", min, max));
+  const Tensor limited = minimum(maximum(*this, bound(*this, min)), bound(*this, max));
+  if (whole_numbers(*this)) return limited;
+  const Tensor fixed = limited.detach();
+  return tg::where(logical_and(fixed != min, fixed != max), *this, fixed);
 }
+
 Tensor Tensor::relu() const {
   // The value is max(x, 0); said this way nan stays, the gradient at 0 is 0 and not a half, and it needs the result alone, not x.
   const Tensor positive = maximum(*this, 0);
   return whole_numbers(*this) ? positive : tg::where(positive.detach() != 0, *this, 0);
 }
-Tensor Tensor::sigmoid() const {
-  return in_working_dtype(*this, [](const Tensor& x) {
-    const double bound = x.dtype() == DType::float64 ? -1022 : -126;  // beyond, exp2 would overflow and its gradient be 0 * inf
-    return (maximum(x * std::numbers::log2e, bound).neg().exp2() + 1).reciprocal();
-  });
+Tensor Tensor::relu6() const { return hardtanh(0, 6); }
+Tensor Tensor::gelu(const GeluOptions& options) const { return real(*this, options.tanh ? special::gelu_tanh : special::gelu, "gelu"); }
+Tensor polygamma(int n, const Tensor& x) {
+  if (n < 0 || n > 100) throw ValueError(fmt::format("polygamma: order {}; it takes 0 to 100", n));
+  if (n == 0) return x.digamma();
+  return in_working_dtype(x, [&](const Tensor& v) { return make(special::polygamma(n, node_of(v, "polygamma")), v); });
 }
-Tensor Tensor::tanh() const {
-  return in_working_dtype(*this, [](const Tensor& x) {
-    // Near 0 Cephes' polynomial of x^2: 2 sigmoid(2x) - 1 would cancel there.
-    const Tensor s = x * x;
-    const Tensor p = polynomial(s, {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1});
-    return tg::where(s < 0.390625, x + x * s * p, (x * 2).sigmoid() * 2 - 1);
-  });
+Tensor Tensor::leaky_relu(double slope) const { return tg::where(*this > 0, *this, *this * slope); }
+Tensor Tensor::elu(double alpha) const {
+  // Where x is positive the exponential's gradient, perhaps infinite, must not meet the zero that reaches it.
+  return tg::where(*this > 0, *this, tg::where(*this > 0, 0, *this).expm1() * alpha);
 }
-Tensor Tensor::silu() const {
-  return in_working_dtype(*this, [](const Tensor& x) { return x * x.sigmoid(); });
+Tensor Tensor::celu(double alpha) const {
+  if (alpha == 0) throw ValueError("celu: alpha is 0; it divides by it");
+  return tg::where(*this > 0, *this, (tg::where(*this > 0, 0, *this) / alpha).expm1() * alpha);
 }
-Tensor Tensor::gelu(const GeluOptions& options) const {
+Tensor Tensor::softplus(double beta, double threshold) const {
+  if (!(beta > 0)) throw ValueError(fmt::format("softplus: beta is {}; it takes a number above 0", beta));
   return in_working_dtype(*this, [&](const Tensor& x) {
-    // 0.5 (1 + tanh(y)) is sigmoid(2y).
-    if (options.tanh) return x * ((x + x * x * x * 0.044715) * (2 * std::sqrt(2 / std::numbers::pi))).sigmoid();
-    return x * 0.5 * ((x * std::numbers::sqrt2 / 2).erf() + 1);
+    const Tensor scaled = beta == 1 ? x : x * beta, soft = -(-scaled).logsigmoid();
+    return tg::where(scaled > threshold, x, beta == 1 ? soft : soft / beta);
   });
+}
+Tensor Tensor::prelu(const Tensor& weight) const {
+  const int64_t channels = rank() > 1 ? size(1) : 1;
+  if (weight.numel() != 1 && (weight.rank() != 1 || weight.size(0) != channels))
+    throw ShapeError(fmt::format("prelu: a weight of shape {} for shape {}; it takes one element, or {}, one for each index of axis 1",
+                                 to_string(weight.shape()), to_string(shape()), channels));
+  Sizes beside(static_cast<size_t>(std::max(rank() - 1, 0)), 1);
+  if (!beside.empty()) beside[0] = weight.numel();
+  return tg::where(*this > 0, *this, *this * weight.reshape(beside));
+}
+Tensor Tensor::glu(int axis) const {
+  const int64_t n = size(axis);
+  if (n % 2 != 0)
+    throw ShapeError(fmt::format("glu: axis {} of shape {} has {} elements; it takes an even number", axis, to_string(shape()), n));
+  const std::vector<Tensor> halves = split({n / 2, n / 2}, axis);
+  return halves[0] * halves[1].sigmoid();
 }
 Tensor Tensor::dropout(double p, bool training) const {
   if (!(p >= 0 && p <= 1)) throw ValueError(fmt::format("dropout: p is {}; it takes a probability from 0 to 1", p));

@@ -132,6 +132,12 @@ std::vector<Case> cases_of(const GradientRule& r) {
     case Op::Get:  // of what it is taken from
     case Op::Sort: return {{{k34}, [](auto& v) { return first(make(Op::Sort, {v[0]}, SortArg{1, false})); }},
                            {{k34}, [](auto& v) { return first(make(Op::Sort, {v[0]}, SortArg{0, true})); }}};
+    case Op::Function: {  // the sine of a product, by a rule of its own
+      static constexpr tg::Function f{"f", [](const UOp& u, const UOp& g, size_t i) {
+        return g * UOp::make(Op::Cos, {u.src(1) * u.src(2)}) * u.src(3 - i);
+      }};
+      return {{{k23, k23}, [](auto& v) { return make(Op::Function, {UOp::make(Op::Sin, {v[0] * v[1]}), v[0], v[1]}, &f); }}};
+    }
     case Op::Contiguous: return {{{k23}, moves(Op::Contiguous, {})}};
     case Op::Copy: return {{{k23}, moves(Op::Copy, Name("cpu"))}};
     case Op::Assign: return {{{k23, k23}, [](auto& v) { return make(Op::Assign, {v[0], v[1]}); }}};

@@ -20,7 +20,7 @@ EXCEPTIONS = {("nn", "io"), ("io", "nn")}  # nn saves with io, through io's publ
 PUBLIC = {
     "base": "dtype error target",
     "ir": "op ops inst device",
-    "tensor": "functions index memory options random scalar value",
+    "tensor": "functions index memory options random scalar unary value",
     "cli": "tg",  # tg/tg.hpp is everything, so nothing in the library includes it
 }
 LAYER_OF_HEADER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}

@@ -52,6 +52,9 @@ TEST(Arithmetic, Integers) {
   const Tensor a({7, -7, 7, -7, 5}), b({2, 2, -2, -2, 0});
   expect_equal(floor_div(a, b), {5}, {3, -4, -4, 3, 0});
   expect_equal(a % b, {5}, {1, 1, -1, -1, 0});
+  expect_equal(fmod(a, b), {5}, {1, -1, 1, -1, 0});
+  expect_equal(div(a, b, {.rounding = Rounding::Trunc}), {5}, {3, -3, -3, 3, 0});
+  expect_equal(div(a, b, {.rounding = Rounding::Floor}), {5}, {3, -4, -4, 3, 0});
   expect_equal(a - b, {5}, {5, -9, 9, -5, 5});
   expect_equal(10 - a, {5}, {3, 17, 3, 17, 5});
   expect_equal(-a, {5}, {-7, 7, -7, 7, -5});
@@ -77,6 +80,10 @@ TEST(Arithmetic, Floats) {
   const Tensor a({7.f, -7.f, 7.f, -7.f, 5.5f}), b({2.f, 2.f, -2.f, -2.f, 0.5f});
   expect_near(a / b, {3.5, -3.5, -3.5, 3.5, 11});
   expect_near(floor_div(a, b), {3, -4, -4, 3, 11});
+  expect_near(fmod(a, b), {1, -1, 1, -1, 0});
+  expect_near(remainder(Tensor({5.f, -5.f, 5.f}), HUGE_VAL), {5, HUGE_VAL, 5});
+  expect_near(floor_div(Tensor({1.f, 1.f, 0.f}), Tensor({0.1f, 0.f, 0.f})), {9, INFINITY, NAN});  // 0.1f is more than 0.1
+  expect_near(div(a, b, {.rounding = Rounding::Trunc}), {3, -3, -3, 3, 11});
   expect_near(a % b, {1, 1, -1, -1, 0});
   expect_near(maximum(a, NAN), {NAN, NAN, NAN, NAN, NAN});
   expect_near(minimum(NAN, a), {NAN, NAN, NAN, NAN, NAN});
@@ -207,6 +214,69 @@ TEST(Functions, NearZeroTanhKeepsItsDigits) {
 TEST(Functions, RoundingHalvesGoToEven) {
   expect_equal(Tensor({0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 0.49999997f, 8388609.f, 1e30f}).round(), {8},
                {0, 2, 2, -0.0, -2, 0, 8388609, 1e30f});
+}
+TEST(Functions, Neighbours) {
+  expect_near(nextafter(Tensor({1.f, 1.f, 0.f, 0.f, -1.f, 2.f, INFINITY, NAN}), Tensor({2.f, 0.f, 1.f, -1.f, 0.f, 2.f, 0.f, 1.f})),
+              {1 + 0x1p-23, 1 - 0x1p-24, 0x1p-149, -0x1p-149, -1 + 0x1p-24, 2, 0x1.fffffep127, NAN}, 0);
+  expect_near(nextafter(Tensor({1.f}, {.dtype = float16}), 2), {1 + 0x1p-10}, 0);
+  expect_near(lerp(Tensor({1.f, 2.f}), Tensor({3.f, 6.f}), 0.25), {1.5, 3});
+  expect_near(lerp(Tensor({1.f, 2.f}), 3, Tensor({1.f, 0.f})), {3, 2}, 0);
+}
+TEST(Functions, Closeness) {
+  const Tensor a({1.f, 1.f, INFINITY, -INFINITY, NAN}), b({1.000001f, 1.1f, INFINITY, INFINITY, NAN});
+  expect_equal(isclose(a, b), {5}, {1, 0, 1, 0, 0});
+  expect_equal(isclose(a, b, {.rtol = 0.2, .equal_nan = true}), {5}, {1, 1, 1, 0, 1});
+  EXPECT_TRUE(allclose(Tensor({1, 2}), Tensor({1, 2})));
+  EXPECT_FALSE(allclose(Tensor({1, 2}), Tensor({1, 3})));
+}
+TEST(Functions, Activations) {
+  const Tensor x({-4.f, -1.f, 0.f, 1.f, 7.f, NAN});
+  expect_near(x.relu6(), {0, 0, 0, 1, 6, NAN}, 0);
+  expect_near(x.hardtanh(-2, 2), {-2, -1, 0, 1, 2, NAN}, 0);
+  expect_near(x.leaky_relu(0.5), {-2, -0.5, 0, 1, 7, NAN}, 0);
+  expect_near(x.prelu(Tensor({0.5f})), {-2, -0.5, 0, 1, 7, NAN}, 0);
+  expect_near(x.elu(2), {2 * std::expm1(-4), 2 * std::expm1(-1), 0, 1, 7, NAN}, 1e-7);
+  expect_near(x.softplus(1, 5), {std::log1p(std::exp(-4)), std::log1p(std::exp(-1)), std::log(2), std::log1p(std::exp(1)), 7, NAN}, 2e-7);
+  expect_near(Tensor({-20.f}).softplus(), {2.061153620314381e-9}, 1e-16);
+  expect_near(Tensor({{1.f, 2.f, 0.f, 100.f}}).glu(), {0.5, 2}, 0);
+  expect_near(polygamma(1, Tensor({1.f, 0.5f, -0.5f})), {M_PI * M_PI / 6, M_PI * M_PI / 2, M_PI * M_PI / 2 + 4}, 2e-6);
+  expect_throw<ShapeError>([&] { (void)Tensor({1.f, 2.f, 3.f}).glu(); },
+                           "glu: axis -1 of shape (3,) has 3 elements; it takes an even number");
+  expect_throw<ValueError>([&] { (void)x.softplus(0); }, "softplus: beta is 0; it takes a number above 0");
+}
+// Where tinygrad, or floats carelessly used, are wrong.
+TEST(Functions, NumbersThatAreOftenWrong) {
+  expect_near(Tensor({1e20f}).atan(), {1.5707963267948966}, 1e-7);
+  expect_near(Tensor({-1e4f, 1e-8f}).asinh(), {-9.903487555036128, 9.99999993922529e-09}, 1e-16 + 3e-7);
+  expect_near(Tensor({1e20f}).acosh(), {46.7448489}, 1e-7);
+  expect_near(Tensor({1e6f}).cos(), {0.9367521275331447}, 1e-7);
+  for (Tensor (*f)(const Tensor&) : {sinh, tanh, atanh, asinh, expm1, log1p, +[](const Tensor& x) { return x.elu(); }})
+    EXPECT_FLOAT_EQ(f(Tensor({1e-6f})).item<float>(), 1e-6f);
+  expect_near(Tensor({0.f}) / Tensor({0.f}), {NAN});
+  expect_near(Tensor({INFINITY, NAN, 1.f}) * 0, {NAN, NAN, 0});
+  expect_near(Tensor({INFINITY, -INFINITY, -0.f}).sign(), {1, -1, 0}, 0);
+  expect_near(Tensor({1.f, NAN, 2.f}).max(), {NAN});
+  EXPECT_EQ(Tensor({1.f, NAN, 2.f}).argmax().item<int>(), 1);
+  expect_throw<ValueError>([] { (void)Tensor::zeros({0}).max(); },
+                           "max: of no elements, in shape (0,); it has no identity, so the reduced axes must not be empty");
+}
+TEST(Functions, Float64) {
+  REQUIRE_DTYPE(float64);
+  const Tensor x = f64({-30, -2.5, -0.7, -0.1, 0.2, 0.9, 3, 8}, {8});
+  const auto close = [&](const Tensor& y, auto theirs) {
+    std::vector<double> want;
+    for (double v : x.to_vector<double>()) want.push_back(theirs(v));
+    const auto got = y.to_vector<double>();
+    for (size_t i = 0; i < got.size(); ++i)
+      if (std::isfinite(want[i])) { EXPECT_LE(std::abs(got[i] - want[i]), 2e-15 * std::abs(want[i])) << got[i] << " for " << want[i]; }
+  };
+#define SAME(name) close(x.name(), [](double v) { return std::name(v); })
+  SAME(expm1); SAME(log1p); SAME(log10); SAME(tan); SAME(asin); SAME(acos); SAME(atan); SAME(sinh); SAME(cosh); SAME(tanh);
+  SAME(asinh); SAME(acosh); SAME(atanh); SAME(erf); SAME(erfc);
+#undef SAME
+  close(x.lgamma() + 20, [](double v) { return std::lgamma(v) + 20; });
+  close(pow(x, 3.5), [](double v) { return std::pow(v, 3.5); });
+  close((x / 31).erfinv().erf() * 31, [](double v) { return v; });
 }
 TEST(Functions, NanStays) {
   const Tensor x({NAN});

@@ -108,7 +108,7 @@ class Evaluator {
         return {std::move(r)};
       }
       case Op::Bind: return tuple(u.src(1));
-      case Op::Contiguous: case Op::Detach: case Op::Copy: case Op::AllReduce: return tuple(u.src(0));  // one device holds it all
+      case Op::Contiguous: case Op::Detach: case Op::Function: case Op::Copy: case Op::AllReduce: return tuple(u.src(0));  // on one device
       case Op::Assign: return tuple(u.src(1));
       case Op::Reshape: {
         HostArray r = value(u.src(0));

@@ -1,0 +1,264 @@
+// See special.hpp. Here: the error function, the gamma function, and the activations that need them or an exponential.
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "tensor/polynomials.hpp"
+#include "tensor/special.hpp"
+
+namespace tg::special {
+
+using codegen::FloatFormat, codegen::horner;
+
+namespace {
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kPi = std::numbers::pi;
+
+/// Where a bell is 0, its half as well.
+double far(const UOp& x) { return x.dtype() == float64 ? 64 : 24; }
+
+/// factor * exp(-scale x^2), scale 1 or 1/2: with the square's rounding, which the exponential would magnify.
+UOp bell_times(const UOp& factor, const UOp& x, double scale) {
+  const UOp v = between(-far(x), x, far(x)), square = v * v;
+  return exp_times(factor, times(square, -scale), times(fma(v, v, square * -1), -scale));
+}
+UOp bell(const UOp& x) {  // exp(-x^2)
+  static constexpr Function kBell{"exp(-x^2)", [](const UOp& u, const UOp& g, size_t) { return times(g * u * u.src(1), -2); }};
+  return function(kBell, bell_times(number(x, 1), x, 1), {x});
+}
+UOp half_bell(const UOp& x) {  // exp(-x^2/2)
+  static constexpr Function kBell{"exp(-x^2/2)", [](const UOp& u, const UOp& g, size_t) { return times(g * u * u.src(1), -1); }};
+  return function(kBell, bell_times(number(x, 1), x, 0.5), {x});
+}
+/// exp(a^2) erfc(a) for a from 0: (1 + p(q)) / (1 + 2 a), q = (a - k) / (a + k).
+UOp scaled_erfc(const UOp& a) {
+  const double k = a.dtype() == float64 ? 4 : 2;
+  const UOp r = reciprocal(plus(a, k)), first = plus(a, -k) * r;
+  const UOp q = fma(r, fma(first, a * -1, fma(plus(first, 1), -k, a)), first);  // with what the division lost
+  // The division with what it and the polynomial's last step lose.
+  const UOp p = horner(q, kErfc), inverse = reciprocal(fma(a, 2, 1)), ratio = fma(p, inverse, inverse);
+  return fma(fma(fma(ratio, a * -1, number(a, 0.5)), 2, p + ratio * -1), inverse, ratio);
+}
+/// `factor` times the normal distribution's share beyond a, for a from 0.
+UOp tail(const UOp& factor, const UOp& a) {
+  return bell_times(times(factor * scaled_erfc(times(a, std::numbers::sqrt2 / 2)), 0.5), a, 0.5);
+}
+UOp erf_near_0(const UOp& x) { return fma(x, horner(x * x, kErf1), x); }
+UOp erfc_of(const UOp& a) { return bell_times(scaled_erfc(a), a, 1); }
+}  // namespace
+
+UOp erf(const UOp& x) {
+  static constexpr Function kErf{"erf", [](const UOp& u, const UOp& g, size_t) {
+    return times(g * bell(u.src(1)), 2 * std::numbers::inv_sqrtpi);
+  }};
+  const UOp a = abs(x), outer = with_sign(plus(erfc_of(between(0, a, far(x))) * -1, 1), x);
+  return function(kErf, where(less(a, 1), erf_near_0(x), outer), {x});
+}
+UOp erfc(const UOp& x) {
+  static constexpr Function kErfcFunction{"erfc", [](const UOp& u, const UOp& g, size_t) {
+    return times(g * bell(u.src(1)), -2 * std::numbers::inv_sqrtpi);
+  }};
+  const UOp a = between(0, abs(x), far(x)), t = erfc_of(a), outer = where(less(x, 0), plus(t * -1, 2), t);
+  return function(kErfcFunction, where(less(a, 0.4), plus(erf_near_0(x) * -1, 1), outer), {x});
+}
+UOp erfinv(const UOp& x) {
+  static constexpr Function kInverse{"erfinv", [](const UOp& u, const UOp& g, size_t) {
+    return div(times(g, 0.5 / std::numbers::inv_sqrtpi), bell(u));
+  }};
+  const UOp a = abs(x), w = log(fma(a, a * -1, number(a, 1))) * -1;
+  UOp y = a * where(less(w, 5), horner(plus(w, -2.5), kErfinvNear), horner(plus(sqrt(w), -3), kErfinvFar));
+  if (x.dtype() == float64) {  // good to the digits of float32: one step of Halley's method
+    const UOp off = where(less(a, 0.5), erf(y) + a * -1, plus(a * -1, 1) + erfc(y) * -1);
+    y = y + div(off, fma(y, off, times(bell(y), 2 * std::numbers::inv_sqrtpi))) * -1;
+  }
+  return function(kInverse, with_sign(where(not_equal(a, number(a, 1)), y, number(a, kInfinity)), x), {x});
+}
+
+// ---- the gamma function ----
+
+namespace {
+/// How far |x| is above the whole number below it; 0 where all numbers are whole.
+UOp fraction(const UOp& a) { return where(less(a, std::ldexp(1.0, FloatFormat(a.dtype()).mantissa)), a + trunc(a) * -1, number(a, 0)); }
+/// pi cos(pi x) / sin(pi x); nan at whole numbers.
+UOp cotangent_of_turns(const UOp& x) {
+  const UOp part = fraction(abs(x)), r = where(less(0.5, part), plus(part, -1), part), size = abs(r), outer = less(0.25, size);
+  const UOp t = odd(where(outer, plus(size * -1, 0.5), size), kTanPi), value = where(outer, times(t, kPi * kPi), reciprocal(t));
+  const UOp turned = where(not_equal(less(x, 0), less(r, 0)), value * -1, value);
+  return where(not_equal(r, number(r, 0)), turned, number(r, std::nan("")));
+}
+/// The entry of the interval in which a lies: entries[i] from bounds[i - 1] to bounds[i].
+template <size_t N> UOp piecewise(const UOp& a, const std::array<double, N>& bounds, const std::array<UOp, N + 1>& entries) {
+  UOp out = entries[N];
+  for (size_t i = N; i-- > 0;) out = where(less(a, bounds[i]), entries[i], out);
+  return out;
+}
+}  // namespace
+
+UOp lgamma(const UOp& x) {
+  static constexpr Function kLogGamma{"lgamma", [](const UOp& u, const UOp& g, size_t) { return g * digamma(u.src(1)); }};
+  const UOp a = abs(x), one = number(x, 1), b = plus(a, -1), bc = b * plus(a, -2);
+  constexpr std::array<double, 4> bounds{0.5, 1.5, 2.5, 3.5};
+  // Up to 4.5 by steps of 1 to or from y in [1.5, 2.5]; its logarithm is (y - 1)(y - 2) p(y - 2), exact where it is 0.
+  const UOp u = a + piecewise(a, bounds, {number(x, 0), number(x, -1), number(x, -2), number(x, -3), number(x, -4)});
+  const UOp near = plus(u, 1) * u * horner(u, kLogGamma2);
+  const UOp small = less(a, 4.5), steps = piecewise(a, bounds, {a * plus(a, 1), a, one, b, bc});
+  const UOp l = log(where(small, steps, a));
+  // Beyond by Stirling's series.
+  const UOp inverse = reciprocal(a), far_off = plus(inverse * horner(inverse * inverse, kStirling), 0.5 * std::log(2 * kPi) - 0.5);
+  const UOp main = where(small, near, fma(plus(a, -0.5), plus(l, -1), far_off));
+  const UOp positive = where(small, where(less(a, 1.5), main + l * -1, main + l), main);
+  // gamma(-a) = -pi / (a sin(pi a) gamma(a)), where steps and a are one factor.
+  const UOp part = fraction(a), sine = odd(where(less(0.5, part), plus(part * -1, 1), part), kSinPi);
+  const UOp factor = where(small, piecewise(a, bounds, {reciprocal(plus(a, 1)), one, a, a * b, a * bc}), a);
+  const UOp negative = where(less(0, sine), (main + log(sine * factor)) * -1, number(x, kInfinity));
+  return function(kLogGamma, where(less(x, 0), negative, positive), {x});
+}
+
+UOp digamma(const UOp& x) {
+  static constexpr Function kDigamma{"digamma", [](const UOp& u, const UOp& g, size_t) { return g * polygamma(1, u.src(1)); }};
+  const bool wide = x.dtype() == float64;
+  const UOp a = abs(x), b = plus(a, -1), bc = b * plus(a, -2);
+  constexpr std::array<double, 3> bounds{1, 2, 3};
+  // Up to 4 by steps of 1 to or from y in [1, 2], where it is (y - y0) p(y - 3/2), y0 its root in two pieces.
+  const UOp y = a + piecewise(a, bounds, {number(x, 1), number(x, 0), number(x, -1), number(x, -2)});
+  const UOp from_root = plus(plus(y, wide ? -0x1.762d86356be3fp+0 : -0x1.762d86p+0), wide ? -0x1.b86a722197829p-54 : -0x1.ab5f2p-27);
+  const UOp is_negative = less(x, 0);  // then what counts is digamma(1 + a), in which 1 / a takes part from 1 on
+  const UOp steps = div(piecewise(a, bounds, {where(is_negative, number(x, 0), number(x, -1)), number(x, 0), number(x, 1), fma(a, 2, -3)}),
+                        piecewise(a, bounds, {a, number(x, 1), b, bc}));
+  const UOp near = fma(from_root, horner(plus(y, -1.5), kDigamma1), steps);
+  const UOp inverse = reciprocal(a), square = inverse * inverse;
+  const UOp far_off = log(a) + fma(inverse, number(x, 0.5), square * horner(square, kDigammaFar)) * -1;
+  const UOp positive = where(less(a, 4), near, far_off);
+  const UOp negative = positive + (cotangent_of_turns(a) + where(less(a, 1), number(x, 0), inverse));
+  return function(kDigamma, where(is_negative, negative, positive), {x});
+}
+
+UOp polygamma(int n, const UOp& x) {
+  static constexpr Function kPolygamma{"polygamma", [](const UOp& u, const UOp& g, size_t) {
+    return g * polygamma(static_cast<int>(tg::number(u.src(2))) + 1, u.src(1));
+  }};
+  constexpr double kBernoulli[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6, -3617.0 / 510};
+  const auto to_the = [](const UOp& v, int power) {
+    UOp out = v;
+    for (int i = 1; i < power; ++i) out = out * v;
+    return out;
+  };
+  // n! (sum of 1 / (y + k)^(n + 1) for k below `terms`, then the asymptotic series at y + terms), of y = 1 - x where x is negative.
+  const UOp negative = less(x, 0), y = where(negative, plus(x * -1, 1), x);
+  const int terms = (x.dtype() == float64 ? 14 : 5) + n;
+  UOp sum = over(1, to_the(y, n + 1));
+  for (int k = 1; k < terms; ++k) sum = sum + over(1, to_the(plus(y, k), n + 1));
+  const UOp inverse = reciprocal(plus(y, terms)), square = inverse * inverse;
+  UOp series = number(x, 0);
+  for (int j = 8; j >= 1; --j)
+    series = fma(series, square, kBernoulli[j - 1] * std::exp(std::lgamma(2 * j + n) - std::lgamma(2 * j + 1) - std::lgamma(n + 1)));
+  const UOp rest = fma(series, square, fma(inverse, 0.5, 1.0 / n));
+  const double sign = n % 2 ? 1 : -1;
+  const UOp positive = times(fma(to_the(inverse, n), rest, sum), sign * std::tgamma(n + 1));
+  // The reflection: the n-th derivative of pi cot(pi x) is a polynomial in the cotangent.
+  std::vector<double> c{0, 1};
+  for (int i = 0; i < n; ++i) {
+    std::vector<double> next(c.size() + 1, 0);
+    for (size_t k = 1; k < c.size(); ++k) {
+      next[k - 1] -= kPi * static_cast<double>(k) * c[k];
+      next[k + 1] -= kPi * static_cast<double>(k) * c[k];
+    }
+    c = next;
+  }
+  const UOp cotangent = times(cotangent_of_turns(x), 1 / kPi);
+  UOp reflected = number(x, c.back());
+  for (size_t k = c.size() - 1; k-- > 0;) reflected = fma(reflected, cotangent, number(x, c[k]));
+  return function(kPolygamma, where(negative, fma(reflected, -kPi, times(positive, -sign)), positive), {x, number(x, n)});
+}
+
+// ---- activations ----
+
+UOp sigmoid(const UOp& x) {
+  static constexpr Function kSigmoid{"sigmoid", [](const UOp& u, const UOp& g, size_t) { return g * u * plus(u * -1, 1); }};
+  const UOp e = exp(abs(x) * -1);
+  return function(kSigmoid, div(where(less(x, 0), e, number(x, 1)), plus(e, 1)), {x});
+}
+UOp logsigmoid(const UOp& x) {
+  static constexpr Function kLogSigmoid{"logsigmoid", [](const UOp& u, const UOp& g, size_t) { return g * sigmoid(u.src(1) * -1); }};
+  const UOp value = where(less(0, x), number(x, 0), x) + log1p(exp(abs(x) * -1)) * -1;
+  return function(kLogSigmoid, value, {x});
+}
+UOp silu(const UOp& x) {
+  static constexpr Function kSilu{"silu", [](const UOp& u, const UOp& g, size_t) {
+                                    const UOp &v = u.src(1), s = sigmoid(v);
+                                    return g * fma(v * s, plus(s * -1, 1), s);
+                                  }};
+  const UOp below = abs(x) * -1, e = exp_times(number(x, 1), below), v = between(-1000, x, 0);
+  const UOp numerator = where(less(x, 0), exp_times(v, below), x);
+  return function(kSilu, div(numerator, plus(e, 1)), {x});
+}
+UOp mish(const UOp& x) {
+  static constexpr Function kMish{"mish", [](const UOp& u, const UOp& g, size_t) {
+                                    const UOp v = u.src(1), t = tanh(logsigmoid(v * -1) * -1);
+                                    return g * fma(v * fma(t * -1, t, 1), sigmoid(v), t);
+                                  }};
+  // tanh(log(1 + e^x)) is n / (n + 2), n = e^x (e^x + 2); where x is positive, both times e^(-2 x).
+  const UOp negative = less(x, 0), below = abs(x) * -1, e = exp_times(number(x, 1), below);
+  const UOp n = where(negative, e * plus(e, 2), fma(e, 2, 1)), rest = where(negative, number(x, 2), times(e * e, 2));
+  return function(kMish, div(where(negative, exp_times(between(-1000, x, 0), below) * plus(e, 2), x * n), n + rest), {x});
+}
+UOp selu(const UOp& x) {
+  constexpr double kScale = 1.0507009873554804934193349852946, kAlpha = 1.6732632423543772848170429916717;
+  const UOp negative = less(x, 0);
+  return where(negative, times(expm1(where(negative, x, number(x, 0))), kScale * kAlpha), times(x, kScale));
+}
+UOp softsign(const UOp& x) {
+  static constexpr Function kSoftSign{"softsign", [](const UOp& u, const UOp& g, size_t) {
+                                        const UOp &v = u.src(1), sum = plus(max(v, v * -1), 1);
+                                        return div(g, sum * sum);
+                                      }};
+  return function(kSoftSign, div(x, plus(abs(x), 1)), {x});
+}
+namespace {
+/// min(max(x + 3, 0), 6); at its corners its gradient is 0.
+UOp hard(const UOp& x) {
+  const UOp t = plus(x, 3);
+  return where(less(-3, x), where(less(x, 3), t, number(x, 6)), where(not_equal(x, x), x, number(x, 0)));
+}
+}  // namespace
+UOp hardsigmoid(const UOp& x) { return div(hard(x), number(x, 6)); }
+UOp hardswish(const UOp& x) { return x * hardsigmoid(x); }
+
+namespace {
+UOp normal_share(const UOp& x) {  // the normal distribution's share below x
+  static constexpr Function kShare{"normal share", [](const UOp& u, const UOp& g, size_t) {
+                                     return times(g * half_bell(u.src(1)), std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+                                   }};
+  const UOp beyond = tail(number(x, 1), between(0, abs(x), far(x)));
+  return function(kShare, where(less(x, 0), beyond, plus(beyond * -1, 1)), {x});
+}
+}  // namespace
+UOp gelu(const UOp& x) {
+  static constexpr Function kGelu{"gelu", [](const UOp& u, const UOp& g, size_t) {
+                                    const UOp& v = u.src(1);
+                                    return g * fma(times(v, std::numbers::inv_sqrtpi / std::numbers::sqrt2), half_bell(v), normal_share(v));
+                                  }};
+  const UOp a = between(0, abs(x), far(x)), beyond = tail(a, a) * -1;
+  return function(kGelu, where(less(x, 0), beyond, x + beyond), {x});
+}
+UOp gelu_tanh(const UOp& x) {
+  static constexpr Function kGelu{"gelu", [](const UOp& u, const UOp& g, size_t) {
+                                    constexpr double kSlope = 1.5957691216057307117597842397375;
+                                    const UOp &v = u.src(1), s = v * v, share = sigmoid(times(v, kSlope) * fma(s, 0.044715, 1));
+                                    return g * fma(v * times(fma(s, 3 * 0.044715, 1), kSlope), share * plus(share * -1, 1), share);
+                                  }};
+  // x sigmoid(v), v = 2 sqrt(2 / pi) (x + 0.044715 x^3), as v + rest, since the exponential would magnify what is lost.
+  const bool wide = x.dtype() == float64;
+  const double linear = wide ? 0x1.9884533d43651p+0 : 0x1.988454p+0, linear_rest = wide ? -0x1.cbc0d30ebfd15p-54 : -0x1.857936p-25;
+  const double cubic = wide ? 0x1.2444f2a4d8b4bp-4 : 0x1.2444f2p-4, cubic_rest = wide ? -0x1.6c843a29d1c7p-61 : 0x1.49b16ap-29;
+  const UOp a = between(0, abs(x), wide ? 25 : 12), s = a * a, s_rest = fma(a, a, s * -1);
+  const UOp p = times(s, cubic), p_rest = fma(s, cubic_rest, fma(s_rest, cubic, fma(s, number(s, cubic), p * -1)));
+  const UOp q = plus(p, linear), share = q + p * -1, lost = p + (q + share * -1) * -1 + plus(share * -1, linear);
+  const UOp q_rest = plus(lost + p_rest, linear_rest);
+  const UOp v = q * a, rest = fma(q_rest, a, fma(q, a, v * -1));
+  const UOp below = v * -1, further = rest * -1, e = exp_times(number(x, 1), below, further);
+  return function(kGelu, div(where(less(x, 0), exp_times(a, below, further) * -1, x), plus(e, 1)), {x});
+}
+
+}  // namespace tg::special
