@@ -1,5 +1,7 @@
 #pragma once
 // Everything a user of tensors needs: #include <tg/tg.hpp>
+#include "tg/arrange.hpp"
+#include "tg/contract.hpp"
 #include "tg/explain.hpp"
 #include "tg/functions.hpp"
 #include "tg/random.hpp"

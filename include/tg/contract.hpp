@@ -1,0 +1,32 @@
+#pragma once
+// Products and sums of tensors besides matmul: what the compiler sees is one broadcasted multiplication and a sum.
+//
+//   einsum("bij,bjk->bik", {a, b});  tensordot(a, b, 2);  norm(x, {.p = 1, .axis = 0})
+#include <string_view>
+
+#include "tg/tensor.hpp"
+
+namespace tg {
+
+/// Sums of products by the names of axes: names that two operands share are multiplied elementwise, those that the result lacks are
+/// summed, a name twice in one operand is its diagonal, ... are axes that broadcast. Without -> the names that occur once, in alphabetical
+/// order. Operands are contracted from left to right. Dtypes as matmul's. ValueError: an equation that does not fit; ShapeError: sizes.
+[[nodiscard]] Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands);
+/// All products of two vectors, (m, n).
+[[nodiscard]] Tensor outer(const Tensor& a, const Tensor& b);
+/// Sums of products over the last `axes` axes of a and the first of b; or over pairs of them, as named.
+[[nodiscard]] Tensor tensordot(const Tensor& a, const Tensor& b, int axes = 2);
+[[nodiscard]] Tensor tensordot(const Tensor& a, const Tensor& b, const std::vector<int>& a_axes, const std::vector<int>& b_axes);
+
+struct NormOf {
+  detail::ByName by_name_only = detail::by_name;
+  double p = 2;          // the p-th root of the sum of |x|^p; infinite: the largest or smallest |x|; 0: how many are not 0
+  Axes axis = {};        // {}: all
+  bool keepdim = false;
+};
+/// The norm of vectors along the axes; of integers in float32.
+[[nodiscard]] Tensor norm(const Tensor& x, const NormOf& options = {});
+/// How many elements are not 0, int32.
+[[nodiscard]] Tensor count_nonzero(const Tensor& x, const ReduceOptions& options = {});
+
+}  // namespace tg

@@ -1,0 +1,199 @@
+// Contractions by names of axes. An operand becomes one axis a name, of size 1 where it lacks it; then a product and a sum.
+//
+//   einsum("ij,kj->ik")      sum(a.reshape(i, 1, j) * b.reshape(1, k, j), j)
+#include "tg/contract.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "tensor/impl.hpp"
+#include "tg/arrange.hpp"
+#include "tg/functions.hpp"
+
+namespace tg {
+
+namespace {
+
+/// A tensor and a name for each of its axes; those of ... are numbered from the last, '0', '1', ...
+struct Named {
+  Tensor x;
+  std::string names;
+};
+
+std::string without(std::string names, char c) {
+  names.erase(std::remove(names.begin(), names.end(), c), names.end());
+  return names;
+}
+std::string unioned(std::string a, const std::string& b) {
+  for (char c : b) if (a.find(c) == std::string::npos) a += c;
+  return a;
+}
+/// One axis for each of `names`, in that order, of size 1 where the operand has none.
+Tensor aligned(const Named& v, const std::string& names) {
+  std::vector<int> order;
+  Sizes sizes;
+  for (char c : names) {
+    const size_t at = v.names.find(c);
+    sizes.push_back(at == std::string::npos ? 1 : v.x.size(static_cast<int>(at)));
+    if (at != std::string::npos) order.push_back(static_cast<int>(at));
+  }
+  return v.x.permute(order).reshape(sizes);
+}
+Named diagonals(Named v) {
+  for (size_t i = 0; i < v.names.size(); ++i)
+    for (size_t second = v.names.find(v.names[i], i + 1); second != std::string::npos; second = v.names.find(v.names[i], i + 1)) {
+      const char c = v.names[i];
+      v.x = diagonal(v.x, 0, static_cast<int>(i), static_cast<int>(second));
+      v.names = without(v.names, c) + c;
+      i = 0;
+    }
+  return v;
+}
+/// Without the names that nobody needs any more.
+Named summed(Named v, const std::string& needed) {
+  std::vector<int> axes;
+  std::string left;
+  for (size_t i = 0; i < v.names.size(); ++i)
+    if (needed.find(v.names[i]) == std::string::npos) axes.push_back(static_cast<int>(i));
+    else left += v.names[i];
+  if (!axes.empty()) {
+    ReduceOptions o;
+    o.axis = axes;
+    o.dtype = v.x.dtype();
+    v.x = v.x.sum(o);
+  }
+  return {v.x, left};
+}
+
+}  // namespace
+
+Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands) {
+  const auto fail = [&](const std::string& why) { throw ValueError(fmt::format("einsum: \"{}\": {}", equation, why)); };
+  if (operands.empty()) fail("no operands; give at least one");
+  std::string text = without(std::string(equation), ' ');
+  const size_t arrow = text.find("->");
+  const std::string left = text.substr(0, arrow);
+  size_t begin = 0, rest_of_all = 0;
+  std::vector<Named> terms;
+  DType dtype = operands[0].dtype();
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (begin > left.size()) fail(fmt::format("{} operands are given, fewer are named", operands.size()));
+    const size_t end = std::min(left.find(',', begin), left.size());
+    std::string names = left.substr(begin, end - begin);
+    begin = end + 1;
+    const auto rank = static_cast<size_t>(operands[i].rank());
+    if (const size_t dots = names.find("..."); dots != std::string::npos) {
+      const size_t rest = rank >= names.size() - 3 ? rank - (names.size() - 3) : 0;
+      std::string numbered;
+      for (size_t k = rest; k-- > 0;) numbered += static_cast<char>('0' + k);
+      names.replace(dots, 3, numbered);
+      rest_of_all = std::max(rest_of_all, rest);
+    }
+    if (!std::ranges::all_of(names, [](char c) { return std::isalnum(static_cast<unsigned char>(c)); })) fail("names are letters");
+    if (names.size() != rank)
+      fail(fmt::format("\"{}\" names {} axes of operand {}, whose shape is {}", names, names.size(), i, to_string(operands[i].shape())));
+    dtype = promote(dtype, operands[i].dtype());
+    terms.push_back({operands[i], names});
+  }
+  if (begin <= left.size()) fail(fmt::format("{} operands are given, more are named", operands.size()));
+  // The result's names: as written, or those that occur once.
+  std::string dots, result;
+  for (size_t k = rest_of_all; k-- > 0;) dots += static_cast<char>('0' + k);
+  if (arrow != std::string::npos) {
+    result = text.substr(arrow + 2);
+    if (const size_t at = result.find("..."); at != std::string::npos) result.replace(at, 3, dots);
+  } else {
+    std::string all;
+    for (const Named& t : terms) all += t.names;
+    for (char c : all)
+      if (std::isalpha(static_cast<unsigned char>(c)) && std::ranges::count(all, c) == 1) result += c;
+    std::ranges::sort(result);
+    result = dots + result;
+  }
+  std::string known;
+  for (const Named& t : terms) known = unioned(known, t.names);
+  for (char c : result)
+    if (known.find(c) == std::string::npos || std::ranges::count(result, c) > 1)
+      fail(fmt::format("{} must name one axis of the result, and of an operand", c));
+  const DType work = is_float(dtype) ? working_dtype(dtype) : dtype == DType::bool_ ? DType::int32 : dtype;
+  Named total;
+  for (size_t i = 0; i < terms.size(); ++i) {
+    std::string needed = result;
+    for (size_t k = i + 1; k < terms.size(); ++k) needed = unioned(needed, terms[k].names);
+    terms[i].x = terms[i].x.cast(work);
+    Named next = diagonals(terms[i]);
+    if (i > 0) {
+      next = summed(next, unioned(needed, total.names));
+      const std::string names = unioned(total.names, next.names);
+      const Tensor a = aligned(total, names), b = aligned(next, names);
+      for (size_t k = 0; k < names.size(); ++k) {
+        const int64_t m = a.size(static_cast<int>(k)), n = b.size(static_cast<int>(k));
+        const bool broadcasts = std::isdigit(static_cast<unsigned char>(names[k])) && (m == 1 || n == 1);
+        if (m != n && !broadcasts && total.names.find(names[k]) != std::string::npos && next.names.find(names[k]) != std::string::npos)
+          throw ShapeError(fmt::format("einsum: \"{}\": axis {} has {} elements and, in operand {}, {}", equation, names[k], m, i, n));
+      }
+      next = {a * b, names};
+    }
+    total = summed(next, needed);
+  }
+  return aligned(total, result).cast(dtype);
+}
+
+Tensor outer(const Tensor& a, const Tensor& b) {
+  if (a.rank() != 1 || b.rank() != 1)
+    throw ShapeError(fmt::format("outer: shapes {} and {}; it takes two vectors", to_string(a.shape()), to_string(b.shape())));
+  return a.unsqueeze(1) * b;
+}
+Tensor tensordot(const Tensor& a, const Tensor& b, int axes) {
+  if (axes < 0 || axes > a.rank() || axes > b.rank())
+    throw ShapeError(fmt::format("tensordot: {} axes of shapes {} and {}", axes, to_string(a.shape()), to_string(b.shape())));
+  std::vector<int> last(static_cast<size_t>(axes)), first(last);
+  std::iota(last.begin(), last.end(), a.rank() - axes);
+  std::iota(first.begin(), first.end(), 0);
+  return tensordot(a, b, last, first);
+}
+Tensor tensordot(const Tensor& a, const Tensor& b, const std::vector<int>& a_axes, const std::vector<int>& b_axes) {
+  if (a_axes.size() != b_axes.size())
+    throw ValueError(fmt::format("tensordot: {} axes of one and {} of the other; they are pairs", a_axes.size(), b_axes.size()));
+  const auto split = [](const Tensor& x, const std::vector<int>& axes, bool summed_first) {
+    std::vector<int> kept, order;
+    int64_t product = 1;
+    for (int axis : axes) {
+      order.push_back(checked_axis(axis, x.rank(), "tensordot"));
+      product *= x.size(axis);
+    }
+    for (int i = 0; i < x.rank(); ++i) if (std::ranges::find(order, i) == order.end()) kept.push_back(i);
+    Sizes sizes;
+    for (int i : kept) sizes.push_back(x.size(i));
+    order.insert(summed_first ? order.end() : order.begin(), kept.begin(), kept.end());
+    const int64_t rest = tg::product(sizes);
+    return std::pair(x.permute(order).reshape(summed_first ? Sizes{product, rest} : Sizes{rest, product}), sizes);
+  };
+  for (size_t i = 0; i < a_axes.size(); ++i)
+    if (a.size(a_axes[i]) != b.size(b_axes[i]))
+      throw ShapeError(fmt::format("tensordot: axis {} of shape {} and axis {} of shape {} must be of one size", a_axes[i],
+                                   to_string(a.shape()), b_axes[i], to_string(b.shape())));
+  auto [x, shape] = split(a, a_axes, false);
+  const auto [y, more] = split(b, b_axes, true);
+  shape.insert(shape.end(), more.begin(), more.end());
+  return x.matmul(y).reshape(shape);
+}
+
+Tensor norm(const Tensor& x, const NormOf& o) {
+  ReduceOptions r;
+  r.axis = o.axis;
+  r.keepdim = o.keepdim;
+  return in_working_dtype(x, [&](const Tensor& v) -> Tensor {
+    if (o.p == 0) return (v != 0).sum(r).cast(v.dtype());
+    if (std::isinf(o.p)) return o.p > 0 ? v.abs().max(r) : v.abs().min(r);
+    if (o.p == 1) return v.abs().sum(r);
+    if (o.p == 2) return v.square().sum(r).sqrt();
+    return pow(pow(v.abs(), o.p).sum(r), 1 / o.p);
+  });
+}
+Tensor count_nonzero(const Tensor& x, const ReduceOptions& o) { return (x != 0).sum(o); }
+
+}  // namespace tg
