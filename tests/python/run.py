@@ -15,7 +15,7 @@ from pathlib import Path
 parser = argparse.ArgumentParser()
 parser.add_argument("--source", type=Path, required=True)
 parser.add_argument("--build", type=Path, required=True)
-parser.add_argument("names", nargs="*", help="only files whose name contains one of these")
+parser.add_argument("--only", default="", help="files whose name contains this")
 args = parser.parse_known_args()[0]
 args.source, args.build = args.source.resolve(), args.build.resolve()
 
@@ -40,7 +40,7 @@ def test(file):
     return counts.get("passed", 0), failed, result.stdout + result.stderr
 
 
-files = [f for f in sorted(Path(__file__).parent.glob("*_test.py")) if not args.names or any(n in f.name for n in args.names)]
+files = [f for f in sorted(Path(__file__).parent.glob("*_test.py")) if args.only in f.name]
 passed = failed = 0
 with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     for good, bad, text in pool.map(test, files):
@@ -48,4 +48,4 @@ with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         if bad:
             print(text)
 print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+sys.exit(failed > 0 or passed == 0)
