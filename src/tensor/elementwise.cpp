@@ -140,20 +140,28 @@ Tensor floor_div(const Operand& a, const Operand& b) {
   Fitted f("floor_div", a, b);
   f.require(f.dtype() != DType::bool_, "cast to an integer dtype first");
   if (!is_float(f.dtype())) return f.result(Op::IDiv);
+  const DType own = f.dtype();
+  f.as(working_dtype(own));
   // What the remainder leaves divides, but for rounding (Python's rule); by 0 it is infinite or nan.
   const UOp quotient = UOp::make(Op::Div, {f.a, f.b}), zero = constant(f.dtype(), 0);
   const UOp whole = UOp::make(Op::Div, {f.a + float_mod(f.a, f.b) * -1, f.b});
-  return f.result(where(not_equal(f.b, zero), whole, quotient)).round();
+  return f.result(where(not_equal(f.b, zero), whole, quotient)).round().cast(own);
 }
 Tensor mod(const Operand& a, const Operand& b) {
   Fitted f("mod", a, b);
   f.require(f.dtype() != DType::bool_, "cast to an integer dtype first");
-  return is_float(f.dtype()) ? f.result(float_mod(f.a, f.b)) : f.result(Op::Mod);
+  if (!is_float(f.dtype())) return f.result(Op::Mod);
+  const DType own = f.dtype();
+  f.as(working_dtype(own));
+  return f.result(cast(float_mod(f.a, f.b), own));
 }
 Tensor fmod(const Operand& a, const Operand& b) {
   Fitted f("fmod", a, b);
   f.require(f.dtype() != DType::bool_, "cast to an integer dtype first");
-  if (is_float(f.dtype())) return f.result(float_fmod(f.a, f.b));
+  if (const DType own = f.dtype(); is_float(own)) {
+    f.as(working_dtype(own));
+    return f.result(cast(float_fmod(f.a, f.b), own));
+  }
   const UOp rest = UOp::make(Op::Mod, {f.a, f.b}), zero = constant(f.dtype(), 0);
   const UOp sides_differ = not_equal(less(f.a, zero), less(f.b, zero)) & not_equal(rest, zero);
   return f.result(is_unsigned(f.dtype()) ? rest : where(sides_differ, rest - f.b, rest));

@@ -80,7 +80,8 @@ Tensor Tensor::round() const {
   const auto nearest = [](const UOp& x) {
     const double room = x.dtype() == DType::float64 ? 0x1p52 : 0x1p23;
     const UOp a = special::abs(x), rounded = special::plus(special::plus(a, room), -room);
-    return UOp::make(Op::Detach, {tg::where(special::less(a, room), special::with_sign(rounded, x), x)});
+    // The sign comes last: LLVM 19 swaps operands where a choice between x and a number with x's sign is one masked vpternlog.
+    return UOp::make(Op::Detach, {special::with_sign(tg::where(special::less(a, room), rounded, a), x)});
   };
   return real(*this, nearest, "round");  // differentiable, with a gradient of zero
 }

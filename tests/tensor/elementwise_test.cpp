@@ -284,6 +284,18 @@ TEST(Functions, NanStays) {
     EXPECT_TRUE(std::isnan(f(x).item<double>()));
 }
 
+TEST(Functions, Float16Too) {  // computed in float32, and rounded once
+  for (DType t : {float16, bfloat16}) {
+    const Tensor x = Tensor({1.5f, 2.6f, -3.7f, 7.f, -0.25f}).cast(t);
+    expect_equal(x.round(), {5}, {2, 3, -4, 7, 0});
+    expect_equal(x.cast(float32).round(), {5}, {2, 3, -4, 7, 0});
+    expect_equal(floor_div(x, 2), {5}, {0, 1, -2, 3, -1});
+    expect_equal(mod(Tensor({7.f, -7.f}).cast(t), 4), {2}, {3, 1});
+    expect_equal(fmod(Tensor({7.f, -7.f}).cast(t), 4), {2}, {3, -3});
+    EXPECT_EQ(floor_div(x, 2).dtype(), t);
+  }
+}
+
 TEST(Casts, FloatsSaturateAndTruncate) {
   expect_equal(Tensor({1.9f, -1.9f, 300.f, NAN}).cast(int8), {4}, {1, -1, 127, 0});
   expect_equal(Tensor({0.f, 0.5f, NAN}).cast(tg::bool_), {3}, {0, 1, 1});
