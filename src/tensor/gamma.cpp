@@ -195,7 +195,8 @@ UOp silu(const UOp& x) {
 }
 UOp mish(const UOp& x) {
   static constexpr Function kMish{"mish", [](const UOp& u, const UOp& g, size_t) {
-                                    const UOp v = u.src(1), t = tanh(logsigmoid(v * -1) * -1);
+                                    const UOp& v = u.src(1);
+                                    const UOp t = tanh(logsigmoid(v * -1) * -1);
                                     return g * fma(v * fma(t * -1, t, 1), sigmoid(v), t);
                                   }};
   // tanh(log(1 + e^x)) is n / (n + 2), n = e^x (e^x + 2); where x is positive, both times e^(-2 x).

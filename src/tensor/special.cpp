@@ -10,7 +10,7 @@
 
 namespace tg::special {
 
-using codegen::FloatFormat, codegen::Polynomial, codegen::bitcast, codegen::horner;
+using codegen::FloatFormat, codegen::bitcast, codegen::horner;
 
 namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
