@@ -213,7 +213,8 @@ TEST(Streams, GoAroundTheCache) {
     Target t = c.device.target();
     t.l3_bytes = cache;
     Counts out;
-    for (const Inst& i : generate(c.kernel, t).phases[0].phase.insts) {
+    const Generated g = generate(c.kernel, t);
+    for (const Inst& i : g.phases[0].phase.insts) {
       out.stores += i.op == InstOp::store;
       out.around += i.op == InstOp::store && i.hint == Hint::non_temporal;
       out.loads += i.op == InstOp::load;
@@ -240,7 +241,8 @@ TEST(Parts, OnlyTheLastRoundIsMasked) {
   for (const Tensor& y : {in({61, 1021}).sum({.axis = 1}), in({61, 1021}).sum({.axis = 0}), in({61, 1021}) + in({1021}), in({62281}) * 2}) {
     const Case c(y, device("null"));
     int masked = 0, whole = 0;
-    for (const Inst& i : generate(c.kernel, c.device.target()).phases[0].phase.insts)
+    const Generated g = generate(c.kernel, c.device.target());
+    for (const Inst& i : g.phases[0].phase.insts)
       if (i.op == InstOp::load && i.lanes > 1) ++(i.src.size() > 2 ? masked : whole);
     EXPECT_GT(whole, 0) << c.kernel.name();
     EXPECT_GT(masked, 0) << c.kernel.name();
