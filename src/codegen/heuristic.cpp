@@ -291,7 +291,7 @@ class Chooser {
               const double panel = length(reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);
               if (staged && panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
               const double packing = (load_cost(v) + 0.5) * static_cast<double>(height) / rows;
-              const double load = staged ? stream_cost(panel) + packing : unpacked + load_cost(v);
+              const double load = staged ? std::min(stream_cost(panel), kFar) + packing : unpacked + load_cost(v);  // a panel stays in L2
               const double tile = static_cast<double>(vectors * height), ragged = extent(r) % height == 0 ? 1 : kRagged;
               const double loads = static_cast<double>(vectors) * load + static_cast<double>(height) * row * ragged;
               const double cycles = std::max({tile / 2, loads, 4.0}) + 0.1 * loads;
