@@ -20,4 +20,11 @@ int64_t stride(const UOp& index, const UOp& range) {
   return out;
 }
 
+bool multiplies(const MatrixInstruction& m, const UOp& reduce) {
+  const auto widened = [&](const UOp& x) { return x.op() == Op::Cast && x.src(0).dtype() == m.operand && x.dtype() == m.accumulator; };
+  const UOp& product = reduce.src(0);
+  return reduce.as<ReduceArg>().monoid == Monoid::Sum && reduce.dtype() == m.accumulator && product.op() == Op::Mul &&
+         widened(product.src(0)) && widened(product.src(1));
+}
+
 }  // namespace tg

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ir/uop.hpp"
+#include "tg/target.hpp"
 
 namespace tg {
 
@@ -21,5 +22,8 @@ bool reads(const UOp& u, const UOp& range);
 /// How an index moves when a range moves by one: elements, 0 if it does not, kIrregular if not by a constant.
 inline constexpr int64_t kIrregular = INT64_MAX;
 int64_t stride(const UOp& index, const UOp& range);
+
+/// Whether a reduction is a sum of products as a matrix instruction makes them: of operands of its dtype, widened to its accumulator's.
+bool multiplies(const MatrixInstruction& m, const UOp& reduce);
 
 }  // namespace tg

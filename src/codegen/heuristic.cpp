@@ -259,10 +259,9 @@ class Chooser {
   }
   // Steps of the sum in pairs, where the target has an instruction for such products.
   void matrix(const UOp& reduce) {
-    const UOp &a = reduce.src(0).src(0), &b = reduce.src(0).src(1), &k = reduce_ranges(reduce).back();
+    const UOp& k = reduce_ranges(reduce).back();
     for (const MatrixInstruction& m : target_.matrix) {
-      const auto widened = [&](const UOp& x) { return x.op() == Op::Cast && x.src(0).dtype() == m.operand && x.dtype() == m.accumulator; };
-      if (!widened(a) || !widened(b) || reduces_.size() > 1 || extent(k) % m.depth != 0) continue;
+      if (!multiplies(m, reduce) || reduces_.size() > 1 || extent(k) % m.depth != 0) continue;
       if (!tile(name(k), m.depth, AxisKind::Unroll).empty()) apply(Verb::mma(m.name));
       return;
     }

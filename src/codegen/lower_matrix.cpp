@@ -17,11 +17,9 @@ namespace tg {
 // What makes the steps of this reduction, if it is a sum of products as the instruction takes them.
 const MatrixInstruction* Lower::instruction_for(const UOp& r) const {
   for (const MatrixInstruction& m : target_.matrix) {
-    if (m.name != nest_.matrix || monoid(r) != Monoid::Sum || r.dtype() != m.accumulator || r.src(0).op() != Op::Mul) continue;
-    const auto widened = [&](const UOp& x) { return x.op() == Op::Cast && x.src(0).dtype() == m.operand && x.dtype() == m.accumulator; };
-    if (widened(r.src(0).src(0)) && widened(r.src(0).src(1)) && vector_axis(r.ranges()) &&
-        width(*vector_axis(r.ranges())) * static_cast<int>(size_of(m.accumulator)) == target_.vector_bytes)
-      return &m;
+    const UOp* const lanes = vector_axis(r.ranges());
+    const bool whole = lanes && width(*lanes) * static_cast<int>(size_of(m.accumulator)) == target_.vector_bytes;
+    if (m.name == nest_.matrix && whole && multiplies(m, r)) return &m;
   }
   return nullptr;
 }
@@ -42,7 +40,7 @@ void Lower::choose_matrix() {
 
 // An operand for one instruction: in each lane its steps side by side.
 int Lower::pairs(const UOp& operand, int lanes) {
-  const int depth = matrix_->depth, level = std::max(level_of(operand.ranges()), 0);
+  const int depth = matrix_->depth, level = level_of(operand.ranges());
   const int v = interleaved(operand);
   if (e_.lanes(v) == depth * lanes) return v;
   return shuffle(level, v, depth * lanes, [&](int k) { return k % depth; });

@@ -1,7 +1,7 @@
 #pragma once
-// What lowers one kernel, for the four files that share the work: loops and expressions (lower.cpp), memory (lower_memory.cpp),
-// reductions (lower_reduce.cpp) and scans (lower_scan.cpp). Each calls the others: a reduction is emitted where an expression needs it, its
-// loads inside its loop.
+// What lowers one kernel, for the five files that share the work: loops and expressions (lower.cpp), memory (lower_memory.cpp),
+// reductions (lower_reduce.cpp), scans (lower_scan.cpp) and matrix instructions (lower_matrix.cpp). Each calls the others: a reduction is
+// emitted where an expression needs it, its loads inside its loop.
 //
 // An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
 // each point of the register tile that it depends on (key).
