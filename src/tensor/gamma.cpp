@@ -152,7 +152,7 @@ UOp polygamma(int n, const UOp& x) {
   const UOp inverse = reciprocal(plus(y, terms)), square = inverse * inverse;
   UOp series = number(x, 0);
   for (int j = 8; j >= 1; --j)
-    series = fma(series, square, kBernoulli[j - 1] * std::exp(std::lgamma(2 * j + n) - std::lgamma(2 * j + 1) - std::lgamma(n + 1)));
+    series = fma(series, square, kBernoulli[j - 1] * std::tgamma(2 * j + n) / (std::tgamma(2 * j + 1) * std::tgamma(n + 1)));
   const UOp rest = fma(series, square, fma(inverse, 0.5, 1.0 / n));
   const double sign = n % 2 ? 1 : -1;
   const UOp positive = times(fma(to_the(inverse, n), rest, sum), sign * std::tgamma(n + 1));

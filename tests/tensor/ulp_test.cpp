@@ -39,6 +39,11 @@ double digamma(double x) {
   const double s = 1 / (x * x);
   return sum + std::log(x) - 0.5 / x - s * (1.0 / 12 - s * (1.0 / 120 - s * (1.0 / 252 - s * (1.0 / 240 - s * (1.0 / 132)))));
 }
+/// std::lgamma also writes the global signgam, which threads would race for.
+double lgamma(double x) {
+  int sign;
+  return lgamma_r(x, &sign);
+}
 double selu(double x) { return 1.0507009873554805 * (x < 0 ? 1.6732632423543773 * std::expm1(x) : x); }
 }  // namespace reference
 
