@@ -1,100 +1,157 @@
-// Products of float32 matrices beside OpenBLAS, which is opened if the machine has it: same operands, same threads, same run, taking turns.
+// Products of matrices beside the better of OpenBLAS and oneDNN: same layout, same threads, same run, taking turns.
 //
-//   {"name": "matmul 1024", "value": 390, "unit": "GFLOP/s", "peer": "OpenBLAS", "peer_value": 360, "ratio": 1.083}
-#include <dlfcn.h>
-
+//   bench_matmul              all rows        bench_matmul 1024 "thin"        those whose name contains one of the words
+//   {"name": "matmul 1024", "value": 390, "unit": "GFLOP/s", "peer": "oneDNN", "peer_value": 360, "ratio": 1.083}
+//
+// On one thread time is that thread's own, so that other programs' turns are not counted.
 #include <cmath>
+#include <cstring>
+#include <span>
 #include <thread>
 
-#include "base/env.hpp"
-#include "bench.hpp"
+#include "products.hpp"
 #include "tg/error.hpp"
 #include "tg/tg.hpp"
 
 using namespace tg;
+using bench::Product;
 
 namespace {
 
-struct Case { const char* name; int m, k, n; bool transposed = false, first_transposed = false; };
-constexpr Case kCases[] = {
-    {"matmul 256", 256, 256, 256},
-    {"matmul 512", 512, 512, 512},
-    {"matmul 1024", 1024, 1024, 1024},
-    {"matmul 2048", 2048, 2048, 2048},
-    {"matmul 4096", 4096, 4096, 4096},
-    {"matmul 257 (prime)", 257, 257, 257},
-    {"matmul 1021 (prime)", 1021, 1021, 1021},
-    {"matmul 1000 x 333 x 777", 1000, 333, 777},
-    {"matmul 1021 x 517 x 2003", 1021, 517, 2003},
-    {"matmul 1024, second operand transposed", 1024, 1024, 1024, true},
-    {"matmul 1024, first operand transposed", 1024, 1024, 1024, false, true},
-};
-
-class OpenBlas {
- public:
-  OpenBlas() {
-    bench::at_their_best();
-    setenv("OPENBLAS_THREAD_TIMEOUT", "4", 0);  // its idle threads sleep soon, and leave the cores to whose turn it is
-    library_ = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
-    if (!library_) {
-      fmt::print("no OpenBLAS to compare with: {}\n", dlerror());
-      return;
-    }
-    reinterpret_cast<void (*)(int)>(dlsym(library_, "openblas_set_num_threads"))(settings().threads);
-    gemm_ = reinterpret_cast<Gemm>(dlsym(library_, "cblas_sgemm"));
-    fmt::print("OpenBLAS with its kernels for {}\n", reinterpret_cast<const char* (*)()>(dlsym(library_, "openblas_get_corename"))());
+std::vector<Product> products() {
+  std::vector<Product> out;
+  for (int n : {256, 512, 1024, 2048, 4096, 257, 1021, 1023}) out.push_back({fmt::format("matmul {}", n), n, n, n});
+  out.push_back({"matmul 1000 x 333 x 777", 1000, 333, 777});
+  out.push_back({"matmul 1021 x 517 x 2003", 1021, 517, 2003});
+  out.push_back({"matmul tall, 16384 x 512 x 96", 16384, 512, 96});
+  out.push_back({"matmul wide, 96 x 512 x 16384", 96, 512, 16384});
+  out.push_back({"matmul short sums, 2048 x 24 x 2048", 2048, 24, 2048});
+  out.push_back({"matmul long sums, 120 x 30000 x 200", 120, 30000, 200});
+  out.push_back({"matmul 128 of 64", 64, 64, 64, 128});
+  out.push_back({"matmul 31 of 97 x 64 x 75", 97, 64, 75, 31});
+  for (int n : {1024, 2048}) {
+    out.push_back({fmt::format("matmul {}, second operand transposed", n), n, n, n, 1, false, true});
+    out.push_back({fmt::format("matmul {}, first operand transposed", n), n, n, n, 1, true, false});
+    out.push_back({fmt::format("matmul {}, both transposed", n), n, n, n, 1, true, true});
   }
-  explicit operator bool() const { return gemm_ != nullptr; }
-  /// c (m, n) = a (m, k) b (k, n), or with a (k, m), or b (n, k), transposed.
-  void multiply(const Case& s, const float* a, const float* b, float* c) const {
-    constexpr int kRowMajor = 101, kAsIs = 111, kTransposed = 112;
-    gemm_(kRowMajor, s.first_transposed ? kTransposed : kAsIs, s.transposed ? kTransposed : kAsIs, s.m, s.n, s.k, 1, a,
-          s.first_transposed ? s.m : s.k, b, s.transposed ? s.k : s.n, 0, c, s.n);
+  for (int m : {1, 2, 4, 8}) {
+    out.push_back({fmt::format("matmul thin, {} x 2048 x 2048", m), m, 2048, 2048});
+    out.push_back({fmt::format("matmul thin, {} x 2048 x 2048, second operand transposed", m), m, 2048, 2048, 1, false, true});
+  }
+  for (int n : {256, 1024, 2048}) out.push_back({fmt::format("matmul {} of bfloat16", n), n, n, n, 1, false, false, true});
+  return out;
+}
+
+bool wanted(const std::string& name, std::span<char*> words) {
+  return words.empty() || std::ranges::any_of(words, [&](const char* w) { return name.find(w) != std::string::npos; });
+}
+
+double now() {
+  timespec t{};
+  clock_gettime(settings().threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+// Median times of those that are not empty. Idle threads of each spin for a while: the next begins when they sleep, and its first call,
+// which wakes its own, is free.
+std::vector<double> take_turns(const std::vector<bench::Prepared>& sides, double operations) {
+  const int repeats = std::clamp(static_cast<int>(2e9 / operations), 2, 20);
+  std::vector<std::vector<double>> times(sides.size());
+  for (int round = 0; round < 7; ++round)
+    for (size_t s = 0; s < sides.size(); ++s) {
+      if (!sides[s]) continue;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      sides[s]();
+      for (int i = 0; i < repeats; ++i) {
+        const double begin = now();
+        sides[s]();
+        times[s].push_back(now() - begin);
+      }
+    }
+  std::vector<double> out;
+  for (size_t s = 0; s < sides.size(); ++s) out.push_back(sides[s] ? bench::median(std::move(times[s])) : INFINITY);
+  return out;
+}
+
+Tensor operand(int batch, int rows, int columns, bool bfloat16) {
+  const Tensor x = batch > 1 ? Tensor::randn({batch, rows, columns}) : Tensor::randn({rows, columns});
+  return (bfloat16 ? x.cast(DType::bfloat16) : x).realize();
+}
+
+class Beside {
+ public:
+  void run(const Product& p) const {
+    const auto turn = [](bool transposed, int a, int b) { return transposed ? std::pair(b, a) : std::pair(a, b); };
+    const auto [a0, a1] = turn(p.first_transposed, p.m, p.k);
+    const auto [b0, b1] = turn(p.second_transposed, p.k, p.n);
+    const Tensor a = operand(p.batch, a0, a1, p.bfloat16), b = operand(p.batch, b0, b1, p.bfloat16);
+    std::vector<float> x = a.to_vector<float>(), y = b.to_vector<float>(),
+                       theirs(static_cast<size_t>(p.batch) * static_cast<size_t>(p.m) * static_cast<size_t>(p.n));
+    if (p.bfloat16) to_bfloat16(x), to_bfloat16(y);
+    const bench::Operands operands{x.data(), y.data(), theirs.data()};
+    Tensor result;
+    const auto ours = [&] {
+      const Tensor first = p.first_transposed ? a.transpose(-1, -2) : a, second = p.second_transposed ? b.transpose(-1, -2) : b;
+      result = first.matmul(second).realize();
+    };
+    const std::vector<bench::Prepared> sides{ours, blas_.prepare(p, operands), dnn_.prepare(p, operands)};
+    const std::vector<double> times = take_turns(sides, p.operations());
+    const auto rate = [&](size_t side) { return p.operations() / times[side] * 1e-9; };
+    const size_t best = times[1] < times[2] ? 1 : 2;
+    if (!sides[best]) return bench::report({p.name, rate(0), "GFLOP/s"});
+    bench::report({p.name, rate(0), "GFLOP/s", best == 1 ? "OpenBLAS" : "oneDNN", rate(best)});
+    const std::vector<float> values = result.to_vector<float>();
+    if (p.bfloat16) from_bfloat16(theirs);
+    for (size_t i = 0; i < values.size(); ++i)
+      if (!(std::abs(values[i] - theirs[i]) <= 1e-5 * p.k + (p.bfloat16 ? 0.01 * std::abs(theirs[i]) : 0)))
+        throw ValueError(fmt::format("{}: element {} is {}, the peer has {}", p.name, i, values[i], theirs[i]));
   }
 
  private:
-  using Gemm = void (*)(int, int, int, int, int, int, float, const float*, int, const float*, int, float, float*, int);
-  void* library_;
-  Gemm gemm_ = nullptr;
+  // The upper halves of float32 numbers, in the first half of their array; and back.
+  static void to_bfloat16(std::vector<float>& v) {
+    auto* const bytes = reinterpret_cast<std::byte*>(v.data());
+    for (size_t i = 0; i < v.size(); ++i) std::memmove(bytes + 2 * i, bytes + 4 * i + 2, 2);
+  }
+  static void from_bfloat16(std::vector<float>& v) {
+    auto* const bytes = reinterpret_cast<std::byte*>(v.data());
+    for (size_t i = v.size(); i-- > 0;) {
+      std::memmove(bytes + 4 * i + 2, bytes + 2 * i, 2);
+      std::memset(bytes + 4 * i, 0, 2);
+    }
+  }
+  bench::OpenBlas blas_;
+  bench::OneDnn dnn_;
 };
 
-void run(const Case& c, const OpenBlas& peer) {
-  const Tensor a = Tensor::randn({c.first_transposed ? c.k : c.m, c.first_transposed ? c.m : c.k}).realize();
-  const Tensor b = Tensor::randn({c.transposed ? c.n : c.k, c.transposed ? c.k : c.n}).realize();
-  const std::vector<float> x = a.to_vector<float>(), y = b.to_vector<float>();
-  std::vector<float> theirs(static_cast<size_t>(c.m) * static_cast<size_t>(c.n));
-  Tensor result;
-  const auto ours = [&] { result = (c.first_transposed ? a.T() : a).matmul(c.transposed ? b.T() : b).realize(); };
-  const auto others = [&] { peer.multiply(c, x.data(), y.data(), theirs.data()); };
+// What a program of ours costs beside another of the same number of operations.
+void compare(const std::string& name, double operations, const bench::Prepared& one, const std::string& against,
+             const bench::Prepared& other) {
+  const std::vector<double> times = take_turns({one, other}, operations);
+  bench::report({name, operations / times[0] * 1e-9, "GFLOP/s", against, operations / times[1] * 1e-9});
+}
 
-  ours();
-  const double operations = 2.0 * c.m * c.k * c.n;
-  const int repeats = std::clamp(static_cast<int>(2e9 / operations), 2, 20);
-  std::vector<double> mine, his;
-  for (int round = 0; round < 7; ++round) {
-    // Idle threads of either side spin for a while: the other begins when they sleep, and its first call, which wakes its own, is free.
-    const auto turn = [&](const std::function<void()>& f, std::vector<double>& times) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-      f();
-      for (int i = 0; i < repeats; ++i) times.push_back(bench::seconds(f));
-    };
-    turn(ours, mine);
-    if (peer) turn(others, his);
-  }
-  const auto rate = [&](const std::vector<double>& times) { return operations / bench::median(times) * 1e-9; };
-  if (!peer) return bench::report({c.name, rate(mine), "GFLOP/s"});
-  bench::report({c.name, rate(mine), "GFLOP/s", "OpenBLAS", rate(his)});
-  const std::vector<float> values = result.to_vector<float>();
-  for (size_t i = 0; i < values.size(); ++i)
-    if (!(std::abs(values[i] - theirs[i]) <= 1e-5 * c.k))
-      throw ValueError(fmt::format("{}: element {} is {}, OpenBLAS has {}", c.name, i, values[i], theirs[i]));
+void epilogue(int m, int k, int n) {
+  const Tensor a = operand(1, m, k, false), b = operand(1, k, n, false), bias = Tensor::randn({n}).realize();
+  compare(fmt::format("matmul {} x {} x {} with bias and gelu", m, k, n), 2.0 * m * k * n,
+          [&] { (a.matmul(b) + bias).gelu({.tanh = true}).realize(); }, "the product", [&] { a.matmul(b).realize(); });
+}
+
+void contraction(int a, int b, int c, int d) {
+  const Tensor x = Tensor::randn({a, b, c}).realize(), y = Tensor::randn({a, c, d}).realize(), p = operand(1, b, a * c, false),
+               q = operand(1, a * c, d, false);
+  compare(fmt::format("contraction abc,acd->bd of {}, {}, {}, {}", a, b, c, d), 2.0 * a * b * c * d,
+          [&] { einsum("abc,acd->bd", {x, y}).realize(); }, "the product", [&] { p.matmul(q).realize(); });
 }
 
 }  // namespace
 
-int main() {
-  fmt::print("float32 products on {} threads\n", settings().threads);
+int main(int argc, char** argv) {
+  const std::span<char*> words(argv + 1, static_cast<size_t>(argc - 1));
+  fmt::print("products on {} threads\n", settings().threads);
   manual_seed(0);
-  const OpenBlas peer;
-  for (const Case& c : kCases) run(c, peer);
+  const Beside peers;
+  for (const Product& p : products()) if (wanted(p.name, words)) peers.run(p);
+  if (wanted("matmul with bias and gelu", words)) epilogue(2048, 2048, 2048), epilogue(1024, 512, 1024);
+  if (wanted("contraction", words)) contraction(7, 509, 73, 1021);
 }
