@@ -14,11 +14,9 @@
 // and once backward; its gradient is written and read once; pixels are read twice; of a parameter p, its gradient g and Adam's m and v
 // there are ten accesses: p forward and backward, g written and read, p, m and v read and written.
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
+#include <cstdio>
 #include <filesystem>
 #include <mutex>
 #include <sstream>
@@ -31,6 +29,7 @@
 #include "runtime/null/null.hpp"
 #include "tg/error.hpp"
 #include "tg/tg.hpp"
+#include "torch.hpp"
 
 using namespace tg;
 
@@ -184,64 +183,16 @@ int64_t page_faults() {
   return u.ru_minflt;
 }
 
-/// bench/mnist_torch.py in a process of its own.
-class Peer {
- public:
-  explicit Peer(const std::string& data) {
-    int in[2], out[2];
-    if (pipe(in) || pipe(out)) throw ValueError("no pipe to the peer");
-    child_ = fork();
-    if (child_ == 0) {
-      dup2(in[0], STDIN_FILENO), dup2(out[1], STDOUT_FILENO);
-      for (int f : {in[0], in[1], out[0], out[1]}) close(f);
-      const std::string threads = std::to_string(settings().threads), batch = std::to_string(kBatch);
-      bench::at_their_best();
-      // Memory that was used stays the process's, whatever its size, and grows in large steps.
-      setenv("MALLOC_MMAP_MAX_", "0", 1), setenv("MALLOC_TRIM_THRESHOLD_", "68719476736", 1), setenv("MALLOC_TOP_PAD_", "268435456", 1);
-      setenv("OMP_NUM_THREADS", threads.c_str(), 1);
-      if (has_avx512()) setenv("ATEN_CPU_CAPABILITY", "avx512", 1);  // which 1.13 does not choose by itself
-      execl("/usr/bin/python3", "/usr/bin/python3", TG_BENCH_DIR "/mnist_torch.py", data.c_str(), threads.c_str(), batch.c_str(), nullptr);
-      _exit(127);
-    }
-    close(in[0]), close(out[1]);
-    to_ = fdopen(in[1], "w"), from_ = fdopen(out[0], "r");
-    char version[64], capability[64];
-    if (std::fscanf(from_, "ready %63s %63s", version, capability) == 2) name = fmt::format("PyTorch {}", version), how = capability;
-  }
-  ~Peer() {
-    fclose(to_), fclose(from_);
-    waitpid(child_, nullptr, 0);
-  }
-  Peer(const Peer&) = delete;
-  Peer& operator=(const Peer&) = delete;
-
-  struct Measured { double seconds = 0, faults = 0, loss = 0; };
-  Measured steps(int n) {
-    Measured m;
-    fmt::print(to_, "{}\n", n);
-    std::fflush(to_);
-    if (std::fscanf(from_, "%lf %lf %lf", &m.seconds, &m.faults, &m.loss) != 3) throw ValueError("the peer ended early");
-    return m;
-  }
-  std::string name, how;  // empty where it did not start
-
- private:
-  static bool has_avx512() {
-    return __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
-  }
-  pid_t child_ = 0;
-  FILE *to_ = nullptr, *from_ = nullptr;
-};
-
 void time_beside_peer() {
   const std::string data = io::find_mnist().string();
-  Peer peer(data);  // forked before this process has threads
-  if (peer.name.empty()) fmt::print("no PyTorch to compare with\n");
+  // forked before this process has threads
+  bench::Torch peer("mnist_torch.py", {data, std::to_string(settings().threads), std::to_string(kBatch)});
+  if (!peer) fmt::print("no PyTorch to compare with\n");
   Training train("cpu", cli::to_device(io::load_mnist(data).train, "cpu"));
   double loss = 0;
   const auto step = [&] { loss = train().loss.item<double>(); };
   for (int i = 0; i < 3; ++i) step();
-  if (!peer.name.empty()) peer.steps(3);
+  if (peer) peer.ask("3", 3);
 
   std::vector<double> ours, theirs, our_faults, their_faults;
   double their_loss = 0;
@@ -249,10 +200,10 @@ void time_beside_peer() {
     const int64_t faults = page_faults();
     ours.push_back(bench::seconds([&] { step(), step(); }) / 2 * 1e3);
     our_faults.push_back(static_cast<double>(page_faults() - faults) / 2);
-    if (peer.name.empty()) continue;
-    const Peer::Measured m = peer.steps(2);
-    theirs.push_back(m.seconds * 1e3), their_faults.push_back(m.faults);
-    their_loss = m.loss;
+    if (!peer) continue;
+    const std::vector<double> m = peer.ask("2", 3);
+    theirs.push_back(m[0] * 1e3), their_faults.push_back(m[1]);
+    their_loss = m[2];
   }
   if (theirs.empty()) return bench::report({"mnist step", bench::median(ours), "ms"});
   fmt::print("{} threads each; page faults a step {:.0f} and {:.0f}; loss after 17 steps {:.3f} and {:.3f}; {} uses {}\n",
