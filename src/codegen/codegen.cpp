@@ -6,6 +6,7 @@
 #include "codegen/collapse.hpp"
 #include "codegen/group.hpp"
 #include "codegen/heuristic.hpp"
+#include "codegen/pack.hpp"
 
 namespace tg {
 namespace {
@@ -21,26 +22,46 @@ std::string launch_text(const LoweredPhase& p) {
   return fmt::format("blocks {}, threads {}, shared memory {} bytes\n", blocks, threads, p.phase.scratch_bytes);
 }
 
+// Appends the phases of a kernel, and the memory between them; returns the verbs that made them.
+Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, const std::optional<Verbs>& given, const Phases& may) {
+  Verbs verbs = given ? *given : choose_verbs(kernel, target, may);
+  Nest nest(kernel);
+  const auto add = [&](const Kernel& k, const std::optional<Verbs>& of, const Phases& may_have) {
+    const size_t at = out.nest.size();
+    const Verbs made = add_phases(out, k, target, of, may_have);
+    out.nest.insert(at, to_string(made) + "\n");
+    return made;
+  };
+  if (!verbs.empty() && verbs[0].kind == Verb::Kind::Group) {  // two phases, each with verbs of its own
+    const Grouped parts = group(kernel, nest, verbs[0]);
+    out.temporaries.emplace_back(parts.partial.params.back().dtype(), parts.elements);
+    add(collapse(parts.partial), {}, {.group = false, .copy = true});
+    add(collapse(parts.final), {}, {.group = false, .copy = false});
+    return verbs;
+  }
+  if (!verbs.empty() && verbs[0].before_all()) {  // the verbs that follow are the second phase's
+    const Packed parts = pack(kernel, verbs[0]);
+    out.temporaries.emplace_back(parts.dtype, parts.elements);
+    add(parts.copy, {}, {.group = false, .copy = false});
+    std::optional<Verbs> rest;
+    if (verbs.size() > 1) rest.emplace(verbs.begin() + 1, verbs.end());
+    const Verbs made = add(parts.main, rest, {.group = false, .copy = true});
+    verbs.resize(1);
+    verbs.insert(verbs.end(), made.begin(), made.end());
+    return verbs;
+  }
+  for (const Verb& v : verbs) nest.apply(v);
+  out.nest += nest.text();
+  out.phases.push_back(lower(kernel, nest, target));
+  if (target.grid) out.nest += launch_text(out.phases.back());
+  return verbs;
+}
+
 }  // namespace
 
 Generated generate(const Kernel& kernel, const Target& target, const std::optional<Verbs>& verbs) {
   Generated out{.phases = {}, .kernel = collapse(kernel), .verbs = {}, .nest = {}, .temporaries = {}};
-  out.verbs = verbs ? *verbs : choose_verbs(out.kernel, target);
-  Nest nest(out.kernel);
-  if (!out.verbs.empty() && out.verbs[0].kind == Verb::Kind::Group) {  // two phases, each with verbs of its own
-    const Grouped parts = group(out.kernel, nest, out.verbs[0]);
-    out.temporaries.emplace_back(parts.partial.params.back().dtype(), parts.elements);
-    for (const Kernel* k : {&parts.partial, &parts.final}) {
-      Generated phase = generate(*k, target, choose_verbs(collapse(*k), target, false));
-      out.nest += to_string(phase.verbs) + "\n" + phase.nest;
-      out.phases.push_back(std::move(phase.phases[0]));
-    }
-    return out;
-  }
-  for (const Verb& v : out.verbs) nest.apply(v);
-  out.nest = nest.text();
-  out.phases.push_back(lower(out.kernel, nest, target));
-  if (target.grid) out.nest += launch_text(out.phases[0]);
+  out.verbs = add_phases(out, Kernel(out.kernel), target, verbs, {.group = true, .copy = true});
   return out;
 }
 

@@ -7,12 +7,14 @@
 
 #include "codegen/access.hpp"
 #include "codegen/heuristic_gpu.hpp"
+#include "codegen/pack.hpp"
 
 namespace tg {
 namespace {
 
 constexpr double kWorthSplitting = 256e3;  // elements of a reduction that one core should not do alone
 constexpr double kNear = 0.5, kFar = 1.5, kDistant = 4;  // cycles of a vector load from L1, and of streaming one from L2 or beyond
+constexpr double kMissed = 4, kCopied = 8;  // of a number that has to be waited for, and of copying one
 constexpr int64_t kPanels = 4;             // of lanes that read packed rows again, before packing them pays
 constexpr double kRagged = 1.5;   // the last rows of a tile that does not divide its range are clamped: each has an address of its own
 constexpr int64_t kBlock = 4096;  // elements of a streaming block: some microseconds of work, small beside L2
@@ -34,8 +36,8 @@ class Chooser {
     lanes_ = static_cast<int64_t>(static_cast<size_t>(t.vector_bytes) / widest_);
   }
 
-  Verbs run(bool may_group) {
-    if (!(may_group && split_long_reduction()) && lanes_ > 1 && !contraction()) streaming();
+  Verbs run(const Phases& may) {
+    if (!(may.group && split_long_reduction()) && lanes_ > 1 && !contraction(may.copy)) streaming();
     return std::move(verbs_);
   }
 
@@ -229,7 +231,7 @@ class Chooser {
   // ---- contractions ----
 
   // sum(a * b) where a and b each have loops of their own: every loaded value serves many products, so keep a tile of sums in registers.
-  bool contraction() {
+  bool contraction(bool may_copy) {
     const UOp* best = nullptr;
     for (const UOp& u : reduces_) {
       if (u.as<ReduceArg>().monoid != Monoid::Sum || u.src(0).op() != Op::Mul || !is_float(u.dtype())) continue;
@@ -245,9 +247,13 @@ class Chooser {
       if (in_b && !in_a) only_b.push_back(r);
     }
     if (only_a.empty() || only_b.empty()) return false;
-    const Plan from_a = plan(only_a, only_b, *best), from_b = plan(only_b, only_a, *best);
+    const Plan from_a = plan(only_a, only_b, *best, may_copy), from_b = plan(only_b, only_a, *best, may_copy);
     const Plan& p = from_a.cost < from_b.cost ? from_a : from_b;
     if (p.cost >= 1e30) return false;
+    if (p.copied >= 0) {  // the verbs that follow are chosen for what then is left
+      verbs_.push_back(Verb::stage(p.copied, "phase"));
+      return true;
+    }
     tile(name(p.lanes), lanes_, AxisKind::Vector);
     tile(name(p.lanes), p.vectors, AxisKind::Unroll);
     tile(name(p.rows), p.height, AxisKind::Unroll);
@@ -272,9 +278,10 @@ class Chooser {
     return n;
   }
 
-  struct Plan { UOp lanes, rows; int64_t vectors = 1, height = 1; double cost = 1e30; bool staged = false; };
+  // copied: the operand whose rows are first copied
+  struct Plan { UOp lanes, rows; int64_t vectors = 1, height = 1; double cost = 1e30; bool staged = false; int copied = -1; };
   // Lanes along one of `along`, a register tile over one of `across`: the cheapest, in cycles for one product of one lane.
-  Plan plan(const std::vector<UOp>& along, const std::vector<UOp>& across, const UOp& reduce) const {
+  Plan plan(const std::vector<UOp>& along, const std::vector<UOp>& across, const UOp& reduce, bool may_copy) const {
     const UOp &a = reduce.src(0).src(0), &b = reduce.src(0).src(1), &of_lanes = reads(a, along[0]) ? a : b,
               &of_rows = reads(a, along[0]) ? b : a;
     Plan best;
@@ -284,7 +291,10 @@ class Chooser {
       const double unpacked = rows_of(of_lanes, v, reduce).windowed ? kNear : stream_cost(footprint(of_lanes));
       for (const UOp& r : across)
         for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, ceil_div(extent(v), lanes_)); ++vectors) {
-          const double row = row_cost(of_rows, r, reduce, ceil_div(extent(v), vectors * lanes_));
+          const int64_t panels = ceil_div(extent(v), vectors * lanes_);
+          const Rows how = rows_of(of_rows, r, reduce);
+          const bool copied = may_copy && scattered(of_rows, how) && sole_read(kernel_, how.param).load;
+          const double row = copied ? kNear + kCopied / static_cast<double>(panels) : row_cost(of_rows, how, panels);
           for (int64_t height = 1; height <= std::min<int64_t>(extent(r), (target_.vector_registers - 2 - vectors) / vectors); ++height)
             for (bool staged : {false, true}) {
               const double panel = length(reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);
@@ -296,7 +306,7 @@ class Chooser {
               const double cycles = std::max({tile / 2, loads, 4.0}) + 0.1 * loads;
               double cost = cycles / (tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height));
               cost += store_cost(v) / length(reduce);
-              if (cost < best.cost) best = {v, r, vectors, height, cost, staged};
+              if (cost < best.cost) best = {v, r, vectors, height, cost, staged, copied ? how.param : -1};
             }
         }
     }
@@ -313,14 +323,16 @@ class Chooser {
     for (const Split& s : nest_.splits) if (reads(operand, s.original)) n *= static_cast<double>(extent(s.original));
     return n;
   }
-  // One number of each row: packed, from one cache line, each from its own, and maybe all of them from beyond L2.
-  double row_cost(const UOp& operand, const UOp& r, const UOp& reduce, int64_t panels) const {
-    const Rows rows = rows_of(operand, r, reduce);
-    if (rows.streams || (rows.packable && panels >= kPanels)) return kNear;
-    return kNear * (rows.step < 64 / static_cast<int64_t>(widest_) ? 1 : 1.5) +
-           (rows.windowed || stream_cost(footprint(operand)) < kDistant ? 0 : 0.5);
-  }
   struct Rows { int param = -1; int64_t step = 0; bool windowed = false, streams = false, packable = false; };
+  // One number of each row: packed, from one cache line, each from its own, and maybe all of them from beyond L2.
+  double row_cost(const UOp& operand, const Rows& rows, int64_t panels) const {
+    if (rows.streams || (rows.packable && panels >= kPanels)) return kNear;
+    return kNear * (rows.step < 64 / static_cast<int64_t>(widest_) ? 1 : 1.5) + (scattered(operand, rows) ? kMissed : 0);
+  }
+  // Whether each step of the sum reads from another place beyond L2, which the processor does not see coming.
+  bool scattered(const UOp& operand, const Rows& rows) const {
+    return !rows.streams && !rows.windowed && rows.param >= 0 && stream_cost(footprint(operand)) >= kDistant;
+  }
   // Windows are not packed: they share elements, and lie together as they are.
   Rows rows_of(const UOp& operand, const UOp& r, const UOp& reduce) const {
     Rows out;
@@ -418,8 +430,8 @@ class Chooser {
 
 }  // namespace
 
-Verbs choose_verbs(const Kernel& k, const Target& t, bool may_group) {
-  return t.grid ? choose_gpu_verbs(k, t, may_group) : Chooser(k, t).run(may_group);
+Verbs choose_verbs(const Kernel& k, const Target& t, const Phases& may) {
+  return t.grid ? choose_gpu_verbs(k, t, may.group) : Chooser(k, t).run(may);
 }
 
 }  // namespace tg

@@ -5,7 +5,8 @@
 
 namespace tg {
 
-/// `may_group`: whether the kernel may become two phases; what already is a phase may not.
-Verbs choose_verbs(const Kernel&, const Target&, bool may_group = true);
+/// What may make two phases of a kernel; what already is a phase may not become two by the same means.
+struct Phases { bool group = true, copy = true; };
+Verbs choose_verbs(const Kernel&, const Target&, const Phases& may = {});
 
 }  // namespace tg

@@ -207,6 +207,7 @@ void Nest::apply(const Verb& v) {
       return;
     }
     case Verb::Kind::Stage: {
+      if (v.before_all()) refuse(v, "it splits the whole kernel in two and can only be the first verb");
       const int at = find(v.axis);
       if (at < 0 && v.axis != kLaunch) refuse(v, "no such axis");
       if (at >= 0 && axes[static_cast<size_t>(at)].kind != AxisKind::Loop) refuse(v, "not a loop");

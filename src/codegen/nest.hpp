@@ -37,12 +37,14 @@ struct Split {
 struct Verb {
   enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group };
   Kind kind = Kind::Tile;
-  std::string axis;  // Tile, Group: which. Stage: in each round of which loop, "launch" for before all of them. Mma: which instruction
+  std::string axis;  // Tile, Group: which. Mma: which instruction. Stage: in each round of which loop, "launch" for before all of them by
+                     // each core for itself, "phase" for by all cores together, which only the first verb can be
   int64_t size = 0;                // Tile: how many. Group: into how many parts
   AxisKind as = AxisKind::Loop;    // Tile: what the inner part becomes
   std::vector<std::string> axes;   // Order: output axes, outermost first
   int param = -1;                  // Stage: which operand's loads
   friend bool operator==(const Verb&, const Verb&) = default;
+  bool before_all() const { return kind == Kind::Stage && axis == "phase"; }
 
   static Verb tile(std::string axis, int64_t size, AxisKind as);
   static Verb order(std::vector<std::string> axes);

@@ -194,6 +194,42 @@ TEST_P(Fuzz, AnyVerbsLeaveTheResultRight) {
 INSTANTIATE_TEST_SUITE_P(Programs, Fuzz, testing::Combine(testing::Values("cpu", "opencl"), testing::ValuesIn(kPrograms)),
                          [](const auto& test) { return std::string(std::get<0>(test.param)) + std::get<1>(test.param).name; });
 
+// Any operand may be copied first; whatever then is left is chosen for what is left.
+class Copied : public Removal {};
+
+TEST_P(Copied, OperandsLeaveTheResultRight) {
+  const auto [name, program] = GetParam();
+  const Numbers expected = program.build({"interpreter"}).to_vector<double>();
+  const Case c(program.build({name}), device(name));
+  for (size_t p = 0; p < c.kernel.params.size(); ++p) {
+    const Verb copy = Verb::stage(static_cast<int>(p), "phase");
+    try {
+      EXPECT_THAT(c.run(Verbs{copy}), testing::Pointwise(testing::DoubleNear(2e-5), expected)) << to_string(copy);
+    } catch (const ValueError&) {
+      continue;  // read in several places, or outside reductions
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Programs, Copied, testing::Combine(testing::Values("cpu", "opencl"), testing::ValuesIn(kPrograms)),
+                         [](const auto& test) { return std::string(std::get<0>(test.param)) + std::get<1>(test.param).name; });
+
+TEST(Copied, WhatIsReadAcrossAndDoesNotFitTheCache) {
+  const Inputs in{"cpu"};
+  const auto verbs = [&](const Tensor& y, int64_t cache) {
+    const Case c(y, device("cpu"));
+    Target t = c.device.target();
+    t.l1_bytes = cache / 16;
+    t.l2_bytes = cache;
+    const Generated g = generate(c.kernel, t);
+    EXPECT_EQ(c.run(g), c.run(Verbs{})) << "small whole numbers";
+    return to_string(g.verbs);
+  };
+  const Tensor across = in({96, 130}).T().matmul(in({96, 300})), along = in({130, 96}).matmul(in({96, 300}));
+  EXPECT_THAT(verbs(across, 64 << 10), testing::StartsWith("stage(p1, phase); tile("));
+  EXPECT_THAT(verbs(across, 1 << 20), testing::Not(testing::HasSubstr("phase"))) << "it fits";
+  EXPECT_THAT(verbs(along, 64 << 10), testing::Not(testing::HasSubstr("phase"))) << "it is read along rows";
+}
+
 // Arrays beyond the last cache are stored around it and asked for ahead of time. A processor without one has no others.
 class Streams : public testing::TestWithParam<Program> {};
 
