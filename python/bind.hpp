@@ -59,6 +59,7 @@ void bind_tensor(Api& api);
 void bind_creation(Api& api);
 void bind_elementwise(Api& api);
 void bind_functions(Api& api);
+void bind_network(Api& api);
 void bind_indexing(Api& api);
 void bind_sharing(Api& api);
 /// Gives the class Tensor the buffer protocol.

@@ -95,25 +95,61 @@ struct type_caster<tg::python::Shape> {
   bool load(handle from, bool) { return load_integers(from, value.sizes); }
 };
 
+/// What has no default constructor, by value.
+#define TG_CASTER(Type, shown, first)                           \
+  type_caster() = default;                                      \
+  static constexpr auto name = const_name(shown);               \
+  operator Type&() { return value; }                            \
+  operator Type*() { return &value; }                           \
+  template <class T>                                            \
+  using cast_op_type = pybind11::detail::cast_op_type<T>;       \
+                                                                \
+ private:                                                       \
+  Type value = first;                                           \
+                                                                \
+ public:
+
 template <>
-struct type_caster<tg::Pair> {
-  type_caster() = default;
-  static constexpr auto name = const_name("int | tuple[int, int]");
+struct type_caster<tg::PerAxis> {
+  TG_CASTER(tg::PerAxis, "int | Sequence[int]", 0)
   bool load(handle from, bool) {
     std::vector<int64_t> n;
-    if (!load_integers(from, n) || n.empty() || n.size() > 2) return false;
-    value = tg::Pair(n.front(), n.back());
+    if (!load_integers(from, n)) return false;
+    value = tg::PerAxis(std::move(n));
     return true;
   }
-  static handle cast(const tg::Pair& p, return_value_policy, handle) { return make_tuple(p.height, p.width).release(); }
-  operator tg::Pair&() { return value; }
-  operator tg::Pair*() { return &value; }
-  template <class T>
-  using cast_op_type = pybind11::detail::cast_op_type<T>;
-
- private:
-  tg::Pair value = 0;
+  static handle cast(const tg::PerAxis& p, return_value_policy, handle) {
+    return p.list().size() == 1 ? PyLong_FromLongLong(p.list()[0]) : pybind11::cast(p.list()).release().ptr();
+  }
 };
+
+/// A number, one an axis, a pair an axis, "same" or "valid".
+template <>
+struct type_caster<tg::Padding> {
+  TG_CASTER(tg::Padding, "str | int | Sequence[int] | Sequence[tuple[int, int]]", 0)
+  bool load(handle from, bool) {
+    std::vector<int64_t> n;
+    if (isinstance<str>(from)) {
+      const auto word = from.cast<std::string>();
+      if (word != "same" && word != "valid") return false;
+      value = word == "same" ? tg::Padding::same() : tg::Padding(0);
+    } else if (load_integers(from, n)) value = tg::PerAxis(std::move(n));
+    else if (isinstance<tuple>(from) || isinstance<list>(from)) {
+      std::vector<std::pair<int64_t, int64_t>> sides;
+      for (const handle h : reinterpret_borrow<sequence>(from)) {
+        if (!load_integers(h, n) || n.size() != 2) return false;
+        sides.emplace_back(n[0], n[1]);
+      }
+      value = tg::Padding::sides(sides);
+    } else return false;
+    return true;
+  }
+  static handle cast(const tg::Padding& p, return_value_policy policy, handle parent) {
+    if (p.is_same()) return pybind11::str("same").release();
+    return type_caster<tg::PerAxis>::cast(tg::PerAxis(p.before()), policy, parent);
+  }
+};
+#undef TG_CASTER
 
 /// Python's and NumPy's numbers.
 template <>

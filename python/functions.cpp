@@ -170,33 +170,6 @@ void bind_products(Api& api) {
          "(..., m, k) by (..., k, n); leading axes broadcast; vectors as in NumPy.", py::arg("other"));
   api.tensor.def(
       "__matmul__", [](const Tensor& a, const Tensor& b) { return a.matmul(b); }, Released(), py::is_operator(), py::arg("other"));
-  const auto bias_or_none = [](const std::optional<Tensor>& t) { return t.value_or(Tensor()); };
-  both(
-      api, "conv2d",
-      [=](const Tensor& x, const Tensor& w, const std::optional<Tensor>& bias, Pair stride, Pair padding, Pair dilation, int64_t groups) {
-    return x.conv2d(w, bias_or_none(bias), {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups});
-  },
-      "(n, c, h, w) with weights (o, c / groups, kh, kw) to (n, o, oh, ow).", py::arg("weight"), py::arg("bias") = py::none(),
-      py::arg("stride") = Pair(1),
-       py::arg("padding") = Pair(0), py::arg("dilation") = Pair(1), py::arg("groups") = 1);
-  for (const auto& [name, f] : {std::pair("max_pool2d", &Tensor::max_pool2d), std::pair("avg_pool2d", &Tensor::avg_pool2d)})
-    both(api, name, [f = f](const Tensor& x, Pair size, std::optional<Pair> stride, Pair padding, Pair dilation) {
-      return (x.*f)({.size = size, .stride = stride.value_or(size), .padding = padding, .dilation = dilation});
-    }, "The maximum (mean) of each window of the last two axes; the stride is the size unless told.", py::arg("kernel_size"),
-         py::arg("stride") = py::none(), py::arg("padding") = Pair(0), py::arg("dilation") = Pair(1));
-  both(
-      api, "layer_norm",
-      [](const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) { return x.layer_norm(weight, bias, {.eps = eps}); },
-       "Over the last weight.ndim axes: (x - mean) / sqrt(var + eps) * weight + bias.", py::arg("weight"), py::arg("bias"),
-      py::arg("eps") = 1e-5);
-  both(api, "batch_norm", [](const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& weight, const Tensor& bias, double eps) {
-    return x.batch_norm(mean, var, weight, bias, {.eps = eps});
-  },
-      "Over axis 1, with the given mean and variance: (x - mean) / sqrt(var + eps) * weight + bias.", py::arg("mean"), py::arg("var"),
-      py::arg("weight"),
-       py::arg("bias"), py::arg("eps") = 1e-5);
-  both(api, "cross_entropy", [](const Tensor& x, const Tensor& target) { return x.cross_entropy(target); },
-       "The mean over all targets of -log_softmax(input)[target]: logits (n, classes, ...), integer targets (n, ...).", py::arg("target"));
 }
 
 }  // namespace

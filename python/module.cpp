@@ -136,6 +136,7 @@ PYBIND11_MODULE(_tg, m) {
   bind_creation(api);
   bind_elementwise(api);
   bind_functions(api);
+  bind_network(api);
   bind_indexing(api);
   bind_sharing(api);
   bind_nn(m);

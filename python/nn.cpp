@@ -39,15 +39,33 @@ void bind_layers(py::module_& m) {
         return nn::Linear(in, out, {.bias = bias, .tensor = on(t, d)});
       }), Released(), py::arg("in_features"), py::arg("out_features"), py::arg("bias") = true, py::kw_only(), dtype, device);
 
-  layer<nn::Conv2d>(m, "_Conv2d", "tg.conv2d with a weight (out, in / groups, height, width) and a bias (out).",
-                    std::pair("weight", &nn::Conv2d::weight), std::pair("bias", &nn::Conv2d::bias))
-      .def(py::init([=](int64_t in, int64_t out, Pair size, Pair stride, Pair padding, Pair dilation, int64_t groups, bool bias, DType t,
-                        const Device& d) {
-        return nn::Conv2d(in, out, size, {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .bias = bias,
-                                          .tensor = on(t, d)});
-      }), Released(), py::arg("in_channels"), py::arg("out_channels"), py::arg("kernel_size"), py::arg("stride") = Pair(1),
-          py::arg("padding") = Pair(0), py::arg("dilation") = Pair(1), py::arg("groups") = 1, py::arg("bias") = true, py::kw_only(), dtype,
-          device);
+  const auto convolution = [&]<class C>(const char* name, const char* doc) {
+    layer<C>(m, name, doc, std::pair("weight", &C::weight), std::pair("bias", &C::bias))
+        .def(py::init([=](int64_t in, int64_t out, const PerAxis& size, const PerAxis& stride, const Padding& padding,
+                          const PerAxis& dilation, int64_t groups, bool bias, DType t, const Device& d) {
+          return C(in, out, size, {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .bias = bias,
+                                   .tensor = on(t, d)});
+        }), Released(), py::arg("in_channels"), py::arg("out_channels"), py::arg("kernel_size"), py::arg("stride") = PerAxis(1),
+            py::arg("padding") = Padding(0), py::arg("dilation") = PerAxis(1), py::arg("groups") = 1, py::arg("bias") = true,
+            py::kw_only(), dtype, device);
+  };
+  convolution.operator()<nn::Conv1d>("_Conv1d", "tg.conv1d with a weight (out, in / groups, length) and a bias (out).");
+  convolution.operator()<nn::Conv2d>("_Conv2d", "tg.conv2d with a weight (out, in / groups, height, width) and a bias (out).");
+  convolution.operator()<nn::Conv3d>("_Conv3d", "tg.conv3d with a weight (out, in / groups, depth, height, width) and a bias (out).");
+  const auto transposed = [&]<class C>(const char* name, const char* doc) {
+    layer<C>(m, name, doc, std::pair("weight", &C::weight), std::pair("bias", &C::bias))
+        .def(py::init([=](int64_t in, int64_t out, const PerAxis& size, const PerAxis& stride, const Padding& padding,
+                          const PerAxis& output_padding, int64_t groups, bool bias, const PerAxis& dilation, DType t, const Device& d) {
+          return C(in, out, size, {.stride = stride, .padding = padding, .output_padding = output_padding, .dilation = dilation,
+                                   .groups = groups, .bias = bias, .tensor = on(t, d)});
+        }), Released(), py::arg("in_channels"), py::arg("out_channels"), py::arg("kernel_size"), py::arg("stride") = PerAxis(1),
+            py::arg("padding") = Padding(0), py::arg("output_padding") = PerAxis(0), py::arg("groups") = 1, py::arg("bias") = true,
+            py::arg("dilation") = PerAxis(1), py::kw_only(), dtype, device);
+  };
+  transposed.operator()<nn::ConvTranspose1d>("_ConvTranspose1d", "tg.conv_transpose1d with a weight (in, out / groups, length).");
+  transposed.operator()<nn::ConvTranspose2d>("_ConvTranspose2d", "tg.conv_transpose2d with a weight (in, out / groups, height, width).");
+  transposed.operator()<nn::ConvTranspose3d>("_ConvTranspose3d",
+                                             "tg.conv_transpose3d with a weight (in, out / groups, depth, height, width).");
 
   layer<nn::BatchNorm>(m, "_BatchNorm", "Over axis 1: by the batch's mean and variance in training, by the running ones in evaluation.",
                        std::pair("weight", &nn::BatchNorm::weight), std::pair("bias", &nn::BatchNorm::bias),
@@ -62,11 +80,28 @@ void bind_layers(py::module_& m) {
         return nn::LayerNorm(shape.sizes, {.eps = eps, .bias = bias, .tensor = on(t, d)});
       }), Released(), py::arg("normalized_shape"), py::arg("eps") = 1e-5, py::arg("bias") = true, py::kw_only(), dtype, device);
 
-  layer<nn::Embedding>(m, "_Embedding", "Integers to rows of a table (num_embeddings, embedding_dim).",
+  layer<nn::GroupNorm>(m, "_GroupNorm", "tg.group_norm, with a weight and a bias a channel.",
+                       std::pair("weight", &nn::GroupNorm::weight), std::pair("bias", &nn::GroupNorm::bias))
+      .def(py::init([=](int64_t groups, int64_t channels, double eps, bool affine, DType t, const Device& d) {
+        return nn::GroupNorm(groups, channels, {.eps = eps, .affine = affine, .tensor = on(t, d)});
+      }), Released(), py::arg("num_groups"), py::arg("num_channels"), py::arg("eps") = 1e-5, py::arg("affine") = true, py::kw_only(),
+          dtype, device);
+  layer<nn::InstanceNorm>(m, "_InstanceNorm", "tg.instance_norm, with a weight and a bias a channel where affine says so.",
+                          std::pair("weight", &nn::InstanceNorm::weight), std::pair("bias", &nn::InstanceNorm::bias))
+      .def(py::init([=](int64_t channels, double eps, bool affine, DType t, const Device& d) {
+        return nn::InstanceNorm(channels, {.eps = eps, .affine = affine, .tensor = on(t, d)});
+      }), Released(), py::arg("num_features"), py::arg("eps") = 1e-5, py::kw_only(), py::arg("affine") = false, dtype, device);
+  layer<nn::RMSNorm>(m, "_RMSNorm", "tg.rms_norm over the last axes, of the given sizes.", std::pair("weight", &nn::RMSNorm::weight))
+      .def(py::init([=](const Shape& shape, double eps, DType t, const Device& d) {
+        return nn::RMSNorm(shape.sizes, {.eps = eps, .tensor = on(t, d)});
+      }), Released(), py::arg("normalized_shape"), py::arg("eps") = 1e-5, py::kw_only(), dtype, device);
+
+  layer<nn::Embedding>(m, "_Embedding", "tg.embedding with a table (num_embeddings, embedding_dim).",
                        std::pair("weight", &nn::Embedding::weight))
-      .def(py::init([=](int64_t count, int64_t width, DType t, const Device& d) { return nn::Embedding(count, width, on(t, d)); }),
-           Released(),
-           py::arg("num_embeddings"), py::arg("embedding_dim"), py::kw_only(), dtype, device);
+      .def(py::init([=](int64_t count, int64_t width, std::optional<int64_t> padding_idx, DType t, const Device& d) {
+        return nn::Embedding(count, width, {.padding_idx = padding_idx.value_or(nn::kNoPadding), .tensor = on(t, d)});
+      }), Released(), py::arg("num_embeddings"), py::arg("embedding_dim"), py::arg("padding_idx") = py::none(), py::kw_only(), dtype,
+          device);
 
   layer<nn::Dropout>(m, "_Dropout", "tg.dropout in training, nothing in evaluation.")
       .def(py::init<double>(), py::arg("p") = 0.5)

@@ -77,15 +77,8 @@ namespace tg {
 
 [[nodiscard]] inline Tensor matmul(const Tensor& a, const Tensor& b) { return a.matmul(b); }
 [[nodiscard]] inline Tensor dot(const Tensor& a, const Tensor& b) { return a.matmul(b); }
-[[nodiscard]] inline Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o = {}) {
-  return x.conv2d(w, bias, o);
-}
-[[nodiscard]] inline Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& o = {}) { return x.conv2d(w, o); }
-[[nodiscard]] inline Tensor max_pool2d(const Tensor& x, const PoolOptions& o = {}) { return x.max_pool2d(o); }
-[[nodiscard]] inline Tensor avg_pool2d(const Tensor& x, const PoolOptions& o = {}) { return x.avg_pool2d(o); }
 [[nodiscard]] inline Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormOptions& o = {}) {
   return x.layer_norm(weight, bias, o);
 }
-[[nodiscard]] inline Tensor cross_entropy(const Tensor& logits, const Tensor& target) { return logits.cross_entropy(target); }
 
 }  // namespace tg

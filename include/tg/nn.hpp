@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "tg/tensor.hpp"
+#include "tg/windows.hpp"
 
 namespace tg::nn {
 
@@ -77,21 +77,63 @@ struct Linear {
   [[nodiscard]] State state() const;
 };
 
-struct Conv2dOptions {
+struct ConvLayerOptions {
   detail::ByName by_name_only = detail::by_name;
-  Pair stride = 1, padding = 0, dilation = 1;
+  PerAxis stride = 1;
+  Padding padding = 0;
+  PerAxis dilation = 1;
   int64_t groups = 1;
   bool bias = true;
   TensorOptions tensor = {};
 };
-/// Tensor::conv2d with a weight (out, in / groups, height, width) and a bias (out) that start uniform in +-1/sqrt(fan_in), fan_in being the
-/// elements behind one output.
-struct Conv2d {
+/// tg::conv1d, conv2d, conv3d with a weight (out, in / groups, size...) and a bias (out) that start uniform in +-1/sqrt(fan_in), fan_in
+/// being the elements behind one output.
+struct Conv {
   Tensor weight, bias;
   ConvOptions options;
-  Conv2d(int64_t in, int64_t out, Pair size, const Conv2dOptions& options = {});
+  Conv(int axes, int64_t in, int64_t out, const PerAxis& size, const ConvLayerOptions& options = {});
   [[nodiscard]] Tensor operator()(const Tensor& x) const;
   [[nodiscard]] State state() const;
+};
+struct Conv1d : Conv {
+  Conv1d(int64_t in, int64_t out, const PerAxis& size, const ConvLayerOptions& o = {}) : Conv(1, in, out, size, o) {}
+};
+struct Conv2d : Conv {
+  Conv2d(int64_t in, int64_t out, const PerAxis& size, const ConvLayerOptions& o = {}) : Conv(2, in, out, size, o) {}
+};
+struct Conv3d : Conv {
+  Conv3d(int64_t in, int64_t out, const PerAxis& size, const ConvLayerOptions& o = {}) : Conv(3, in, out, size, o) {}
+};
+
+struct ConvTransposeLayerOptions {
+  detail::ByName by_name_only = detail::by_name;
+  PerAxis stride = 1;
+  Padding padding = 0;
+  PerAxis output_padding = 0;
+  PerAxis dilation = 1;
+  int64_t groups = 1;
+  bool bias = true;
+  TensorOptions tensor = {};
+};
+/// tg::conv_transpose1d, 2d, 3d with a weight (in, out / groups, size...) and a bias (out), which start as PyTorch's.
+struct ConvTranspose {
+  Tensor weight, bias;
+  ConvTransposeOptions options;
+  ConvTranspose(int axes, int64_t in, int64_t out, const PerAxis& size, const ConvTransposeLayerOptions& options = {});
+  [[nodiscard]] Tensor operator()(const Tensor& x) const;
+  [[nodiscard]] State state() const;
+};
+struct ConvTranspose1d : ConvTranspose {
+  ConvTranspose1d(int64_t in, int64_t out, const PerAxis& size, const ConvTransposeLayerOptions& o = {})
+      : ConvTranspose(1, in, out, size, o) {}
+};
+struct ConvTranspose2d : ConvTranspose {
+  ConvTranspose2d(int64_t in, int64_t out, const PerAxis& size, const ConvTransposeLayerOptions& o = {})
+      : ConvTranspose(2, in, out, size, o) {}
+};
+struct ConvTranspose3d : ConvTranspose {
+  ConvTranspose3d(int64_t in, int64_t out, const PerAxis& size, const ConvTransposeLayerOptions& o = {})
+      : ConvTranspose(3, in, out, size, o) {}
 };
 
 struct BatchNormOptions {
@@ -127,11 +169,58 @@ struct LayerNorm {
   [[nodiscard]] State state() const;
 };
 
-/// Integers (...) to rows of a table (count, width): (..., width). Starts normal, variance 1. IndexError, when computed, for a number
-/// outside.
+struct AffineOptions {
+  detail::ByName by_name_only = detail::by_name;
+  double eps = 1e-5;
+  bool affine = true;  // with a weight and a bias a channel, which start at 1 and 0
+  TensorOptions tensor = {};
+};
+/// tg::group_norm of (n, channels, ...). ValueError unless the channels divide by the groups.
+struct GroupNorm {
+  int64_t groups;
+  Tensor weight, bias;
+  double eps;
+  GroupNorm(int64_t groups, int64_t channels, const AffineOptions& options = {});
+  [[nodiscard]] Tensor operator()(const Tensor& x) const;
+  [[nodiscard]] State state() const;
+};
+/// tg::instance_norm of (n, channels, sizes...).
+struct InstanceNorm {
+  Tensor weight, bias;
+  double eps;
+  explicit InstanceNorm(int64_t channels, const AffineOptions& options = {.affine = false});
+  [[nodiscard]] Tensor operator()(const Tensor& x) const;
+  [[nodiscard]] State state() const;
+};
+struct RMSNormOptions {
+  detail::ByName by_name_only = detail::by_name;
+  double eps = 1e-5;
+  TensorOptions tensor = {};
+};
+/// tg::rms_norm over the last axes, of the given sizes. The weight starts at 1.
+struct RMSNorm {
+  Tensor weight;
+  double eps;
+  explicit RMSNorm(const Sizes& shape, const RMSNormOptions& options = {});
+  [[nodiscard]] Tensor operator()(const Tensor& x) const;
+  [[nodiscard]] State state() const;
+};
+
+/// The rows of a table (count, width) at integers (...), to (..., width). The row at padding_idx, which may count from the end, gets no
+/// gradient. IndexError, when computed, for a number outside; at once for padding_idx.
+inline constexpr int64_t kNoPadding = INT64_MIN;
+[[nodiscard]] Tensor embedding(const Tensor& x, const Tensor& weight, int64_t padding_idx = kNoPadding);
+
+struct EmbeddingOptions {
+  detail::ByName by_name_only = detail::by_name;
+  int64_t padding_idx = kNoPadding;  // this row starts at 0 and stays
+  TensorOptions tensor = {};
+};
+/// embedding() with a table that starts normal, variance 1.
 struct Embedding {
   Tensor weight;
-  Embedding(int64_t count, int64_t width, const TensorOptions& options = {});
+  int64_t padding_idx;
+  Embedding(int64_t count, int64_t width, const EmbeddingOptions& options = {});
   [[nodiscard]] Tensor operator()(const Tensor& x) const;
   [[nodiscard]] State state() const;
 };

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tg/dtype.hpp"
@@ -36,12 +37,45 @@ class Axes {
   std::vector<int> list_;
 };
 
-/// A size along height and width: 3, or {3, 5}.
-struct Pair {
-  int64_t height, width;
-  Pair(int64_t both) : height(both), width(both) {}
-  Pair(int both) : height(both), width(both) {}
-  Pair(int64_t h, int64_t w) : height(h), width(w) {}
+/// A number for each axis that a window moves along: 3 for every axis, or {3, 5}, one an axis.
+class PerAxis {
+ public:
+  PerAxis(int every) : list_{every} {}
+  PerAxis(int64_t every) : list_{every} {}
+  PerAxis(std::initializer_list<int64_t> each) : list_(each) {}
+  PerAxis(Sizes each) : list_(std::move(each)) {}
+  [[nodiscard]] const Sizes& list() const { return list_; }
+
+ private:
+  Sizes list_;
+};
+
+/// What is put around the axes that a window moves along: 1, or {1, 2}, as much on both sides of an axis; sides({{1, 2}, {0, 3}}), before
+/// and after each; same(), what leaves the sizes as they are where the stride is 1, the odd one after.
+class Padding {
+ public:
+  Padding(int every) : before_(every), after_(every) {}
+  Padding(std::initializer_list<int64_t> each) : before_(each), after_(each) {}
+  Padding(PerAxis each) : before_(each), after_(std::move(each)) {}
+  [[nodiscard]] static Padding sides(const std::vector<std::pair<int64_t, int64_t>>& before_and_after) {
+    Sizes before, after;
+    for (const auto& [b, a] : before_and_after) before.push_back(b), after.push_back(a);
+    Padding p = PerAxis(before);
+    p.after_ = PerAxis(after);
+    return p;
+  }
+  [[nodiscard]] static Padding same() {
+    Padding p = 0;
+    p.same_ = true;
+    return p;
+  }
+  [[nodiscard]] const Sizes& before() const { return before_.list(); }
+  [[nodiscard]] const Sizes& after() const { return after_.list(); }
+  [[nodiscard]] bool is_same() const { return same_; }
+
+ private:
+  PerAxis before_, after_;
+  bool same_ = false;
 };
 
 struct TensorOptions {
@@ -101,15 +135,21 @@ struct CloseOptions {           // |a - b| <= atol + rtol |b|
 
 struct ConvOptions {
   detail::ByName by_name_only = detail::by_name;
-  Pair stride = 1, padding = 0, dilation = 1;
-  int64_t groups = 1;
+  PerAxis stride = 1;
+  Padding padding = 0;
+  PerAxis dilation = 1;
+  int64_t groups = 1;           // channels are cut into so many parts that see each other only
 };
 
 struct PoolOptions {
   detail::ByName by_name_only = detail::by_name;
-  Pair size = 2;
-  Pair stride = 0;              // 0: the size
-  Pair padding = 0, dilation = 1;
+  PerAxis size = 2;
+  PerAxis stride = 0;           // 0: the size
+  Padding padding = 0;
+  PerAxis dilation = 1;
+  bool ceil_mode = false;       // a last window that begins inside may end outside
+  bool count_include_pad = true;  // of means: padding counts as zeros
+  int64_t divisor = 0;            // of means: divides by it; 0: by how many count
 };
 
 struct NormOptions {

@@ -27,6 +27,8 @@ LoweredPhase Lower::run() {
   for (const UOp& u : toposort(stores_)) {
     if (u.op() == Op::Reduce) add_reduce(u);
     if (u.op() == Op::Scan) place_scan(u);
+    const bool load = u.op() == Op::Load && (written_ >> u.src(0).as<ParamArg>().slot & 1);
+    if (load || std::ranges::any_of(u.src(), [&](const UOp& s) { return changing_.contains(s.node()); })) changing_.insert(u.node());
   }
   if (!nest_.matrix.empty()) choose_matrix();
   buffers_and_scalars();
@@ -275,9 +277,13 @@ const UOp* Lower::vector_axis(uint64_t ranges) const {
 int Lower::emit(const UOp& u, size_t component) {
   keep_.push_back(u);  // its address is a key
   for (const auto& [condition, depth] : holds_) if (u == condition) return e_.constant(DType::bool_, 1);
-  if (u.op() == Op::Load && (written_ >> u.src(0).as<ParamArg>().slot & 1)) return emit_load(u, e_.depth());  // read anew in every round
-  const int level = level_of(u.ranges());
   const uint64_t k = key(u, component);
+  if (changing_.contains(u.node())) {  // computed anew for every store, in every round, whatever it depends on
+    if (auto it = changed_.find(k); it != changed_.end()) return it->second;
+    const int anew = emit_new(u, e_.depth());
+    return changed_[k] = anew;
+  }
+  const int level = level_of(u.ranges());
   auto& memo = e_.levels[static_cast<size_t>(level)].memo;
   if (auto it = memo.find(k); it != memo.end()) return it->second;
   if (u.op() == Op::Reduce || u.op() == Op::Scan) {

@@ -297,6 +297,7 @@ void Lower::fill_together(const UOp& needed, int at, int depth) {
 }
 
 void Lower::emit_store(const UOp& s) {
+  changed_.clear();
   const UOp* vector = vector_axis(s.src(1).ranges());
   const int lanes = vector ? width(*vector) : 1, level = e_.depth();
   const Address a = address(s.src(1), vector);

@@ -8,6 +8,7 @@
 #include <array>
 #include <climits>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "codegen/block.hpp"
@@ -220,6 +221,8 @@ class Lower {
   const Axis* pair_ = nullptr;  // the part of a reduction whose steps one matrix instruction makes
   std::vector<UOp> scope_;  // what is being computed: the stores, or the values of the reductions whose loops are open
   std::vector<UOp> keep_;
+  std::unordered_set<const void*> changing_;      // nodes that read what this kernel writes
+  std::unordered_map<uint64_t, int> changed_;     // their values for the store that is being made
   std::vector<int> pointers_;
   std::unordered_map<UOp, int> variables_;
   std::array<const Axis*, 64> axis_of_{};

@@ -5,8 +5,9 @@
 
 #include <cmath>
 
-#include "tensor/impl.hpp"
+#include "tensor/sliding.hpp"
 #include "tg/nn.hpp"
+#include "tg/norm.hpp"
 
 namespace tg::nn {
 
@@ -64,21 +65,51 @@ Tensor Linear::operator()(const Tensor& x) const {
 }
 State Linear::state() const { return named({{"weight", weight}, {"bias", bias}}); }
 
-Conv2d::Conv2d(int64_t in, int64_t out, Pair size, const Conv2dOptions& o)
-    : options{.stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups} {
-  require_positive(in, "Conv2d", "in");
-  require_positive(out, "Conv2d", "out");
-  require_positive(size.height, "Conv2d", "the window's height");
-  require_positive(size.width, "Conv2d", "the window's width");
-  require_positive(o.groups, "Conv2d", "groups");
-  if (in % o.groups != 0 || out % o.groups != 0)
-    throw ValueError(fmt::format("Conv2d: {} channels in and {} out do not both divide by {} groups", in, out, o.groups));
-  const int64_t fan_in = in / o.groups * size.height * size.width;
-  weight = bounded({out, in / o.groups, size.height, size.width}, fan_in, o.tensor);
-  if (o.bias) bias = bounded({out}, fan_in, o.tensor);
+namespace {
+/// Checks what a convolution of either direction is made of, and gives its window.
+Sizes checked_window(std::string_view layer, int axes, int64_t in, int64_t out, const PerAxis& size, int64_t groups) {
+  if (axes < 1 || axes > 3) throw ValueError(fmt::format("{}: {} axes; it takes 1 to 3", layer, axes));
+  const std::string name = fmt::format("{}{}d", layer, axes);
+  require_positive(in, name, "in");
+  require_positive(out, name, "out");
+  require_positive(groups, name, "groups");
+  if (in % groups != 0 || out % groups != 0)
+    throw ValueError(fmt::format("{}: {} channels in and {} out do not both divide by {} groups", name, in, out, groups));
+  return each(size, axes, 1, name, "window");
 }
-Tensor Conv2d::operator()(const Tensor& x) const { return x.conv2d(weight, bias, options); }
-State Conv2d::state() const { return named({{"weight", weight}, {"bias", bias}}); }
+/// Weights (first, second, window...) and a bias, uniform in +-1/sqrt(second * window).
+void start(Tensor& weight, Tensor& bias, int64_t first, int64_t second, const Sizes& window, int64_t out, bool with_bias,
+           const TensorOptions& o) {
+  Sizes shape{first, second};
+  shape.insert(shape.end(), window.begin(), window.end());
+  const int64_t fan_in = product(shape) / first;
+  weight = bounded(shape, fan_in, o);
+  if (with_bias) bias = bounded({out}, fan_in, o);
+}
+}  // namespace
+
+Conv::Conv(int axes, int64_t in, int64_t out, const PerAxis& size, const ConvLayerOptions& o)
+    : options{.stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups} {
+  const Sizes window = checked_window("Conv", axes, in, out, size, o.groups);
+  start(weight, bias, out, in / o.groups, window, out, o.bias, o.tensor);
+}
+Tensor Conv::operator()(const Tensor& x) const {
+  constexpr Tensor (*by_axes[])(const Tensor&, const Tensor&, const Tensor&, const ConvOptions&) = {conv1d, conv2d, conv3d};
+  return by_axes[weight.rank() - 3](x, weight, bias, options);
+}
+State Conv::state() const { return named({{"weight", weight}, {"bias", bias}}); }
+
+ConvTranspose::ConvTranspose(int axes, int64_t in, int64_t out, const PerAxis& size, const ConvTransposeLayerOptions& o)
+    : options{.stride = o.stride, .padding = o.padding, .output_padding = o.output_padding, .dilation = o.dilation, .groups = o.groups} {
+  const Sizes window = checked_window("ConvTranspose", axes, in, out, size, o.groups);
+  start(weight, bias, in, out / o.groups, window, out, o.bias, o.tensor);
+}
+Tensor ConvTranspose::operator()(const Tensor& x) const {
+  constexpr Tensor (*by_axes[])(const Tensor&, const Tensor&, const Tensor&, const ConvTransposeOptions&) = {
+      conv_transpose1d, conv_transpose2d, conv_transpose3d};
+  return by_axes[weight.rank() - 3](x, weight, bias, options);
+}
+State ConvTranspose::state() const { return named({{"weight", weight}, {"bias", bias}}); }
 
 BatchNorm::BatchNorm(int64_t channels, const BatchNormOptions& o) : eps(o.eps), momentum(o.momentum) {
   require_positive(channels, "BatchNorm", "channels");
@@ -114,12 +145,52 @@ LayerNorm::LayerNorm(const Sizes& shape, const LayerNormOptions& o) : eps(o.eps)
 Tensor LayerNorm::operator()(const Tensor& x) const { return x.layer_norm(weight, bias, {.eps = eps}); }
 State LayerNorm::state() const { return named({{"weight", weight}, {"bias", bias}}); }
 
-Embedding::Embedding(int64_t count, int64_t width, const TensorOptions& o) {
+GroupNorm::GroupNorm(int64_t g, int64_t channels, const AffineOptions& o) : groups(g), eps(o.eps) {
+  require_positive(channels, "GroupNorm", "channels");
+  if (g < 1 || channels % g != 0) throw ValueError(fmt::format("GroupNorm: {} channels do not divide by {} groups", channels, g));
+  if (!o.affine) return;
+  weight = filled(channels, 1, trained(o.tensor));
+  bias = filled(channels, 0, trained(o.tensor));
+}
+Tensor GroupNorm::operator()(const Tensor& x) const { return group_norm(x, groups, weight, bias, {.eps = eps}); }
+State GroupNorm::state() const { return named({{"weight", weight}, {"bias", bias}}); }
+
+InstanceNorm::InstanceNorm(int64_t channels, const AffineOptions& o) : eps(o.eps) {
+  require_positive(channels, "InstanceNorm", "channels");
+  if (!o.affine) return;
+  weight = filled(channels, 1, trained(o.tensor));
+  bias = filled(channels, 0, trained(o.tensor));
+}
+Tensor InstanceNorm::operator()(const Tensor& x) const { return instance_norm(x, weight, bias, {.eps = eps}); }
+State InstanceNorm::state() const { return named({{"weight", weight}, {"bias", bias}}); }
+
+RMSNorm::RMSNorm(const Sizes& shape, const RMSNormOptions& o) : weight(Tensor::ones(shape, trained(o.tensor))), eps(o.eps) {}
+Tensor RMSNorm::operator()(const Tensor& x) const { return rms_norm(x, weight, {.eps = eps}); }
+State RMSNorm::state() const { return named({{"weight", weight}}); }
+
+namespace {
+/// The row that padding_idx means, or kNoPadding.
+int64_t padding_row(int64_t padding_idx, int64_t count) {
+  if (padding_idx == kNoPadding) return padding_idx;
+  if (padding_idx < -count || padding_idx >= count)
+    throw IndexError(fmt::format("embedding: padding_idx {} for a table of {} rows", padding_idx, count));
+  return padding_idx < 0 ? padding_idx + count : padding_idx;
+}
+}  // namespace
+Tensor embedding(const Tensor& x, const Tensor& weight, int64_t padding_idx) {
+  if (weight.rank() != 2) throw ShapeError(fmt::format("embedding: a weight of shape {}; it is (count, width)", to_string(weight.shape())));
+  const Tensor rows = weight.take(x);
+  const int64_t padding = padding_row(padding_idx, weight.size(0));
+  return padding == kNoPadding ? rows : where((x == Scalar(padding)).unsqueeze(-1), rows.detach(), rows);
+}
+
+Embedding::Embedding(int64_t count, int64_t width, const EmbeddingOptions& o) : padding_idx(o.padding_idx) {
   require_positive(count, "Embedding", "count");
   require_positive(width, "Embedding", "width");
-  weight = Tensor::randn({count, width}, trained(o));
+  weight = Tensor::randn({count, width}, trained(o.tensor));
+  if (const int64_t padding = padding_row(padding_idx, count); padding != kNoPadding) weight.set(Index(padding), 0);
 }
-Tensor Embedding::operator()(const Tensor& x) const { return weight.take(x); }
+Tensor Embedding::operator()(const Tensor& x) const { return embedding(x, weight, padding_idx); }
 State Embedding::state() const { return named({{"weight", weight}}); }
 
 Dropout::Dropout(double probability) : p(probability) {

@@ -250,16 +250,4 @@ Tensor Tensor::gather(int axis, const Tensor& index) const {
   return make(tg::gather(tg::reshape(x, {numel()}), flat, 0), *this);
 }
 
-Tensor Tensor::cross_entropy(const Tensor& target) const {
-  Sizes wanted = shape();
-  if (wanted.size() < 2)
-    throw ShapeError(fmt::format("cross_entropy: logits of shape {}; they must be (n, classes, ...)", to_string(wanted)));
-  wanted.erase(wanted.begin() + 1);
-  if (target.shape() != wanted)
-    throw ShapeError(fmt::format("cross_entropy: targets of shape {} for logits of shape {}; they must be {}, one class index each",
-                                 to_string(target.shape()),
-                                 to_string(shape()), to_string(wanted)));
-  return -log_softmax(1).gather(1, target.unsqueeze(1)).mean();
-}
-
 }  // namespace tg

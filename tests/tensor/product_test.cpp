@@ -45,8 +45,12 @@ struct Convolution {
 };
 std::vector<double> by_loops(const Convolution& s, const std::vector<double>& x, const std::vector<double>& k, int64_t& oh, int64_t& ow) {
   const auto& p = s.options;
-  oh = (s.h + 2 * p.padding.height - p.dilation.height * (s.kh - 1) - 1) / p.stride.height + 1;
-  ow = (s.w + 2 * p.padding.width - p.dilation.width * (s.kw - 1) - 1) / p.stride.width + 1;
+  const auto two = [](const Sizes& list) { return std::pair(list.front(), list.back()); };
+  const auto [stride_h, stride_w] = two(p.stride.list());
+  const auto [padding_h, padding_w] = two(p.padding.before());
+  const auto [dilation_h, dilation_w] = two(p.dilation.list());
+  oh = (s.h + 2 * padding_h - dilation_h * (s.kh - 1) - 1) / stride_h + 1;
+  ow = (s.w + 2 * padding_w - dilation_w * (s.kw - 1) - 1) / stride_w + 1;
   const int64_t in = s.c / p.groups, out = s.o / p.groups;
   std::vector<double> y;
   for (int64_t n = 0; n < s.n; ++n)
@@ -57,8 +61,8 @@ std::vector<double> by_loops(const Convolution& s, const std::vector<double>& x,
           for (int64_t c = 0; c < in; ++c)
             for (int64_t a = 0; a < s.kh; ++a)
               for (int64_t b = 0; b < s.kw; ++b) {
-                const int64_t row = i * p.stride.height + a * p.dilation.height - p.padding.height;
-                const int64_t column = j * p.stride.width + b * p.dilation.width - p.padding.width;
+                const int64_t row = i * stride_h + a * dilation_h - padding_h;
+                const int64_t column = j * stride_w + b * dilation_w - padding_w;
                 if (row < 0 || row >= s.h || column < 0 || column >= s.w) continue;
                 sum += x[static_cast<size_t>(((n * s.c + o / out * in + c) * s.h + row) * s.w + column)] *
                        k[static_cast<size_t>(((o * in + c) * s.kh + a) * s.kw + b)];
@@ -92,13 +96,13 @@ TEST(Conv2d, Errors) {
                            "conv2d: input (1, 2, 4, 4), weight (1, 3, 3, 3), groups 1: the input must have weight axis 1 times groups "
                            "channels, and weight axis 0 must divide by groups");
   expect_throw<ShapeError>([&] { (void)x.conv2d(random({1, 2, 5, 3}, 1)); },
-                           "conv2d: a window of 5 with dilation 1 spans 5 and does not fit into the height of shape (1, 2, 4, 4) with "
-                           "padding 0; pad more");
+                           "conv2d: a window of 5 with dilation 1 spans 5 and does not fit into axis 2 of shape (1, 2, 4, 4) with "
+                           "padding 0 and 0; pad more");
   expect_throw<ValueError>([&] { (void)x.conv2d(random({1, 2, 3, 3}, 1), {.stride = 0}); }, "conv2d: stride (0, 0); it takes 1 or more");
   expect_throw<ShapeError>([&] { (void)x.conv2d(random({1, 2, 3, 3}, 1), random({2}, 1)); },
                            "conv2d: the bias's shape (2,) is not (1,), one number a channel of shape (1, 1, 2, 2)");
-  expect_throw<ShapeError>([&] { (void)x.at(0).conv2d(random({1, 2, 3, 3}, 1)); },
-                           "conv2d: the input's shape (2, 4, 4) is not (n, channels, height, width)");
+  expect_throw<ShapeError>([&] { (void)x.at(0, 0).conv2d(random({1, 2, 3, 3}, 1)); },
+                           "conv2d: the input's shape (4, 4) is not (n, channels, height, width); the n may be missing");
 }
 
 TEST(Pooling, MaximumAndMean) {
@@ -135,7 +139,7 @@ TEST(CrossEntropy, IsTheMeanOfTheTargetsLogProbabilities) {
   expect_near(logits.cross_entropy(Tensor({2, 0})), {(-first + std::log(3.)) / 2});
   EXPECT_EQ(random({2, 5, 3, 4}, 1).cross_entropy(Tensor::zeros({2, 3, 4}, {.dtype = int64})).shape(), Sizes{});
   expect_throw<ShapeError>([&] { (void)logits.cross_entropy(Tensor({1})); },
-                           "cross_entropy: targets of shape (1,) for logits of shape (2, 3); they must be (2,), one class index each");
+                           "cross_entropy: targets of shape (1,) for an input of shape (2, 3); they must be (2,), one class index each");
 }
 TEST(CrossEntropy, NeverBuildsAMask) {
   if (settings().eager) return;  // eager tensors have no graph

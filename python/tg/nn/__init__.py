@@ -114,8 +114,28 @@ class Linear(_tg._Linear, Module):
     __doc__ = _tg._Linear.__doc__
 
 
+class Conv1d(_tg._Conv1d, Module):
+    __doc__ = _tg._Conv1d.__doc__
+
+
 class Conv2d(_tg._Conv2d, Module):
     __doc__ = _tg._Conv2d.__doc__
+
+
+class Conv3d(_tg._Conv3d, Module):
+    __doc__ = _tg._Conv3d.__doc__
+
+
+class ConvTranspose1d(_tg._ConvTranspose1d, Module):
+    __doc__ = _tg._ConvTranspose1d.__doc__
+
+
+class ConvTranspose2d(_tg._ConvTranspose2d, Module):
+    __doc__ = _tg._ConvTranspose2d.__doc__
+
+
+class ConvTranspose3d(_tg._ConvTranspose3d, Module):
+    __doc__ = _tg._ConvTranspose3d.__doc__
 
 
 class BatchNorm(_tg._BatchNorm, Module):
@@ -127,6 +147,21 @@ BatchNorm1d = BatchNorm2d = BatchNorm3d = BatchNorm
 
 class LayerNorm(_tg._LayerNorm, Module):
     __doc__ = _tg._LayerNorm.__doc__
+
+
+class GroupNorm(_tg._GroupNorm, Module):
+    __doc__ = _tg._GroupNorm.__doc__
+
+
+class InstanceNorm(_tg._InstanceNorm, Module):
+    __doc__ = _tg._InstanceNorm.__doc__
+
+
+InstanceNorm1d = InstanceNorm2d = InstanceNorm3d = InstanceNorm
+
+
+class RMSNorm(_tg._RMSNorm, Module):
+    __doc__ = _tg._RMSNorm.__doc__
 
 
 class Embedding(_tg._Embedding, Module):
@@ -211,16 +246,23 @@ def Flatten(start_dim: int = 1, end_dim: int = -1) -> Module:
     return Apply(_tg.flatten, start_dim=start_dim, end_dim=end_dim)
 
 
-def MaxPool2d(kernel_size: int | tuple[int, int], **keywords: Any) -> Module:
-    """tg.max_pool2d as a module."""
-    return Apply(_tg.max_pool2d, kernel_size=kernel_size, **keywords)
+def _applied(name: str, *order: str) -> Callable[..., Module]:
+    """A maker of modules that apply tg.<name>, whose keywords may also stand in the given order."""
+    def make(*values: Any, **keywords: Any) -> Module:
+        return Apply(getattr(_tg, name), **dict(zip(order, values)), **keywords)
+
+    make.__doc__ = f"tg.{name} as a module."
+    return make
 
 
-def AvgPool2d(kernel_size: int | tuple[int, int], **keywords: Any) -> Module:
-    """tg.avg_pool2d as a module."""
-    return Apply(_tg.avg_pool2d, kernel_size=kernel_size, **keywords)
+_WINDOW = ("kernel_size", "stride", "padding")
+MaxPool1d, MaxPool2d, MaxPool3d = (_applied(f"max_pool{n}d", *_WINDOW) for n in (1, 2, 3))
+AvgPool1d, AvgPool2d, AvgPool3d = (_applied(f"avg_pool{n}d", *_WINDOW) for n in (1, 2, 3))
+AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d = (_applied(f"adaptive_max_pool{n}d", "output_size") for n in (1, 2, 3))
+AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d = (_applied(f"adaptive_avg_pool{n}d", "output_size") for n in (1, 2, 3))
+Upsample = _applied("interpolate", "size", "scale_factor", "mode", "align_corners")
+MSELoss, L1Loss, HuberLoss, SmoothL1Loss = map(_applied, ("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss"))
+BCELoss, BCEWithLogitsLoss = _applied("binary_cross_entropy", "weight"), _applied("binary_cross_entropy_with_logits", "weight")
+NLLLoss, CrossEntropyLoss, KLDivLoss = _applied("nll_loss", "weight"), _applied("cross_entropy", "weight"), _applied("kl_div")
 
-
-def CrossEntropyLoss() -> Module:
-    """tg.cross_entropy as a module."""
-    return Apply(_tg.cross_entropy)
+from tg.nn import functional  # noqa: E402

@@ -1,0 +1,151 @@
+// Losses: one elementwise formula each, then the reduction, in the working dtype.
+//
+//   mse_loss(x, t)            mean((x - t)^2)
+//   nll_loss(x, classes)      -sum(x[class] w[class]) / sum(w[class]), classes to be ignored weighing nothing
+#include "tg/loss.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "tensor/impl.hpp"
+#include "tg/functions.hpp"
+
+namespace tg {
+
+namespace {
+
+Tensor reduced(const Tensor& x, Reduction r) {
+  switch (r) {
+    case Reduction::None: return x;
+    case Reduction::Mean: return x.mean();
+    case Reduction::Sum: return x.sum();
+    default: return x.sum() / static_cast<double>(x.rank() == 0 ? 1 : x.size(0));
+  }
+}
+
+/// f(x, target) in the working dtype, reduced and rounded once.
+template <class F>
+Tensor loss(const Tensor& x, const Tensor& target, Reduction r, F f) {
+  const DType result = float_of(promote(x.dtype(), target.dtype())), work = working_dtype(result);
+  return reduced(f(x.cast(work), target.cast(work)), r).cast(result);
+}
+Tensor weighted(const Tensor& x, const Tensor& weight) { return weight.defined() ? x * weight : x; }
+
+/// log x, at least -100; its gradient at 0 is 0 and not infinite.
+Tensor limited_log(const Tensor& x) {
+  const Tensor zero = x == 0;
+  return where(zero, -100, where(zero, 1, x).log().clamp({.min = -100}));
+}
+
+/// What is along the classes, axis 1, or 0 where there is no batch.
+int class_axis(const Tensor& x, std::string_view operation) {
+  if (x.rank() == 0) throw ShapeError(fmt::format("{}: an input of shape (); it must be (n, classes, ...) or (classes)", operation));
+  return x.rank() == 1 ? 0 : 1;
+}
+/// A weight a class, beside x.
+Tensor class_weights(const Tensor& x, const Tensor& weight, int axis, std::string_view operation) {
+  if (weight.rank() != 1 || weight.size(0) != x.size(axis))
+    throw ShapeError(fmt::format("{}: a weight of shape {} for {} classes; it takes one each", operation, to_string(weight.shape()),
+                                 x.size(axis)));
+  Sizes beside(static_cast<size_t>(x.rank()), 1);
+  beside[static_cast<size_t>(axis)] = x.size(axis);
+  return weight.cast(x.dtype()).reshape(beside);
+}
+
+/// Of log-probabilities in the working dtype.
+Tensor of_classes(const Tensor& x, const Tensor& target, const ClassOptions& o, std::string_view operation) {
+  const int axis = class_axis(x, operation);
+  Sizes wanted = x.shape();
+  wanted.erase(wanted.begin() + axis);
+  if (target.shape() != wanted)
+    throw ShapeError(fmt::format("{}: targets of shape {} for an input of shape {}; they must be {}, one class index each", operation,
+                                 to_string(target.shape()), to_string(x.shape()), to_string(wanted)));
+  require_dtype(is_int(target.dtype()), operation, target.dtype(), "targets are integers; cast them");
+  const Tensor ignored = target == Scalar(o.ignore_index), index = where(ignored, 0, target);
+  Tensor each = -x.gather(axis, index.unsqueeze(axis)).squeeze(axis), weight;
+  if (o.weight.defined()) {
+    (void)class_weights(x, o.weight, axis, operation);
+    weight = o.weight.cast(x.dtype()).take(index);
+    each = each * weight;
+  }
+  if (o.label_smoothing != 0) {
+    ReduceOptions over;
+    over.axis = axis;
+    const Tensor all = o.weight.defined() ? x * class_weights(x, o.weight, axis, operation) : x;
+    each = each * (1 - o.label_smoothing) - all.sum(over) * (o.label_smoothing / static_cast<double>(x.size(axis)));
+  }
+  each = where(ignored, 0, each);
+  if (o.reduction != Reduction::Mean) return reduced(each, o.reduction);
+  const Tensor counts = weight.defined() ? where(ignored, 0, weight) : ignored.logical_not().cast(x.dtype());
+  return each.sum() / counts.sum();
+}
+/// Of log-probabilities and probabilities in the working dtype.
+Tensor of_probabilities(const Tensor& x, Tensor target, const ClassOptions& o) {
+  const int axis = class_axis(x, "cross_entropy");
+  if (o.label_smoothing != 0) target = target * (1 - o.label_smoothing) + o.label_smoothing / static_cast<double>(x.size(axis));
+  Tensor each = x * target;
+  if (o.weight.defined()) each = each * class_weights(x, o.weight, axis, "cross_entropy");
+  ReduceOptions over;
+  over.axis = axis;
+  return reduced(-each.sum(over), o.reduction);
+}
+
+}  // namespace
+
+Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction r) {
+  return loss(x, target, r, [](const Tensor& a, const Tensor& t) { return (a - t).square(); });
+}
+Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction r) {
+  return loss(x, target, r, [](const Tensor& a, const Tensor& t) { return (a - t).abs(); });
+}
+Tensor huber_loss(const Tensor& x, const Tensor& target, double delta, Reduction r) {
+  if (!(delta > 0)) throw ValueError(fmt::format("huber_loss: delta is {}; it takes a number above 0", delta));
+  return loss(x, target, r, [&](const Tensor& a, const Tensor& t) {
+    const Tensor e = a - t, d = e.abs();
+    return where(d > delta, delta * (d - delta / 2), e.square() * 0.5);
+  });
+}
+Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta, Reduction r) {
+  if (!(beta >= 0)) throw ValueError(fmt::format("smooth_l1_loss: beta is {}; it takes a number from 0 on", beta));
+  if (beta == 0) return l1_loss(x, target, r);
+  return loss(x, target, r, [&](const Tensor& a, const Tensor& t) {
+    const Tensor e = a - t, d = e.abs();
+    return where(d >= beta, d - beta / 2, e.square() * (0.5 / beta));
+  });
+}
+
+Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const BinaryOptions& o) {
+  return loss(x, target, o.reduction, [&](const Tensor& p, const Tensor& t) {
+    return weighted(-(t * limited_log(p) + (1 - t) * limited_log(1 - p)), o.weight);
+  });
+}
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, const BinaryOptions& o) {
+  return loss(x, target, o.reduction, [&](const Tensor& v, const Tensor& t) {
+    return weighted(-(weighted(t, o.pos_weight) * v.logsigmoid() + (1 - t) * (-v).logsigmoid()), o.weight);
+  });
+}
+
+Tensor nll_loss(const Tensor& x, const Tensor& target, const ClassOptions& o) {
+  return in_working_dtype(x, [&](const Tensor& v) { return of_classes(v, target, o, "nll_loss"); });
+}
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const ClassOptions& o) {
+  if (!(o.label_smoothing >= 0 && o.label_smoothing <= 1))
+    throw ValueError(fmt::format("cross_entropy: label_smoothing is {}; it takes a number from 0 to 1", o.label_smoothing));
+  return in_working_dtype(x, [&](const Tensor& v) {
+    const Tensor logs = v.log_softmax(class_axis(v, "cross_entropy"));
+    const bool probabilities = is_float(target.dtype()) && target.shape() == x.shape();
+    return probabilities ? of_probabilities(logs, target.cast(v.dtype()), o) : of_classes(logs, target, o, "cross_entropy");
+  });
+}
+Tensor Tensor::cross_entropy(const Tensor& target) const { return tg::cross_entropy(*this, target); }
+
+Tensor kl_div(const Tensor& x, const Tensor& target, bool log_target, Reduction r) {
+  return loss(x, target, r, [&](const Tensor& a, const Tensor& t) {
+    if (log_target) return t.exp() * (t - a);
+    const Tensor zero = t == 0;
+    return where(zero, 0, t * (where(zero, 1, t).log() - a));
+  });
+}
+
+}  // namespace tg
