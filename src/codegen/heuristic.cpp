@@ -15,13 +15,15 @@ namespace {
 constexpr double kWorthSplitting = 256e3;  // elements of a reduction that one core should not do alone
 constexpr double kNear = 0.5, kFar = 1.5, kDistant = 4;  // cycles of a vector load from L1, and of streaming one from L2 or beyond
 constexpr double kMissed = 4, kCopied = 8;  // of a number that has to be waited for, and of copying one
+constexpr double kMask = 1, kPacked = 0.05;  // cycles that a test adds to a row's load, and that packing windows does
+constexpr double kDone = 0.8;     // what is left to do where the rounds in which a test fails are left out
 constexpr int64_t kPanels = 4;             // of lanes that read packed rows again, before packing them pays
 constexpr double kRagged = 1.5;   // the last rows of a tile that does not divide its range are clamped: each has an address of its own
 constexpr int64_t kBlock = 4096;  // elements of a streaming block: some microseconds of work, small beside L2
 
 double efficiency(int64_t n, int64_t tile) { return static_cast<double>(n) / static_cast<double>(ceil_div(n, tile) * tile); }
 
-struct Access { UOp index; double times; bool store; };
+struct Access { UOp index, gate; double times; bool store; };
 
 class Chooser {
  public:
@@ -30,8 +32,9 @@ class Chooser {
       if (u.op() == Op::Reduce) reduces_.push_back(u), widest_ = std::max(widest_, size_of(u.dtype()));
       if (u.op() == Op::Load || u.op() == Op::Store)
         widest_ = std::max(widest_, size_of(u.op() == Op::Load ? u.dtype() : u.src(2).dtype()));
-      if (u.op() == Op::Load) accesses_.push_back({u.src(1), times(u.src(1)), false});
-      if (u.op() == Op::Store) accesses_.push_back({u.src(1), times(u.src(1)), true});
+      if (u.op() == Op::Load)
+        accesses_.push_back({u.src(1), u.src().size() > 2 ? u.src(2) : UOp(), times(u.src(1)), false}), gates_ |= u.src().size() > 2;
+      if (u.op() == Op::Store) accesses_.push_back({u.src(1), {}, times(u.src(1)), true});
     }
     lanes_ = static_cast<int64_t>(static_cast<size_t>(t.vector_bytes) / widest_);
   }
@@ -289,28 +292,38 @@ class Chooser {
     for (const UOp& r : across) rows *= static_cast<double>(extent(r));
     for (const UOp& v : along) {
       const double unpacked = rows_of(of_lanes, v, reduce).windowed ? kNear : stream_cost(footprint(of_lanes));
-      for (const UOp& r : across)
+      for (const UOp& r : across) {
+        const double window = rows_of(of_rows, r, reduce).windowed ? window_bytes(of_rows, r, reduce) : 0;
         for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, ceil_div(extent(v), lanes_)); ++vectors) {
           const int64_t panels = ceil_div(extent(v), vectors * lanes_);
           const Rows how = rows_of(of_rows, r, reduce);
           const bool copied = may_copy && scattered(of_rows, how) && sole_read(kernel_, how.param).load;
-          const double row = copied ? kNear + kCopied / static_cast<double>(panels) : row_cost(of_rows, how, panels);
-          for (int64_t height = 1; height <= std::min<int64_t>(extent(r), (target_.vector_registers - 2 - vectors) / vectors); ++height)
+          const double unpacked_row = copied ? kNear + kCopied / static_cast<double>(panels) : row_cost(of_rows, r, how, panels);
+          const double done = gates_ && !gated(r) && !gated(v) ? kDone : 1;
+          for (int64_t height = 1; height <= std::min<int64_t>(extent(r), (target_.vector_registers - 2 - vectors) / vectors); ++height) {
+            const bool packed = packs(window, r, height);
+            const double row = packed ? kNear + kPacked : unpacked_row;
             for (bool staged : {false, true}) {
               const double panel = length(reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);
               if (staged && panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
               const double packing = (load_cost(v) + 0.5) * static_cast<double>(height) / rows;
               const double load = staged ? std::min(stream_cost(panel), kFar) + packing : unpacked + load_cost(v);  // a panel stays in L2
-              const double tile = static_cast<double>(vectors * height), ragged = extent(r) % height == 0 ? 1 : kRagged;
+              const double tile = static_cast<double>(vectors * height), ragged = packed || extent(r) % height == 0 ? 1 : kRagged;
               const double loads = static_cast<double>(vectors) * load + static_cast<double>(height) * row * ragged;
-              const double cycles = std::max({tile / 2, loads, 4.0}) + 0.1 * loads;
+              const double cycles = std::max({tile / 2, loads, 4.0}) + 0.1 * (loads + (packed ? static_cast<double>(vectors) * load : 0));
               double cost = cycles / (tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height));
-              cost += store_cost(v) / length(reduce);
+              cost = cost * done + store_cost(v) / length(reduce);
               if (cost < best.cost) best = {v, r, vectors, height, cost, staged, copied ? how.param : -1};
             }
+          }
         }
+      }
     }
     return best;
+  }
+  // Whether loads are tested along r.
+  bool gated(const UOp& r) const {
+    return std::any_of(accesses_.begin(), accesses_.end(), [&](const Access& a) { return a.gate && reads(a.gate, r); });
   }
   // A vector of what is read again and again and takes so many bytes in all.
   double stream_cost(double bytes) const {
@@ -323,11 +336,45 @@ class Chooser {
     for (const Split& s : nest_.splits) if (reads(operand, s.original)) n *= static_cast<double>(extent(s.original));
     return n;
   }
+  // Bytes that one row along r takes when windows over it are packed, each element once. 0: they lie well as they are.
+  double window_bytes(const UOp& operand, const UOp& r, const UOp& reduce) const {
+    UOp load;
+    for (const UOp& u : toposort(operand)) {
+      if (u.op() != Op::Load || !reads(u.src(1), r)) continue;
+      if (load) return 0;
+      load = u;
+    }
+    if (!load || in_both(reduce, r) || std::abs(stride(load.src(1), r)) < 64 / static_cast<int64_t>(widest_)) return 0;
+    struct Part { int64_t step, most; bool sum; };
+    std::vector<Part> parts;
+    const auto add = [&](const UOp& k, bool sum) {
+      const int64_t step = std::abs(stride(load.src(1), k)), most = extent(k) - 1;
+      if (k == r || step == 0 || step == kIrregular) return;
+      for (Part& p : parts)
+        if (p.sum != sum && p.step == step) {
+          p.most = gates_ ? std::max(p.most, most) : p.most + most;  // what is tested is inside
+          return;
+        }
+      parts.push_back({step, most, sum});
+    };
+    for (const UOp& k : kernel_.ranges) add(k, false);
+    for (const UOp& k : reduce_ranges(reduce)) add(k, true);
+    auto bytes = static_cast<double>(widest_);
+    for (const Part& p : parts) bytes *= static_cast<double>(p.most + 1);
+    return bytes;
+  }
+  // Whether a tile of rows of windows is worth packing: it fits L2 beside what the lanes read, and there are tiles for all cores.
+  bool packs(double window, const UOp& r, int64_t height) const {
+    return window > 0 && window * static_cast<double>(height) <= 0.5 * static_cast<double>(target_.l2_bytes) &&
+           ceil_div(extent(r), height) >= 4 * target_.cores;
+  }
   struct Rows { int param = -1; int64_t step = 0; bool windowed = false, streams = false, packable = false; };
   // One number of each row: packed, from one cache line, each from its own, and maybe all of them from beyond L2.
-  double row_cost(const UOp& operand, const Rows& rows, int64_t panels) const {
+  double row_cost(const UOp& operand, const UOp& r, const Rows& rows, int64_t panels) const {
     if (rows.streams || (rows.packable && panels >= kPanels)) return kNear;
-    return kNear * (rows.step < 64 / static_cast<int64_t>(widest_) ? 1 : 1.5) + (scattered(operand, rows) ? kMissed : 0);
+    const bool side_by_side = rows.step < 64 / static_cast<int64_t>(widest_);
+    const double far = rows.windowed && gates_ && !side_by_side ? kFar : scattered(operand, rows) ? kMissed : 0;
+    return kNear * (side_by_side ? 1 : 1.5) + (gated(r) ? kMask : 0) + far;
   }
   // Whether each step of the sum reads from another place beyond L2, which the processor does not see coming.
   bool scattered(const UOp& operand, const Rows& rows) const {
@@ -384,6 +431,14 @@ class Chooser {
   // panels of lanes pass by.
   void stage_rows(const UOp& operand, const Plan& p, const UOp& reduce) {
     const Rows rows = rows_of(operand, p.rows, reduce);
+    if (rows.windowed && nest_.staged.back().at < 0 && packs(window_bytes(operand, p.rows, reduce), p.rows, p.height)) {
+      Verb order = Verb::order(nest_.loops());  // the tile's rows outermost, and inside what does not read them
+      const auto place = [&](const std::string& n) { return n == name(p.rows) ? 0 : loops_over(n, operand) ? 1 : 2; };
+      std::stable_sort(order.axes.begin(), order.axes.end(), [&](const auto& x, const auto& y) { return place(x) < place(y); });
+      apply(std::move(order));
+      apply(Verb::stage(rows.param, name(p.rows)));
+      return;
+    }
     if (!rows.packable || ceil_div(extent(p.lanes), p.vectors * lanes_) < kPanels) return;
     Verb v = Verb::stage(rows.param, "launch");
     const double row = length(reduce) * static_cast<double>(widest_), panel = row * static_cast<double>(p.vectors * lanes_),
@@ -425,6 +480,7 @@ class Chooser {
   std::vector<UOp> reduces_;
   std::vector<Access> accesses_;
   size_t widest_ = 1;
+  bool gates_ = false;  // some load is tested
   int64_t lanes_ = 1;
 };
 

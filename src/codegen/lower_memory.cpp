@@ -211,6 +211,7 @@ int Lower::load_staged(const UOp& u, const Nest::Staged& s) {
   const UOp* vector = vector_axis(u.ranges());
   Inst i = make(InstOp::load, u.dtype(), 0, {p.pointer, address(where, vector).base});
   i.lanes = static_cast<uint16_t>((vector ? width(*vector) : 1) * (p.pair ? p.pair->most : 1));
+  if (const int mask = p.late ? mask_of(p.late, i.lanes) : -1; mask >= 0) i.src.push_back(mask);
   return e_.push(std::max(depth, level_of(u.ranges())), std::move(i));
 }
 
@@ -240,6 +241,7 @@ Lower::Panel Lower::layout(const UOp& u, int depth) {
 }
 
 Lower::Panel Lower::fill(const UOp& u, int depth) {
+  if (const Windows w = windows_of(u, depth); !w.coordinates.empty()) return fill_windows(u, w, depth);
   Panel p = layout(u, depth);
   at_level(depth, [&] {
     filling_ = true;

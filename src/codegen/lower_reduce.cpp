@@ -74,6 +74,44 @@ void Lower::emit_reduces(const UOp& first) {
   scope_ = outer;
 }
 
+namespace {
+
+void append(const std::vector<UOp>& from, std::vector<UOp>& to) { to.insert(to.end(), from.begin(), from.end()); }
+
+// Conditions without which a term is nothing: those of the loads that it is a multiple of.
+void needs(const UOp& term, std::vector<UOp>& out) {
+  switch (term.op()) {
+    case Op::Mul: for (const UOp& s : term.src()) needs(s, out); break;
+    case Op::Cast: needs(term.src(0), out); break;
+    case Op::Load: if (term.src().size() > 2) append(conjunction(term.src(2)), out); break;
+    case Op::Where:
+      if (!is_const(term.src(2), 0)) break;
+      append(conjunction(term.src(0)), out);
+      needs(term.src(1), out);
+      break;
+    default: break;
+  }
+}
+
+}  // namespace
+
+// Which of the conditions without which a sum's terms are nothing are known before its innermost loop: in the rounds of the loops around it
+// where one fails, that loop has no rounds.
+std::vector<UOp> Lower::known_before(const UOp& innermost, const std::vector<UOp>& group) const {
+  std::vector<UOp> out;
+  if (target_.grid || group.size() > 1 || monoid(group[0]) != Monoid::Sum) return out;
+  needs(group[0].src(0), out);
+  std::erase_if(out, [&](const UOp& c) {
+    for (uint64_t r = c.ranges(); r; r &= r - 1) {
+      const int i = __builtin_ctzll(r);
+      if (is_kind(i, AxisKind::Unroll) || is_kind(i, AxisKind::Vector) || i == id(innermost)) return true;
+    }
+    const auto all = toposort(c);
+    return std::any_of(all.begin(), all.end(), [](const UOp& u) { return u.op() == Op::Load || u.op() == Op::Reduce; });
+  });
+  return out;
+}
+
 void Lower::emit_loops(const std::vector<UOp>& group, int level) {
   const UOp& first = group[0];
   std::vector<UOp> loops;
@@ -122,12 +160,21 @@ void Lower::emit_loops(const std::vector<UOp>& group, int level) {
     });
   };
   for (size_t i = 0; i + 1 < loops.size(); ++i) enter(loops[i], all(loops[i]));
-  if (loops.empty()) round();
-  else for (const Part& p : parts(loops.back())) {
+  if (loops.empty()) {
+    round();
+  } else {
+    UOp wanted;
+    const std::vector<UOp> known = known_before(loops.back(), group);
+    for (const UOp& c : known) wanted = wanted ? wanted & c : c;
+    for (Part p : parts(loops.back())) {
+      if (wanted) p.end = where(wanted, p.end, p.begin);
       enter(loops.back(), p);
+      for (const UOp& c : known) holds_.emplace_back(c, e_.depth());
+      if (wanted) holds_.emplace_back(wanted, e_.depth());
       round();
       leave();
     }
+  }
   for (size_t i = 0; i + 1 < loops.size(); ++i) leave();
   std::vector<State> results;
   for (size_t g = 0; g < group.size(); ++g)

@@ -1,7 +1,7 @@
 #pragma once
-// What lowers one kernel, for the five files that share the work: loops and expressions (lower.cpp), memory (lower_memory.cpp),
-// reductions (lower_reduce.cpp), scans (lower_scan.cpp) and matrix instructions (lower_matrix.cpp). Each calls the others: a reduction is
-// emitted where an expression needs it, its loads inside its loop.
+// What lowers one kernel, for the six files that share the work: loops and expressions (lower.cpp), memory (lower_memory.cpp), windows
+// (lower_window.cpp), reductions (lower_reduce.cpp), scans (lower_scan.cpp) and matrix instructions (lower_matrix.cpp). Each calls the
+// others: a reduction is emitted where an expression needs it, its loads inside its loop.
 //
 // An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
 // each point of the register tile that it depends on (key).
@@ -144,7 +144,9 @@ class Lower {
     std::vector<const Axis*> tile;    // those that are register tiles
     const Axis* pair = nullptr;       // what a matrix instruction takes side by side: innermost
     int64_t size = 1;
+    UOp where = {}, late = {};        // of windows: where in the panel an element is, and what is tested when it is read
     UOp place() const {
+      if (where) return where;
       UOp out = index(0);
       for (const CopyAxis& a : axes) out = out + a.range * a.stride;
       return simplify(out);
@@ -155,6 +157,14 @@ class Lower {
   int load_staged(const UOp& u, const Nest::Staged& s);
   Panel layout(const UOp& u, int depth);
   Panel fill(const UOp& u, int depth);
+
+  // ---- windows: parts of an index in which loops of the output and of a sum meet ----
+
+  // at: the part; scale: how far memory moves with it; box: what is copied of it. late: what is tested when it is read.
+  struct Coordinate { UOp at; int64_t scale = 0; Bounds box; uint64_t ranges = 0; };
+  struct Windows { std::vector<Coordinate> coordinates; UOp rest, gate, late; };
+  Windows windows_of(const UOp& u, int depth) const;
+  Panel fill_windows(const UOp& u, const Windows& w, int depth);
   void store_staged(const Panel& p, const UOp& what, const UOp& place, const UOp& inside);
   void fill_together(const UOp& needed, int at, int depth);
   void emit_store(const UOp& s);
@@ -177,6 +187,7 @@ class Lower {
   bool beside_lanes(const Axis& a) const;
   void emit_reduces(const UOp& first);
   void emit_loops(const std::vector<UOp>& group, int level);
+  std::vector<UOp> known_before(const UOp& innermost, const std::vector<UOp>& group) const;
   using State = Block::State;
   static Monoid monoid(const UOp& r) { return r.op() == Op::Scan ? r.as<ScanArg>().monoid : r.as<ReduceArg>().monoid; }
   int lanes_of_value(const UOp& r, const UOp* own) const;

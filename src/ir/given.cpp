@@ -15,17 +15,6 @@ namespace {
 
 struct Bounded { UOp sum; Bounds bounds; };
 
-std::vector<UOp> conjunction(const UOp& condition) {
-  std::vector<UOp> facts, stack{condition};
-  while (!stack.empty()) {
-    const UOp u = std::move(stack.back());
-    stack.pop_back();
-    if (u.op() == Op::And) { stack.push_back(u.src(1)); stack.push_back(u.src(0)); }
-    else facts.push_back(u);
-  }
-  return facts;
-}
-
 // What the facts say of sums, one entry a sum.
 std::vector<Bounded> bounded_sums(std::span<const UOp> facts) {
   std::vector<Bounded> all;
@@ -88,6 +77,17 @@ UOp narrowed(UOp out, std::span<const Bounded> sums) {
 }
 
 }  // namespace
+
+std::vector<UOp> conjunction(const UOp& condition) {
+  std::vector<UOp> facts, stack{condition};
+  while (!stack.empty()) {
+    const UOp u = std::move(stack.back());
+    stack.pop_back();
+    if (u.op() == Op::And) { stack.push_back(u.src(1)); stack.push_back(u.src(0)); }
+    else facts.push_back(u);
+  }
+  return facts;
+}
 
 UOp simplify_given(const UOp& expr, const UOp& condition) {
   const UOp plain = simplify(expr);

@@ -21,5 +21,7 @@ std::vector<UOp> simplify(std::span<const UOp>);
 /// The expression where `condition` (a bool, such as a load's gate) is known to hold: its comparisons narrow the bounds of what they
 /// compare, also of the quotients and remainders of a range.
 UOp simplify_given(const UOp& expr, const UOp& condition);
+/// What must all hold for a condition to: a & b & c as a, b, c.
+std::vector<UOp> conjunction(const UOp& condition);
 
 }  // namespace tg

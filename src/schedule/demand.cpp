@@ -16,6 +16,8 @@ namespace {
 
 constexpr double kWidestHalo = 3;  // times the elements of what it surrounds
 constexpr double kWastedBorder = 1.2;  // times the elements of a value: more are not computed to be thrown away
+constexpr double kBorderTerms = 1.25;  // times the terms of a sum: more are left out where they are zeros of a border
+constexpr double kManyImages = 64, kSmallImage = 16 << 10;  // elements
 constexpr double kRepeated = 3;    // a value with so many times more elements than its sources is never stored
 constexpr double kMergedSum = 4;   // a merged sum may visit so many times the elements of the inner one (windows overlap the border)
 constexpr int kMostInlined = 400;  // nodes of one kernel, before it is cut for compile time's sake
@@ -290,7 +292,20 @@ bool Demands::wants_halo(const UOp& u, Halo& zeros) const {
       zeros.after[a] = std::max(zeros.after[a], high);
       wanted |= low + high > 0;
     }
-  return wanted && elements(zeros.padded(shape)) <= kWidestHalo * elements(shape);
+  if (!wanted || elements(zeros.padded(shape)) > kWidestHalo * elements(shape)) return false;
+  return std::none_of(it->second.begin(), it->second.end(), [&](const Demand& d) { return skips_border(shape, zeros, d); });
+}
+
+// Whether a reduction should rather leave out what lies past the border: much of what it would add is zeros, and there are so many small
+// arrays side by side (images of a batch) that a register tile can take an element of each.
+bool Demands::skips_border(const Shape& shape, const Halo& zeros, const Demand& d) {
+  double terms = 1, images = 1;
+  for (size_t a = 0; a < shape.rank(); ++a) {
+    const auto n = static_cast<double>(shape[a].value());
+    if (depends_on_reduction(d.nest, d.idx[a].ranges())) terms *= 1 + static_cast<double>(zeros.before[a] + zeros.after[a]) / (2 * n);
+    else if (d.idx[a].op() == Op::Range) images = std::max(images, n);
+  }
+  return terms > kBorderTerms && images >= kManyImages && elements(shape) <= images * kSmallImage;
 }
 
 void Demands::store(const UOp& u, std::string reason) {

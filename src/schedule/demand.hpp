@@ -61,6 +61,7 @@ class Demands {
   bool runs_along(const UOp& scan, const Demand& d) const;
   void run_in_order(const UOp& scan, const Demand& d);
   bool wants_halo(const UOp& u, Halo& zeros) const;
+  static bool skips_border(const Shape& shape, const Halo& zeros, const Demand& d);
   bool reduces_each(const UOp& u) const;
   void fill_wide_borders();
   bool reaches(int from, int to) const;         // must `to` run before `from`

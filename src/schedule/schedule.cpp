@@ -250,12 +250,11 @@ class Builder {
     const Shape padded = zeros->second.padded(u.shape());
     const Index at = zeros->second.outer(idx);
     const UOp v = load(param_of(u, launch), linear(at, padded), inside(at, padded) ? gate_ : UOp());
-    if (outside) conditions(outside, covered_[v]);
+    if (outside) {
+      const std::vector<UOp> all = conjunction(outside);
+      covered_[v].insert(covered_[v].end(), all.begin(), all.end());
+    }
     return v;
-  }
-  static void conditions(const UOp& gate, std::vector<UOp>& out) {
-    if (gate.op() != Op::And) { out.push_back(gate); return; }
-    for (const UOp& s : gate.src()) conditions(s, out);
   }
   UOp value_under_gate(const UOp& u, const Index& idx, PlanLaunch& launch) {
     if (u.op() == Op::Param) return element(u, idx, launch);
@@ -360,9 +359,8 @@ class Builder {
     if (v.op() == Op::Mul)
       return std::any_of(v.src().begin(), v.src().end(), [&](const UOp& f) { return f.op() == Op::Load && vanishes(f, gate); });
     if (v.op() != Op::Load) return false;
-    std::vector<UOp> wanted, held;
-    conditions(gate, wanted);
-    if (v.src().size() > 2) conditions(v.src(2), held);
+    const std::vector<UOp> wanted = conjunction(gate);
+    std::vector<UOp> held = v.src().size() > 2 ? conjunction(v.src(2)) : std::vector<UOp>();
     if (auto it = covered_.find(v); it != covered_.end()) held.insert(held.end(), it->second.begin(), it->second.end());
     return std::all_of(wanted.begin(), wanted.end(), [&](const UOp& c) { return std::find(held.begin(), held.end(), c) != held.end(); });
   }

@@ -97,6 +97,12 @@ struct Program {
   const char* name;
   Tensor (*build)(const Inputs&);
 };
+// d(convolution)/d(its input): x's shape, w's shape.
+Tensor input_gradient(const Inputs& in, const Sizes& image, const Sizes& kernel) {
+  const Tensor x = Tensor::zeros(image, {.device = in.device, .requires_grad = true}), y = x.conv2d(in(kernel));
+  return gradient(y, {x}, {.seed = in(y.shape())})[0];
+}
+
 const Program kPrograms[] = {
     {"Product7x5x3", [](const Inputs& in) { return in({7, 5}).matmul(in({5, 3})); }},
     {"Product64x48x64", [](const Inputs& in) { return in({64, 48}).matmul(in({64, 48}).T()); }},
@@ -107,6 +113,7 @@ const Program kPrograms[] = {
     {"ProductOfTransposedBfloat16", [](const Inputs& in) { return half(in({48, 33})).T().matmul(half(in({65, 48})).T()).cast(float32); }},
     {"Products", [](const Inputs& in) { return in({3, 17, 23}).matmul(in({3, 23, 19})); }},
     {"Convolution", [](const Inputs& in) { return in({2, 5, 13, 13}).conv2d(in({9, 5, 3, 3})); }},
+    {"InputGradient", [](const Inputs& in) { return input_gradient(in, {69, 18, 7, 6}, {6, 18, 3, 3}); }},
     {"Elementwise", [](const Inputs& in) { return in({41, 13}) * in({13}) + in({41, 1}); }},
     {"Transpose", [](const Inputs& in) { return in({45, 37}).T() * 2.0f; }},
     {"TransposeOfWholeTiles", [](const Inputs& in) { return in({3, 64, 48}).transpose(1, 2) * 2.0f; }},
