@@ -7,6 +7,13 @@ find_package(nlohmann_json REQUIRED)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 find_program(TG_CLANG NAMES clang++-19)
 
+# GoogleTest's macros take longer to optimise than to run. The library is compiled as its preset says.
+if(TG_SANITIZE)
+  set(tg_test_optimisation -O0)
+else()
+  set(tg_test_optimisation -O1)
+endif()
+
 set(tg_variant_layers autodiff tensor engine jit nn)
 set(tg_variant_eager "TG_EAGER=1;TG_FUZZ=0.3")
 set(tg_variant_opencl "TG_DEVICE=opencl;TG_FUZZ=0.1")  # TG_FUZZ: the part of their budget that fuzz tests spend
@@ -27,6 +34,7 @@ foreach(dir IN LISTS tg_test_dirs)
     target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
     target_include_directories(test_${name} SYSTEM PRIVATE "${TG_LLVM_INCLUDE_DIR}")
     target_compile_definitions(test_${name} PRIVATE TG_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TG_BINARY_DIR="${PROJECT_BINARY_DIR}")
+    target_compile_options(test_${name} PRIVATE ${tg_test_optimisation})
     target_link_libraries(test_${name} PRIVATE tg tg_options fmt::fmt GTest::gmock GTest::gtest_main nlohmann_json::nlohmann_json
       SQLite::SQLite3 ZLIB::ZLIB PNG::PNG Threads::Threads ${CMAKE_DL_LIBS})
     tg_add_unit_test(${name} ${name})
