@@ -13,12 +13,17 @@ namespace tg {
 namespace {
 
 constexpr double kWorthSplitting = 256e3;  // elements of a reduction that one core should not do alone
-constexpr double kNear = 0.5, kFar = 1.5, kDistant = 4;  // cycles of a vector load from L1, and of streaming one from L2 or beyond
+constexpr double kNear = 0.5, kFar = 1, kDistant = 4;  // cycles of a vector load from L1, and of streaming one from L2 or beyond
 constexpr double kMissed = 4, kCopied = 8;  // of a number that has to be waited for, and of copying one
-constexpr double kMask = 1, kPacked = 0.05;  // cycles that a test adds to a row's load, and that packing windows does
+constexpr double kPacked = 10, kBeyond = 0.15;  // of packing a vector, and of a number that comes from beyond L2, foreseen
+constexpr double kCrossed = 12;            // of storing a vector column by column where the output does not fit L2
+constexpr double kOverlapped = 0.15;       // of what loads cost that arithmetic does not hide
+constexpr double kMask = 1, kWindow = 0.05;  // cycles that a test adds to a row's load, and that packing windows does
 constexpr double kDone = 0.8;     // what is left to do where the rounds in which a test fails are left out
+constexpr int64_t kRun = 64;               // elements side by side, for the processor to fetch ahead
 constexpr int64_t kPanels = 4;             // of lanes that read packed rows again, before packing them pays
-constexpr double kRagged = 1.5;   // the last rows of a tile that does not divide its range are clamped: each has an address of its own
+constexpr int64_t kAddresses =
+    12;                           // the last rows of a tile that does not divide its range are clamped: each has an address, in a register
 constexpr int64_t kBlock = 4096;  // elements of a streaming block: some microseconds of work, small beside L2
 
 double efficiency(int64_t n, int64_t tile) { return static_cast<double>(n) / static_cast<double>(ceil_div(n, tile) * tile); }
@@ -262,8 +267,9 @@ class Chooser {
     tile(name(p.rows), p.height, AxisKind::Unroll);
     matrix(*best);
     const bool first = reads(a, p.lanes);
-    if (p.staged) stage(first ? a : b, p, *best);
-    if (p.staged) stage_rows(first ? b : a, p, *best);
+    if (p.packing == Packing::None) return true;
+    stage(first ? a : b, p, *best);
+    stage_rows(first ? b : a, p, *best);
     return true;
   }
   // Steps of the sum in pairs, where the target has an instruction for such products.
@@ -281,40 +287,63 @@ class Chooser {
     return n;
   }
 
+  // How the operand that has the lanes is packed: not; all of it by each core; a panel at a time, for each of so many blocks of rows.
+  enum class Packing : uint8_t { None, Whole, Panels };
   // copied: the operand whose rows are first copied
-  struct Plan { UOp lanes, rows; int64_t vectors = 1, height = 1; double cost = 1e30; bool staged = false; int copied = -1; };
+  struct Plan {
+    UOp lanes, rows;
+    int64_t vectors = 1, height = 1, blocks = 1;
+    double cost = 1e30;
+    Packing packing = Packing::None;
+    int copied = -1;
+  };
   // Lanes along one of `along`, a register tile over one of `across`: the cheapest, in cycles for one product of one lane.
   Plan plan(const std::vector<UOp>& along, const std::vector<UOp>& across, const UOp& reduce, bool may_copy) const {
     const UOp &a = reduce.src(0).src(0), &b = reduce.src(0).src(1), &of_lanes = reads(a, along[0]) ? a : b,
               &of_rows = reads(a, along[0]) ? b : a;
     Plan best;
-    double rows = 1;  // how often a staged panel is read
+    double rows = 1, batch = 1;  // how often a staged panel is read, and how many products there are
     for (const UOp& r : across) rows *= static_cast<double>(extent(r));
+    for (const UOp& r : kernel_.ranges) if (in_both(reduce, r)) batch *= static_cast<double>(extent(r));
+    const double all = footprint(of_lanes) / batch, beyond = stream_cost(footprint(of_rows)) < kDistant ? 0 : kBeyond;
+    double outputs = static_cast<double>(widest_);
+    for (const UOp& r : kernel_.ranges) outputs *= static_cast<double>(extent(r));
+    const double by_columns = stream_cost(outputs / batch) < kDistant ? 0 : kCrossed;
+    const bool fits = stream_cost(all) < kDistant && batch == 1;
     for (const UOp& v : along) {
-      const double unpacked = rows_of(of_lanes, v, reduce).windowed ? kNear : stream_cost(footprint(of_lanes));
+      const double unpacked = (rows_of(of_lanes, v, reduce).windowed ? kNear : stream_cost(all)) * (misaligned(of_lanes, v) ? 1.5 : 1);
       for (const UOp& r : across) {
-        const double window = rows_of(of_rows, r, reduce).windowed ? window_bytes(of_rows, r, reduce) : 0;
-        for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, ceil_div(extent(v), lanes_)); ++vectors) {
+        const Rows how = rows_of(of_rows, r, reduce);
+        const double window = how.windowed ? window_bytes(of_rows, r, reduce) : 0;
+        const bool copied = may_copy && length(reduce) >= kRun && scattered(of_rows, how) && sole_read(kernel_, how.param).load;
+        const double done = gates_ && !gated(r) && !gated(v) ? kDone : 1;
+        for (int64_t vectors = 1; vectors <= std::min<int64_t>(6, ceil_div(extent(v), lanes_)); ++vectors) {
           const int64_t panels = ceil_div(extent(v), vectors * lanes_);
-          const Rows how = rows_of(of_rows, r, reduce);
-          const bool copied = may_copy && scattered(of_rows, how) && sole_read(kernel_, how.param).load;
           const double unpacked_row = copied ? kNear + kCopied / static_cast<double>(panels) : row_cost(of_rows, r, how, panels);
-          const double done = gates_ && !gated(r) && !gated(v) ? kDone : 1;
+          const double panel = length(reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);
           for (int64_t height = 1; height <= std::min<int64_t>(extent(r), (target_.vector_registers - 2 - vectors) / vectors); ++height) {
             const bool packed = packs(window, r, height);
-            const double row = packed ? kNear + kPacked : unpacked_row;
-            for (bool staged : {false, true}) {
-              const double panel = length(reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);
-              if (staged && panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
-              const double packing = (load_cost(v) + 0.5) * static_cast<double>(height) / rows;
-              const double load = staged ? std::min(stream_cost(panel), kFar) + packing : unpacked + load_cost(v);  // a panel stays in L2
-              const double tile = static_cast<double>(vectors * height), ragged = packed || extent(r) % height == 0 ? 1 : kRagged;
-              const double loads = static_cast<double>(vectors) * load + static_cast<double>(height) * row * ragged;
-              const double cycles = std::max({tile / 2, loads, 4.0}) + 0.1 * (loads + (packed ? static_cast<double>(vectors) * load : 0));
-              double cost = cycles / (tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height));
-              cost = cost * done + store_cost(v) / length(reduce);
-              if (cost < best.cost) best = {v, r, vectors, height, cost, staged, copied ? how.param : -1};
-            }
+            const bool addressed = packed || extent(r) % height == 0 || height <= kAddresses;
+            const double row = packed ? kNear + kWindow : unpacked_row * (addressed ? 1 : 2);
+            const double tile = static_cast<double>(vectors * height);
+            const double used = tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height);
+            const double packing = (load_cost(v) + kPacked) * static_cast<double>(height) / rows;
+            const auto consider = [&](Packing how_packed, int64_t blocks, double load, double far, double store, int64_t units) {
+              const double of_vectors = static_cast<double>(vectors) * load,
+                           loads = of_vectors + static_cast<double>(height) * (row + (how.windowed ? 0 : far));
+              const double cycles = std::max({tile / 2, loads, 4.0}) + kOverlapped * (loads + (packed ? of_vectors : 0));
+              const double cost = done * cycles / (used * efficiency(units, target_.cores)) + (store_cost(v) + store) / length(reduce);
+              if (cost < best.cost) best = {v, r, vectors, height, blocks, cost, how_packed, copied ? how.param : -1};
+            };
+            const auto products = static_cast<int64_t>(batch);
+            const int64_t tiles = products * panels * ceil_div(static_cast<int64_t>(rows), height);
+            consider(Packing::None, 1, unpacked + load_cost(v), 0, 0, tiles);
+            if (fits) consider(Packing::Whole, 1, std::min(stream_cost(all), kFar) + packing * target_.cores, 0, 0, tiles);
+            if (panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
+            const bool may_cut = across.size() == 1 && !how.packable;
+            for (int64_t blocks = 1; blocks == 1 || (may_cut && blocks <= 8 && blocks * 4 * height <= extent(r)); blocks *= 2)
+              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar) + packing * static_cast<double>(blocks), beyond,
+                       by_columns, products * panels * blocks);
           }
         }
       }
@@ -324,6 +353,16 @@ class Chooser {
   // Whether loads are tested along r.
   bool gated(const UOp& r) const {
     return std::any_of(accesses_.begin(), accesses_.end(), [&](const Access& a) { return a.gate && reads(a.gate, r); });
+  }
+  // Whether rows of lanes begin in the middle of a vector, so that loads take two cache lines.
+  bool misaligned(const UOp& operand, const UOp& v) const {
+    for (const UOp& u : toposort(operand)) {
+      if (u.op() != Op::Load || stride(u.src(1), v) != 1) continue;
+      for (const Split& s : nest_.splits)
+        if (const int64_t step = stride(u.src(1), s.original); step != kIrregular && step != 0 && step != 1 && step % lanes_ != 0)
+          return true;
+    }
+    return false;
   }
   // A vector of what is read again and again and takes so many bytes in all.
   double stream_cost(double bytes) const {
@@ -373,8 +412,8 @@ class Chooser {
   double row_cost(const UOp& operand, const UOp& r, const Rows& rows, int64_t panels) const {
     if (rows.streams || (rows.packable && panels >= kPanels)) return kNear;
     const bool side_by_side = rows.step < 64 / static_cast<int64_t>(widest_);
-    const double far = rows.windowed && gates_ && !side_by_side ? kFar : scattered(operand, rows) ? kMissed : 0;
-    return kNear * (side_by_side ? 1 : 1.5) + (gated(r) ? kMask : 0) + far;
+    const double far = rows.windowed && gates_ && !side_by_side ? 1.5 : scattered(operand, rows) ? kMissed : 0;
+    return kNear * (side_by_side ? 1 : 2) + (gated(r) ? kMask : 0) + far;
   }
   // Whether each step of the sum reads from another place beyond L2, which the processor does not see coming.
   bool scattered(const UOp& operand, const Rows& rows) const {
@@ -387,8 +426,12 @@ class Chooser {
       if (u.op() != Op::Load || !reads(u.src(1), r)) continue;
       out.param = u.src(0).as<ParamArg>().slot;
       out.step = std::abs(stride(u.src(1), r));
-      const UOp& inner = reduce_ranges(reduce).back();
-      out.streams |= std::abs(stride(u.src(1), inner)) == 1 && extent(inner) >= 64;
+      int64_t run = 1;  // elements that the sum passes one after the other, at least a quarter of which it reads
+      for (size_t k = reduce_ranges(reduce).size(); k-- > 0;)
+        if (const int64_t step = std::abs(stride(u.src(1), reduce_ranges(reduce)[k])); step != 0 && step <= 4 * run)
+          run = step * extent(reduce_ranges(reduce)[k]);
+        else break;
+      out.streams |= run >= kRun;
       for (const UOp& k : reduce_ranges(reduce))
         for (const UOp& o : kernel_.ranges) {
           const int64_t step = stride(u.src(1), o);
@@ -405,23 +448,20 @@ class Chooser {
       if (const int64_t s = stride(a.index, v); !a.store && s != 0 && s != 1) worst = static_cast<double>(lanes_) / 2;
     return worst;
   }
-  // A packed panel of the operand that has the lanes: of all of it before any loop where that fits beside the other operand, else of one
-  // block of lanes, whose loop then goes outermost so that everything else reuses it.
+  // A packed panel of the operand that has the lanes: of all of it before any loop, or of one block of lanes, whose loop then goes
+  // outermost
+  // so that everything else, or all of a block of rows, reuses it.
   void stage(const UOp& operand, const Plan& p, const UOp& reduce) {
     Verb v = Verb::stage(-1, "launch");
     for (const UOp& u : toposort(operand)) if (u.op() == Op::Load && stride(u.src(1), p.lanes) != 0) v.param = u.src(0).as<ParamArg>().slot;
-    double all = length(reduce) * static_cast<double>(widest_);
-    bool batched = false;
-    for (const UOp& r : kernel_.ranges)
-      if ((reduce.ranges() & r.ranges()) && reads(operand, r)) {
-        all *= static_cast<double>(extent(r));
-        batched |= !(r == p.lanes) && reads(reduce.src(0), r) && in_both(reduce, r);
-      }
-    if (all > 0.5 * static_cast<double>(target_.l2_bytes) || batched) {
+    if (p.packing == Packing::Panels) {
       v.axis = name(p.lanes);
+      if (p.blocks > 1) tile(name(p.rows), ceil_div(ceil_div(extent(p.rows), p.height), p.blocks), AxisKind::Loop);
       Verb order = Verb::order({});
-      // outermost what both operands have, then the loops of this one, those of lanes last
-      const auto place = [&](const std::string& n) { return is_batch(n, reduce) ? 0 : n == v.axis ? 2 : loops_over(n, operand) ? 1 : 3; };
+      // outermost what both operands have and blocks of rows, then the loops of this one, those of lanes last
+      const auto place = [&](const std::string& n) {
+        return is_batch(n, reduce) || (p.blocks > 1 && n == name(p.rows)) ? 0 : n == v.axis ? 2 : loops_over(n, operand) ? 1 : 3;
+      };
       for (int n = 0; n < 4; ++n) for (const std::string& axis : nest_.loops()) if (place(axis) == n) order.axes.push_back(axis);
       apply(std::move(order));
     }

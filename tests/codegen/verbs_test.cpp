@@ -235,6 +235,8 @@ TEST(Copied, WhatIsReadAcrossAndDoesNotFitTheCache) {
   EXPECT_THAT(verbs(across, 64 << 10), testing::StartsWith("stage(p1, phase); tile("));
   EXPECT_THAT(verbs(across, 1 << 20), testing::Not(testing::HasSubstr("phase"))) << "it fits";
   EXPECT_THAT(verbs(along, 64 << 10), testing::Not(testing::HasSubstr("phase"))) << "it is read along rows";
+  const Tensor in_pieces = einsum("kmc,ckn->mn", {in({9, 96, 9}), in({9, 9, 300})});
+  EXPECT_THAT(verbs(in_pieces, 16 << 10), testing::StartsWith("stage(p1, phase); tile(")) << "once: the copy is read straight through";
 }
 
 // Arrays beyond the last cache are stored around it and asked for ahead of time. A processor without one has no others.
