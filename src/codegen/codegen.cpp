@@ -45,7 +45,7 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
     add(parts.copy, {}, {.group = false, .copy = false});
     std::optional<Verbs> rest;
     if (verbs.size() > 1) rest.emplace(verbs.begin() + 1, verbs.end());
-    const Verbs made = add(parts.main, rest, {.group = false, .copy = true});
+    const Verbs made = add(parts.main, rest, {.group = false, .copy = false});
     verbs.resize(1);
     verbs.insert(verbs.end(), made.begin(), made.end());
     return verbs;

@@ -428,8 +428,8 @@ class Chooser {
       out.step = std::abs(stride(u.src(1), r));
       int64_t run = 1;  // elements that the sum passes one after the other, at least a quarter of which it reads
       for (size_t k = reduce_ranges(reduce).size(); k-- > 0;)
-        if (const int64_t step = std::abs(stride(u.src(1), reduce_ranges(reduce)[k])); step != 0 && step <= 4 * run)
-          run = step * extent(reduce_ranges(reduce)[k]);
+        if (const int64_t step = std::abs(stride(u.src(1), reduce_ranges(reduce)[k])); step <= 4 * run)
+          run = std::max(run, step * extent(reduce_ranges(reduce)[k]));
         else break;
       out.streams |= run >= kRun;
       for (const UOp& k : reduce_ranges(reduce))

@@ -237,6 +237,8 @@ TEST(Copied, WhatIsReadAcrossAndDoesNotFitTheCache) {
   EXPECT_THAT(verbs(along, 64 << 10), testing::Not(testing::HasSubstr("phase"))) << "it is read along rows";
   const Tensor in_pieces = einsum("kmc,ckn->mn", {in({9, 96, 9}), in({9, 9, 300})});
   EXPECT_THAT(verbs(in_pieces, 16 << 10), testing::StartsWith("stage(p1, phase); tile(")) << "once: the copy is read straight through";
+  const Tensor in_part = (in({9, 300}).T().reshape({300, 1, 9, 1}) * in({1, 200, 9, 9})).sum({.axis = {2, 3}});
+  EXPECT_THAT(verbs(in_part, 16 << 10), testing::HasSubstr("tile(")) << "whether or not it is copied: not again and again";
 }
 
 // Arrays beyond the last cache are stored around it and asked for ahead of time. A processor without one has no others.
