@@ -233,14 +233,20 @@ void Lower::choose_grid(int64_t enough) {
     const Axis& a = nest_.axes[static_cast<size_t>(order_[grid_axes_])];
     if (sequential(a) || a.range.src(0).ranges() != 0) break;
     if (grid_axes_ > 0 && staged_at(order_[grid_axes_ - 1])) break;  // what is staged serves all loops further in
-    if (target_.grid && recomputes(a)) break;
+    if (recomputes(a)) break;
     blocks *= std::max<int64_t>(1, a.range.src(0).bounds().max);
   }
 }
 
-// Whether blocks along an axis would each make a reduction that is the same for all of them.
+// Whether blocks along an axis would each make a reduction that is the same for all of them. What depends on no axis of the grid a CPU
+// makes
+// once for all blocks of a call.
 bool Lower::recomputes(const Axis& a) const {
-  return std::any_of(reduces_.begin(), reduces_.end(), [&](const UOp& r) { return !(r.ranges() & bit(a.range)); });
+  uint64_t chosen = 0;
+  for (size_t i = 0; i < grid_axes_; ++i) chosen |= bit(grid_axis(i));
+  return std::any_of(reduces_.begin(), reduces_.end(), [&](const UOp& r) {
+    return !(r.ranges() & bit(a.range)) && (target_.grid || (r.ranges() & chosen));
+  });
 }
 
 // ---- expressions ----

@@ -249,17 +249,23 @@ UOp gelu_tanh(const UOp& x) {
                                     const UOp &v = u.src(1), s = v * v, share = sigmoid(times(v, kSlope) * fma(s, 0.044715, 1));
                                     return g * fma(v * times(fma(s, 3 * 0.044715, 1), kSlope), share * plus(share * -1, 1), share);
                                   }};
-  // x sigmoid(v), v = 2 sqrt(2 / pi) (x + 0.044715 x^3), as v + rest, since the exponential would magnify what is lost.
-  const bool wide = x.dtype() == float64;
-  const double linear = wide ? 0x1.9884533d43651p+0 : 0x1.988454p+0, linear_rest = wide ? -0x1.cbc0d30ebfd15p-54 : -0x1.857936p-25;
+  // x sigmoid(v), v = 2 sqrt(2 / pi) (a + 0.044715 a^3) = a (high + low): e^-v would magnify what v loses. high has few digits, so that
+  // its difference to the linear coefficient is exact, as is its product with a inside fma.
+  const codegen::FloatFormat f(x.dtype());
+  const bool wide = f.real == float64;
+  const double linear = wide ? 0x1.9884533d436p+0 : 0x1.9884p+0, linear_rest = wide ? 0x1.42343f2cf1403p-46 : 0x1.4cf50ep-18;
   const double cubic = wide ? 0x1.2444f2a4d8b4bp-4 : 0x1.2444f2p-4, cubic_rest = wide ? -0x1.6c843a29d1c7p-61 : 0x1.49b16ap-29;
-  const UOp a = between(0, abs(x), wide ? 25 : 12), s = a * a, s_rest = fma(a, a, s * -1);
-  const UOp p = times(s, cubic), p_rest = fma(s, cubic_rest, fma(s_rest, cubic, fma(s, number(s, cubic), p * -1)));
-  const UOp q = plus(p, linear), share = q + p * -1, lost = p + (q + share * -1) * -1 + plus(share * -1, linear);
-  const UOp q_rest = plus(lost + p_rest, linear_rest);
-  const UOp v = q * a, rest = fma(q_rest, a, fma(q, a, v * -1));
-  const UOp below = v * -1, further = rest * -1, e = exp_times(number(x, 1), below, further);
-  return function(kGelu, div(where(less(x, 0), exp_times(a, below, further) * -1, x), plus(e, 1)), {x});
+  const double ln2 = wide ? 0x1.62e42fefa4p-1 : 0x1.62e4p-1, ln2_rest = wide ? -0x1.8432a1b0e2634p-43 : 0x1.7f7d1cp-20;
+  const double cut = f.magic() * (wide ? 0x1p-20 : 0x1p-10);
+  const double most = wide ? 22 : 11;  // from where on e^-v is nothing
+  const UOp a = where(less(most, abs(x)), number(x, most), abs(x)), s = a * a, s_rest = fma(a, a, s * -1);
+  const UOp q = fma(s, cubic, linear), high = plus(plus(q, cut), -cut);
+  const UOp low = fma(s, number(s, cubic), plus(high * -1, linear)) + fma(s_rest, number(s, cubic), fma(s, cubic_rest, linear_rest));
+  // e^-v = 2^k e^r
+  const UOp sum = fma(q * a, -std::numbers::log2e, f.magic()), k = plus(sum, -f.magic());
+  const UOp exact = fma(high * -1, a, times(k, -ln2)), r = fma(k, number(k, -ln2_rest), fma(low * -1, a, exact));
+  const UOp power = fma(r * r, horner(r, kExpm1), plus(r, 1)), e = scaled(power, sum);
+  return function(kGelu, div(where(less(x, 0), scaled(a * power, sum) * -1, x), plus(e, 1)), {x});
 }
 
 }  // namespace tg::special

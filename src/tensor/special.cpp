@@ -56,39 +56,44 @@ UOp nearest(const UOp& x) {
 // ---- exponentials ----
 
 namespace {
-/// e^(x + rest) = 2^k (1 + p), |rest| being small.
-struct Exponential { UOp k, p; };
+/// e^(x + rest) = 2^k (1 + p), |rest| being small. `sum` holds the whole number k in its low bits.
+struct Exponential { UOp sum, p; };
 Exponential exponential(const UOp& x, const UOp& rest = {}) {
-  const UOp k = nearest(times(x, std::numbers::log2e));
+  const double magic = FloatFormat(x.dtype()).magic();
+  const UOp sum = fma(x, std::numbers::log2e, magic), k = plus(sum, -magic);
   const Pieces ln2 = pieces(x, {0x1.62e43p-1, -0x1.05c61p-29}, {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56});
   const UOp r = fma(k, number(x, -ln2.rest), fma(k, number(x, -ln2.first), x)), all = rest ? r + rest : r;
-  return {k, fma(all * all, horner(all, kExpm1), all)};
+  return {sum, fma(all * all, horner(all, kExpm1), all)};
 }
-/// 2^k, of whole numbers for which it is neither too large nor denormal.
-UOp power_of_2(const UOp& k) {
-  const FloatFormat f(k.dtype());
-  return bitcast(codegen::shl(cast(k, f.bits) + f.bias, f.mantissa), f.real);
+/// 2^(k + more), neither too large nor denormal.
+UOp power_of_2(const UOp& sum, int more) {
+  const FloatFormat f(sum.dtype());
+  return bitcast(codegen::shl(bitcast(sum, f.bits), f.mantissa) + f.integer(static_cast<int64_t>(f.bias + more) << f.mantissa), f.real);
 }
 double overflow(const UOp& x, int halvings) { return (FloatFormat(x.dtype()).bias + halvings + 1.25) * std::numbers::ln2; }
 /// e^x / 2, which overflows later than e^x.
 UOp half_exp(const UOp& x) {
-  const auto [k, p] = exponential(between(0, x, overflow(x, 1)));
-  const UOp quarter = power_of_2(plus(k, -2));
+  const auto [sum, p] = exponential(between(0, x, overflow(x, 1)));
+  const UOp quarter = power_of_2(sum, -2);
   return times(fma(quarter, p, quarter), 2);
 }
 }  // namespace
 
 UOp expm1(const UOp& x) {
   static constexpr Function kExpm1Function{"expm1", [](const UOp& u, const UOp& g, size_t) { return g * plus(u, 1); }};
-  const auto [k, p] = exponential(between(x.dtype() == float64 ? -40 : -20, x, overflow(x, 0)));  // below it is -1
-  const UOp half = power_of_2(plus(k, -1));
+  const auto [sum, p] = exponential(between(x.dtype() == float64 ? -40 : -20, x, overflow(x, 0)));  // below it is -1
+  const UOp half = power_of_2(sum, -1);
   return function(kExpm1Function, times(fma(half, p, plus(half, -0.5)), 2), {x});
 }
 UOp exp_times(const UOp& factor, const UOp& x, const UOp& rest) {
   const FloatFormat f(x.dtype());
-  const auto [k, p] = exponential(between(-1.3 * f.bias, x, 0), rest);
-  const UOp some = trunc(times(k, 0.5)), others = k + some * -1;
-  return fma(factor, p, factor) * power_of_2(some) * power_of_2(others);
+  const double lowest = -(f.bias + f.mantissa + 14) * std::numbers::ln2;
+  const auto [sum, p] = exponential(where(less(x, lowest), number(x, lowest), x), rest);
+  return scaled(fma(factor, p, factor), sum);
+}
+UOp scaled(const UOp& v, const UOp& sum) {  // in two steps, of which the first is exact
+  const int half = (FloatFormat(v.dtype()).bias + 1) / 2;
+  return times(v * power_of_2(sum, half), std::ldexp(1.0, -half));
 }
 UOp exp10(const UOp& x) {
   static constexpr Function kExp10{"exp10", [](const UOp& u, const UOp& g, size_t) { return times(g * u, std::numbers::ln10); }};

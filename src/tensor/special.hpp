@@ -40,8 +40,11 @@ using tg::less;
 UOp exp(const UOp& x);
 UOp exp2(const UOp& x);
 UOp log(const UOp& x);
-/// factor * e^(x + rest), for x to 0 and a small rest: rounded little, and a number where the exponential alone would be none.
+/// factor * e^(x + rest), for x to 0, a factor to 1000 and a small rest: rounded little, and a number where the exponential alone would be
+/// none.
 UOp exp_times(const UOp& factor, const UOp& x, const UOp& rest = {});
+/// v * 2^k, v to 1000 and k to 0, where `sum` is k + FloatFormat::magic().
+UOp scaled(const UOp& v, const UOp& sum);
 /// x + x^3 p(x^2)
 inline UOp odd(const UOp& x, const codegen::Polynomial& p) {
   const UOp s = x * x;

@@ -296,6 +296,15 @@ TEST(Parts, OnlyTheLastRoundIsMasked) {
   }
 }
 
+// However few rows there are: blocks that share a row would each make its maximum and sum.
+TEST(Blocks, MakeNoReductionTwice) {
+  const Inputs in{"null"};
+  for (const int64_t rows : {2, 24, 100}) {
+    const Case c(in({rows, 4096}).softmax(), device("null"));
+    EXPECT_EQ(generate(c.kernel, c.device.target()).phases[0].grid[0].value(), rows);
+  }
+}
+
 TEST(Verbs, RefuseWhatATargetHasNot) {
   const auto verbs_on = [](const char* name, const char* verbs) {
     return [=] { Case(Inputs{name}({64, 64}).matmul(Inputs{name}({64, 64})), device(name)).run(parse_verbs(verbs)); };
