@@ -66,6 +66,9 @@ Settings read_settings(const Variables& variable) {
   s.cache_dir = text_of(variable, "TG_CACHE_DIR", cache_home.empty() ? "" : cache_home + "/tg");
   s.device = text_of(variable, "TG_DEVICE", "cpu");
   s.data = text_of(variable, "TG_DATA", "");
+  s.beam = in_range(variable, text_of(variable, "TG_BEAM", "").empty() ? "BEAM" : "TG_BEAM", 0, 64).value_or(0);
+  s.beam_seconds = in_range(variable, "TG_BEAM_SECONDS", 1, 1'000'000).value_or(30);
+  s.tuned = text_of(variable, "TG_TUNED", "");
   s.cpu_vector = choice(variable, "TG_CPU_VECTOR", {0, 16, 32, 64});
   return s;
 }

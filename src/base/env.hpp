@@ -18,6 +18,9 @@ struct Settings {
   std::string device = "cpu";     // TG_DEVICE: where tensors live that name no device
   std::string data;               // TG_DATA: where data sets lie, each in a folder of its name; default: beside the program
   std::optional<int> cpu_vector;  // TG_CPU_VECTOR 0, 16, 32, 64: at most this many bytes a vector on the cpu device
+  int beam = 0;                   // TG_BEAM, or BEAM, 0-64: search for each new kernel's verbs, keeping so many from round to round
+  int beam_seconds = 30;          // TG_BEAM_SECONDS: wall time that a process spends on it
+  std::string tuned;              // TG_TUNED: a file of verbs (tg/tune.hpp) to use
 };
 
 /// Settings from any source of variables (null: not set). Throws ValueError naming the variable, its value and what it takes.

@@ -1,4 +1,4 @@
-// The command tg: arguments in, the work in train, predict and devices, and errors as one message and a code.
+// The command tg: arguments in, the work in train, predict, tune and devices, and errors as one message and a code.
 //
 //   tg train mnist --epochs 1      0: done; 1: an error, said on stderr; 2: wrong usage; 130: interrupted, the checkpoint can be resumed
 #include <fmt/format.h>
@@ -10,6 +10,7 @@
 
 #include "cli/predict.hpp"
 #include "cli/train.hpp"
+#include "cli/tune.hpp"
 #include "tg/device.hpp"
 
 namespace {
@@ -64,6 +65,22 @@ void add_predict(CLI::App& app, tg::cli::PredictOptions& o) {
   predict.add_option("--data", o.data, "Folder with the four MNIST files (default: TG_DATA, else data/mnist near the program)");
 }
 
+void add_tune(CLI::App& app, tg::cli::TuneCommand& o) {
+  CLI::App& tune = *app.add_subcommand("tune", "Search for faster loops of an example's kernels, and keep them in a file");
+  tune.footer(
+      "A program uses the file under TG_TUNED=FILE. Any function can be tuned from C++: tg/tune.hpp.\n\n"
+      "Examples:\n"
+      "  tg tune matmul                              writes matmul.tuned\n"
+      "  tg tune mnist --seconds 120 --beam 8        a whole training step\n"
+      "  tg tune matmul --replay mine.tuned          times the verbs of a file, which may be edited by hand");
+  tune.add_option("example", o.example, "Which program")->required()->check(CLI::IsMember(tg::cli::tune_examples()));
+  tune.add_option("--beam", o.beam, "Verb lists that are kept from round to round")->check(CLI::Range(1, 64))->capture_default_str();
+  tune.add_option("--seconds", o.seconds, "For all kernels together")->check(CLI::PositiveNumber)->capture_default_str();
+  auto* out = tune.add_option("-o,--out", o.out, "File to write (default: EXAMPLE.tuned)");
+  tune.add_option("--replay", o.replay, "Search for nothing: time the verbs of this file beside the default ones")->excludes(out);
+  tune.add_option("--device", o.device, "Where to compute; see `tg devices` (default: TG_DEVICE, else cpu)");
+}
+
 void print_devices() {
   for (const tg::DeviceStatus& d : tg::devices())
     std::cout << fmt::format("{:<12} {}\n", d.name, d.problem.empty() ? d.description : fmt::format("not here: {}", d.problem));
@@ -80,6 +97,8 @@ int run(int argc, char** argv) {
   tg::cli::PredictOptions predict;
   add_train(app, train);
   add_predict(app, predict);
+  tg::cli::TuneCommand tune;
+  add_tune(app, tune);
   CLI::App* devices = app.add_subcommand("devices", "List the devices, and why one cannot be used");
   try {
     app.parse(argc, argv);
@@ -88,6 +107,7 @@ int run(int argc, char** argv) {
   }
   const tg::cli::Terminal terminal = tg::cli::terminal_of(STDOUT_FILENO);
   if (devices->parsed()) return print_devices(), 0;
+  if (app.got_subcommand("tune")) return tg::cli::tune(tune, std::cout), 0;
   if (app.got_subcommand("predict")) return tg::cli::predict(predict, std::cout, terminal), 0;
   return tg::cli::train_mnist(train, std::cout, terminal);
 }

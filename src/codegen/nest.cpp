@@ -13,6 +13,7 @@
 namespace tg {
 namespace {
 
+constexpr int64_t kMostLanes = 256, kMostPoints = 1024;  // of all register tiles together: each is code of its own
 constexpr std::string_view kLaunch = "launch", kNone = "no verbs";
 constexpr std::string_view kKinds[] = {"loop", "unroll", "vector", "thread"};
 std::string_view name_of(AxisKind k) { return kKinds[static_cast<size_t>(k)]; }
@@ -115,7 +116,7 @@ Verbs parse_verbs(const std::string& text) {
   return out;
 }
 
-Nest::Nest(const Kernel& k) {
+Nest::Nest(const Kernel& k) : params_(static_cast<int>(k.params.size())) {
   std::vector<UOp> ranges = k.ranges;
   for (const UOp& u : toposort(k.stores))
     if (u.op() == Op::Range && std::find(ranges.begin(), ranges.end(), u) == ranges.end()) ranges.push_back(u);
@@ -157,6 +158,10 @@ void Nest::tile(const Verb& v) {
   Axis& outer = axes[static_cast<size_t>(at)];
   if (outer.kind != AxisKind::Loop) refuse(v, "only a loop can be split");
   if (next_id_ + 2 > 64) refuse(v, "more than 64 axes");
+  int64_t points = v.as == AxisKind::Unroll ? v.size : 1;
+  for (const Axis& a : axes) if (a.kind == AxisKind::Unroll) points = std::min(kMostPoints + 1, points) * a.most;
+  if (points > kMostPoints) refuse(v, fmt::format("register tiles of more than {} points in all", kMostPoints));
+  if (v.as == AxisKind::Vector && v.size > kMostLanes) refuse(v, fmt::format("more than {} lanes", kMostLanes));
   const Dim extent(outer.range.src(0));
   auto split = std::find_if(splits.begin(), splits.end(),
                             [&](const Split& s) { return std::find(s.axes.begin(), s.axes.end(), at) != s.axes.end(); });
@@ -209,6 +214,7 @@ void Nest::apply(const Verb& v) {
     case Verb::Kind::Stage: {
       if (v.before_all()) refuse(v, "it splits the whole kernel in two and can only be the first verb");
       const int at = find(v.axis);
+      if (v.param < 0 || v.param >= params_) refuse(v, fmt::format("the kernel has no operand p{}", v.param));
       if (at < 0 && v.axis != kLaunch) refuse(v, "no such axis");
       if (at >= 0 && axes[static_cast<size_t>(at)].kind != AxisKind::Loop) refuse(v, "not a loop");
       staged.push_back({v.param, at});

@@ -81,7 +81,7 @@ class Nest {
   std::string text() const;            // for people
  private:
   void tile(const Verb&);
-  int next_id_ = 0;
+  int next_id_ = 0, params_ = 0;
 };
 
 }  // namespace tg

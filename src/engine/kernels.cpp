@@ -13,6 +13,7 @@
 #include "base/build_id.hpp"
 #include "base/env.hpp"
 #include "base/log.hpp"
+#include "engine/tunings.hpp"
 #include "render/renderers.hpp"
 #include "runtime/cache.hpp"
 #include "runtime/registry.hpp"
@@ -101,9 +102,10 @@ void register_renderers() {
   });
 }
 
-std::shared_ptr<const CompiledKernel> make(const Kernel& kernel, Hash128 key, Device& device) {
+std::shared_ptr<const CompiledKernel> make(const Kernel& kernel, Hash128 key, const std::optional<Tuning>& tuning, Device& device) {
   auto out = std::make_shared<CompiledKernel>();
   out->name = kernel.name();
+  out->tuned = tuning.has_value();
   if (auto text = CompileCache::shared().get(key))
     if (auto s = unpack(*text)) {
       out->program = device.load(s->binary, s->phases);
@@ -112,11 +114,10 @@ std::shared_ptr<const CompiledKernel> make(const Kernel& kernel, Hash128 key, De
       out->from_disk = true;
       return out;
     }
-  const Generated g = generate(kernel, device.target());
-  Stored s;
+  const Generated g = tuning ? generate(kernel, device.target(), *tuning) : generate(kernel, device.target());
+  Stored s{.phases = phase_infos(g), .grids = {}, .temporary_bytes = {}, .binary = {}};
   bool fixed = true;  // a grid that depends on variables is not kept
   for (const LoweredPhase& p : g.phases) {
-    s.phases.push_back({p.phase.entry, p.phase.written, p.phase.scratch_bytes, {p.phase.block[0], p.phase.block[1], p.phase.block[2]}});
     out->grids.push_back(p.grid);
     for (const Dim& d : p.grid) fixed &= d.known();
     if (fixed) s.grids.push_back({p.grid[0].value(), p.grid[1].value(), p.grid[2].value()});
@@ -126,7 +127,9 @@ std::shared_ptr<const CompiledKernel> make(const Kernel& kernel, Hash128 key, De
     fixed &= elements.known();
     if (fixed) s.temporary_bytes.push_back(out->temporary_bytes.back().value());
   }
-  if (logging(3)) log(3, fmt::format("{}: {}\n{}", out->name, to_string(g.verbs), g.nest));
+  if (logging(3))
+    log(3, fmt::format("{}{}: {}\n{}", tuning ? "# tuned: may round otherwise than the default verbs\n" : "", out->name, to_string(g.verbs),
+                       g.nest));
   const std::string text = source(g, device.target());
   if (logging(4)) log(4, text);
   s.binary = device.compile(text);
@@ -143,6 +146,18 @@ Table& table() { static auto& leaked = *new Table; return leaked; }
 
 }  // namespace
 
+Generated generate_tuned(const Kernel& k, const Target& target) {
+  const std::optional<Tuning> tuning = Tunings::shared().find(k, target.name);
+  return tuning ? generate(k, target, *tuning) : generate(k, target);
+}
+
+std::vector<PhaseInfo> phase_infos(const Generated& g) {
+  std::vector<PhaseInfo> out;
+  for (const LoweredPhase& p : g.phases)
+    out.push_back({p.phase.entry, p.phase.written, p.phase.scratch_bytes, {p.phase.block[0], p.phase.block[1], p.phase.block[2]}});
+  return out;
+}
+
 std::string source(const Generated& g, const Target& target) {
   register_renderers();
   std::vector<Phase> phases;
@@ -155,11 +170,16 @@ std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kerne
   const Hash128 salt = mix(hash_of(device.target().name), mix(hash_of(kVersion), hash_of(build_id())));
   std::vector<std::shared_ptr<const CompiledKernel>> out(kernels.size());
   std::vector<Hash128> keys;
+  std::vector<std::optional<Tuning>> tunings;
+  for (const Kernel* k : kernels) {
+    tunings.push_back(Tunings::shared().find(*k, device.target().name));
+    keys.push_back(mix(k->hash(), salt));
+    if (tunings.back()) keys.back() = mix(keys.back(), hash_of(to_string(tunings.back()->verbs)));
+  }
   std::vector<size_t> missing;  // one index a distinct kernel
   {
     std::lock_guard lock(table().mutex);
     for (size_t i = 0; i < kernels.size(); ++i) {
-      keys.push_back(mix(kernels[i]->hash(), salt));
       if (auto it = table().kernels.find({&device, keys[i]}); it != table().kernels.end()) out[i] = it->second;
       else if (std::none_of(missing.begin(), missing.end(), [&](size_t m) { return keys[m] == keys[i]; })) missing.push_back(i);
     }
@@ -171,7 +191,7 @@ std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kerne
   const auto work = [&] {
     for (size_t n; (n = next.fetch_add(1)) < missing.size();) {
       try {
-        out[missing[n]] = make(*kernels[missing[n]], keys[missing[n]], device);
+        out[missing[n]] = make(*kernels[missing[n]], keys[missing[n]], tunings[missing[n]], device);
       } catch (...) {
         std::lock_guard lock(failing);
         failure = std::current_exception();

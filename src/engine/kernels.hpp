@@ -18,12 +18,17 @@ struct CompiledKernel {
   std::vector<Dim> temporary_bytes;       // memory between phases, behind the launch's own buffers
   std::string name;
   bool from_disk = false;
+  bool tuned = false;                     // its verbs are not the compiler's own choice
 };
 
 /// Compiled kernels for all, those that are new compiled on all cores. Throws DeviceError with the compiler's message.
 std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kernel* const>, Device&);
 
+/// What compile() makes of a kernel before it has text: with the verbs of a file or a search where there are some (tunings.hpp).
+Generated generate_tuned(const Kernel&, const Target&);
 /// The text a kernel becomes for a device, without compiling it.
 std::string source(const Generated&, const Target&);
+/// What the device must know to load it.
+std::vector<PhaseInfo> phase_infos(const Generated&);
 
 }  // namespace tg

@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "engine/canonical.hpp"
 #include "engine/kernels.hpp"
+#include "engine/tuner.hpp"
 #include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "runtime/interpreter/evaluate.hpp"
@@ -51,7 +52,8 @@ size_t check_before_overwriting(Plan& plan) {
 
 std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device) {
   const std::pair<const Device*, Hash128> key{&device, graph.key()};
-  {
+  Tuner* const tuner = Tuner::current();
+  if (!tuner || !tuner->looks_again()) {
     std::lock_guard lock(plans().mutex);
     if (auto it = plans().plans.find(key); it != plans().plans.end()) return it->second;
   }
@@ -60,11 +62,12 @@ std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device)
   ready->plan = schedule(graph.roots);
   ready->checked = check_before_overwriting(ready->plan);
   if (logging(2)) log(2, to_string(ready->plan));
+  if (tuner) tuner->tune(ready->plan, device);
   std::vector<const Kernel*> kernels;
   for (const PlanLaunch& l : ready->plan.launches) kernels.push_back(&l.kernel);
   ready->kernels = compile(kernels, device);
   std::lock_guard lock(plans().mutex);
-  return plans().plans.try_emplace(key, ready).first->second;
+  return plans().plans.insert_or_assign(key, ready).first->second;
 }
 
 // ---- running ----
@@ -174,9 +177,10 @@ class Run {
       operations += work.operations;
       bytes += work.bytes();
     }
-    log(1, fmt::format("{:<44} {:9.1f} us {:8.2f} GFLOP/s {:7.2f} GB/s  {:.0f} flop, {:.0f} bytes{}{}", k.name, us, operations / us * 1e-3,
+    log(1,
+        fmt::format("{:<44} {:9.1f} us {:8.2f} GFLOP/s {:7.2f} GB/s  {:.0f} flop, {:.0f} bytes{}{}{}", k.name, us, operations / us * 1e-3,
                        bytes / us * 1e-3, operations, bytes, parts.size() > 1 ? fmt::format(", over {} tensors", parts.size()) : "",
-                       k.from_disk ? " (disk)" : ""));
+                       k.tuned ? ", tuned" : "", k.from_disk ? " (disk)" : ""));
   }
 
   const ReadyPlan& ready_;
@@ -214,6 +218,11 @@ void bring_copies(std::span<const UOp> roots, std::string_view here) {
 }
 
 }  // namespace
+
+void forget_plans() {
+  const std::lock_guard lock(plans().mutex);
+  plans().plans.clear();
+}
 
 void realize(std::span<const UOp> roots, std::string_view device_name) {
   std::vector<UOp> wanted;

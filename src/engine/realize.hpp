@@ -17,4 +17,7 @@ namespace tg {
 /// reader of the old version lives, and into fresh memory otherwise.
 void realize(std::span<const UOp> roots, std::string_view device);
 
+/// Forgets which kernels graphs became: they are scheduled anew, with the verbs that hold by then.
+void forget_plans();
+
 }  // namespace tg

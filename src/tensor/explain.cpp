@@ -56,7 +56,7 @@ struct Explained {
     std::unordered_set<std::string> seen;
     const Plan p = plan();
     for (const PlanLaunch& l : p.launches) {
-      const std::string one = text(l.kernel.name(), generate(l.kernel, device.target()));
+      const std::string one = text(l.kernel.name(), generate_tuned(l.kernel, device.target()));
       if (seen.insert(one).second) out += one;
     }
     return out;

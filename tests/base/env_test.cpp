@@ -36,6 +36,8 @@ TEST(Settings, Defaults) {
   EXPECT_EQ(s.cache_dir, "/home/ada/.cache/tg");
   EXPECT_EQ(s.device, "cpu");
   EXPECT_FALSE(s.cpu_vector.has_value());
+  EXPECT_EQ(s.beam, 0);
+  EXPECT_EQ(s.beam_seconds, 30);
   EXPECT_EQ(read({}).cache_dir, "");
   EXPECT_EQ(read({{"TG_DEBUG", ""}}).debug, 0);
 }
@@ -49,6 +51,9 @@ TEST(Settings, EveryVariable) {
                            {"TG_DEVICE", "null"},
                            {"TG_DATA", "/sets"},
                            {"TG_CPU_VECTOR", "16"},
+                           {"TG_BEAM", "2"},
+                           {"TG_BEAM_SECONDS", "7"},
+                           {"TG_TUNED", "/t"},
                            {"HOME", "/home/ada"}});
   EXPECT_EQ(s.debug, 3);
   EXPECT_EQ(s.threads, 7);
@@ -58,6 +63,11 @@ TEST(Settings, EveryVariable) {
   EXPECT_EQ(s.device, "null");
   EXPECT_EQ(s.data, "/sets");
   EXPECT_EQ(s.cpu_vector, 16);
+  EXPECT_EQ(s.beam, 2);
+  EXPECT_EQ(s.beam_seconds, 7);
+  EXPECT_EQ(s.tuned, "/t");
+  EXPECT_EQ(read({{"BEAM", "3"}}).beam, 3) << "the short name";
+  EXPECT_EQ(read({{"BEAM", "3"}, {"TG_BEAM", "4"}}).beam, 4);
   EXPECT_EQ(read({{"XDG_CACHE_HOME", "/c"}, {"HOME", "/home/ada"}}).cache_dir, "/c/tg");
 }
 
@@ -67,6 +77,7 @@ TEST(Settings, RefusesWithTheList) {
   EXPECT_EQ(refusal({{"TG_THREADS", "0"}}), "TG_THREADS is \"0\"; it takes a whole number from 1 to 1024");
   EXPECT_EQ(refusal({{"TG_THREADS", "99999999999"}}), "TG_THREADS is \"99999999999\"; it takes a whole number from 1 to 1024");
   EXPECT_EQ(refusal({{"TG_EAGER", "yes"}}), "TG_EAGER is \"yes\"; it takes one of 0, 1");
+  EXPECT_EQ(refusal({{"TG_BEAM", "65"}}), "TG_BEAM is \"65\"; it takes a whole number from 0 to 64");
   EXPECT_EQ(refusal({{"TG_CPU_VECTOR", "8"}}), "TG_CPU_VECTOR is \"8\"; it takes one of 0, 16, 32, 64");
 }
 

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "codegen/codegen.hpp"
+#include "codegen/neighbours.hpp"
 #include "codegen/nest.hpp"
 #include "engine/canonical.hpp"
 #include "engine/kernels.hpp"
@@ -239,6 +240,46 @@ TEST(Copied, WhatIsReadAcrossAndDoesNotFitTheCache) {
   EXPECT_THAT(verbs(in_pieces, 16 << 10), testing::StartsWith("stage(p1, phase); tile(")) << "once: the copy is read straight through";
   const Tensor in_part = (in({9, 300}).T().reshape({300, 1, 9, 1}) * in({1, 200, 9, 9})).sum({.axis = {2, 3}});
   EXPECT_THAT(verbs(in_part, 16 << 10), testing::HasSubstr("tile(")) << "whether or not it is copied: not again and again";
+}
+
+// What a search goes through: neighbours of the chosen verbs, and theirs.
+class Neighbours : public Removal {};
+
+TEST_P(Neighbours, ComputeTheSame) {
+  const auto [name, program] = GetParam();
+  const Numbers expected = program.build({"interpreter"}).to_vector<double>();
+  const Case c(program.build({name}), device(name));
+  const auto right = testing::Pointwise(testing::DoubleNear(2e-5), expected);
+  const Generated chosen = generate(c.kernel, c.device.target());
+  std::mt19937 random(static_cast<unsigned>(std::hash<std::string_view>()(program.name)));
+  const char* part = std::getenv("TG_FUZZ");
+  Verbs at = chosen.verbs;
+  for (int round = 0, runs = static_cast<int>((c.device.target().grid ? 1 : 3) * (part ? std::strtod(part, nullptr) : 1)); round < runs;
+       ++round) {
+    const std::vector<Verbs> all = neighbours(chosen.kernel, c.device.target(), at);
+    if (all.empty()) break;
+    at = all[random() % all.size()];
+    SCOPED_TRACE(to_string(at));
+    try {
+      EXPECT_THAT(c.run(at), right);
+    } catch (const ValueError&) {
+      at = chosen.verbs;
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Programs, Neighbours, testing::Combine(testing::Values("cpu", "opencl"), testing::ValuesIn(kPrograms)),
+                         [](const auto& test) { return std::string(std::get<0>(test.param)) + std::get<1>(test.param).name; });
+
+TEST(Neighbours, DifferByOneEdit) {
+  const Case c(Inputs{"null"}({64, 48}).sum({.axis = 0}), device("null"));
+  const Kernel kernel = generate(c.kernel, c.device.target()).kernel;
+  std::vector<std::string> texts;
+  for (const Verbs& v : neighbours(kernel, c.device.target(), parse_verbs("tile(i0, 16, vector)"))) texts.push_back(to_string(v));
+  EXPECT_THAT(texts, testing::IsSupersetOf({"no verbs", "tile(i0, 8, vector)", "tile(i0, 32, vector)",
+                                            "tile(i0, 16, vector); tile(r1, 4, unroll)",
+                                            "tile(i0, 16, vector); stage(p1, i0)"}));
+  std::sort(texts.begin(), texts.end());
+  EXPECT_EQ(std::unique(texts.begin(), texts.end()), texts.end());
 }
 
 // Arrays beyond the last cache are stored around it and asked for ahead of time. A processor without one has no others.

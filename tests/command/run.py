@@ -115,6 +115,36 @@ def compiles_once():
     return ""
 
 
+def tunes():
+    """A file from a search, used, edited, replayed, and refused where it is wrong."""
+    result = run("tune", "small", "--seconds", 1, "--beam", 2)
+    if wrong := ends(result, 0, r"small\.tuned: use it with TG_TUNED=small\.tuned.*"):
+        return wrong
+    name = result.stdout.split(":")[0]
+    if wrong := ends(run("devices", env={**os.environ, "TG_TUNED": "small.tuned"}), 0):
+        return wrong
+    (folder / "mine.tuned").write_text(f"# mine\n{name}: tile(i1, 16, vector)\n")
+    result = run("tune", "small", "--replay", "mine.tuned")
+    if wrong := ends(result, 0, r"all: .* us, by default .* us"):
+        return wrong
+    if "given    tile(i1, 16, vector)" not in result.stdout:
+        return "the verbs that were given are not in\n" + result.stdout
+    (folder / "mine.tuned").write_text(f"\n{name}: tile(i1, 16, vector); tile(i7, 4, unroll)\n")
+    return ends(run("tune", "small", "--replay", "mine.tuned"), 1, error=f"tg: mine.tuned:2: {name}: tile(i7, 4, unroll): no such axis")
+
+
+def searches_under_beam():
+    """Each kernel once: a second process finds the verbs on disk."""
+    small = ("train", "mnist", "--batch", 8, "--steps", 1, "--checkpoint", "d.safetensors")
+    for seconds in ("1", "2"):
+        result = run(*small, env={**os.environ, "TG_BEAM": "1", "TG_BEAM_SECONDS": seconds, "TG_DEBUG": "3"})
+        if wrong := ends(result, 0, ACCURACY):
+            return wrong
+        if "programs tried" not in result.stderr:
+            return "nothing was searched for"
+    return ""
+
+
 def png(pixels):
     """28 by 28 of gray as a PNG file."""
     def chunk(kind, body):
@@ -150,6 +180,10 @@ CASES = {
     "predicts from no file": lambda: ends(run("predict", "no.png", "--checkpoint", "a.safetensors"), 1, error="no.png"),
     "damaged checkpoints": damaged,
     "second process compiles nothing": compiles_once,
+    "tunes": tunes,
+    "tunes no unknown example": lambda: ends(run("tune", "everything"), 2, error="everything"),
+    "replays no file": lambda: ends(run("tune", "small", "--replay", "nowhere"), 1, error="tg: nowhere: cannot be read"),
+    "searches under TG_BEAM": searches_under_beam,
 }
 
 failed = 0
