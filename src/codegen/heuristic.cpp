@@ -173,7 +173,8 @@ class Chooser {
       if (const double g = gain(r); (!sequential(r) || scans(r)) && extent(r) > 1 && g > best_gain) { best = &r; best_gain = g; }
     if (best) scans(*best) ? scan_lanes(*best) : crossed(*best) ? transpose(*best, *crossed(*best)) : lanes_along(*best);
     for (const Split& s : std::vector<Split>(nest_.splits))
-      if (s.reduces() && gain(s.original) > 0 && !open_over_lanes(s.original, best)) reduce_lanes(s.original);
+      if (s.reduces() && gain(s.original) > 0 && !open_over_lanes(s.original, best) && !has_lanes_beside(s.original))
+        reduce_lanes(s.original);
   }
   // Whether lanes may go along a loop whose rounds follow each other: those of scans do, elements that are put in their places do not.
   bool scans(const UOp& r) const {
@@ -226,6 +227,16 @@ class Chooser {
       const auto closed = reduce_ranges(u);
       if (std::find(closed.begin(), closed.end(), r) == closed.end()) continue;
       for (const UOp& n : toposort(u)) if (n == *lanes && (u.ranges() & lanes->ranges())) return true;
+    }
+    return false;
+  }
+  // Whether a reduction over r has lanes along another of its ranges.
+  bool has_lanes_beside(const UOp& r) const {
+    for (const UOp& u : reduces_) {
+      const auto closed = reduce_ranges(u);
+      if (std::find(closed.begin(), closed.end(), r) == closed.end()) continue;
+      for (const UOp& o : closed)
+        for (int a : nest_.split_of(o).axes) if (nest_.axes[static_cast<size_t>(a)].kind == AxisKind::Vector) return true;
     }
     return false;
   }

@@ -238,7 +238,7 @@ bool Demands::runs_along(const UOp& scan, const Demand& d) const {
   const Group& g = groups[static_cast<size_t>(d.group)];
   const auto axis = static_cast<size_t>(scan.as<ScanArg>().axis);
   const UOp& r = d.idx[axis];
-  if (r.op() != Op::Range) return is_const(r);  // one element
+  if (r.op() != Op::Range) return scan.shape()[axis] == Dim(1);  // one element
   if (std::find(g.ranges.begin(), g.ranges.end(), r) == g.ranges.end() || (g.sequential && g.sequential != r.ranges())) return false;
   if (std::any_of(d.nest.begin(), d.nest.end(), [](const UOp& n) { return n.as<RangeArg>().kind == RangeKind::Reduce; })) return false;
   if (std::any_of(g.outputs.begin(), g.outputs.end(), [&](const UOp& u) { return halo.contains(u) || first_store.contains(u); }))

@@ -312,9 +312,14 @@ class Builder {
     return UOp::make(u.op(), src, u.arg(), u.dtype());
   }
 
+  // Ranges other than those that are open there: in the index, and in the gate that the loads inside will carry.
+  std::vector<UOp> fresh_ranges_at(Index idx, std::span<const Dim> extents) const {
+    if (gate_) idx.push_back(gate_);
+    return fresh_ranges(idx, extents);
+  }
   UOp reduce(const UOp& u, const Index& idx, PlanLaunch& launch) {
     const auto [monoid, axes] = u.as<ReduceArg>();
-    const std::vector<UOp> opened = fresh_ranges(idx, reduced_extents(u));
+    const std::vector<UOp> opened = fresh_ranges_at(idx, reduced_extents(u));
     Index at = idx;
     size_t next = 0;
     for (size_t a = 0; a < at.size(); ++a) if (axes >> a & 1) at[a] = opened[next++];
@@ -336,7 +341,7 @@ class Builder {
     const auto& w = u.as<WindowArg>();
     const auto axis = static_cast<size_t>(w.axis);
     const Dim size = w.size;
-    const UOp k = fresh_ranges(idx, std::span(&size, 1))[0];
+    const UOp k = fresh_ranges_at(idx, std::span(&size, 1))[0];
     const UOp from = simplify(idx[axis] - k * w.dilation);
     UOp gate = within(from, index(0), u.src(0).shape()[axis].expr() * w.stride);
     if (w.stride > 1) {

@@ -20,6 +20,7 @@ EXCEPTIONS = {("nn", "io"), ("io", "nn")}  # nn saves with io, through io's publ
 PUBLIC = {
     "base": "dtype error target",
     "ir": "op ops inst device",
+    "engine": "tune",
     "tensor": "functions index memory options random scalar unary value",
     "cli": "tg",  # tg/tg.hpp is everything, so nothing in the library includes it
 }
