@@ -65,6 +65,7 @@ void bind_sharing(Api& api);
 /// Gives the class Tensor the buffer protocol.
 void enable_buffer(PyHeapTypeObject* type);
 void bind_nn(py::module_& m);
+void bind_transforms(py::module_& m);
 /// Lets every function bound so far take NumPy's names of arguments for PyTorch's.
 void accept_other_names(Api& api);
 

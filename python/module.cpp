@@ -140,5 +140,6 @@ PYBIND11_MODULE(_tg, m) {
   bind_indexing(api);
   bind_sharing(api);
   bind_nn(m);
+  bind_transforms(m);
   accept_other_names(api);
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 HEAD = '''"""Written by python/stubs.py."""
 import builtins
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union, overload
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union, overload
 
 '''
 TAIL = '''

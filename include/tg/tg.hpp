@@ -9,4 +9,5 @@
 #include "tg/norm.hpp"
 #include "tg/random.hpp"
 #include "tg/tensor.hpp"
+#include "tg/transform.hpp"
 #include "tg/windows.hpp"

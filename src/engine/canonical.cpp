@@ -29,7 +29,7 @@ std::vector<const UOp*> walk(std::span<const UOp> roots) {
       if (!seen.insert(u->node()).second) continue;
       stack.emplace_back(u, true);
       if (u->storage() || u->op() == Op::Bind) continue;
-      const auto src = u->src();
+      const auto src = u->op() == Op::Function ? u->src().first(1) : u->src();  // the others are for its gradient
       for (size_t i = src.size(); i-- > 0;) if (!seen.contains(src[i].node())) stack.emplace_back(&src[i], false);
     }
   }
@@ -103,6 +103,10 @@ Canonical canonicalize(std::span<const UOp> roots) {
     if (u->op() == Op::Bind) {
       bind(*u);
       done[*u] = binds.at(*u);
+      continue;
+    }
+    if (u->op() == Op::Function) {
+      done[*u] = done.at(u->src(0));
       continue;
     }
     src.clear();

@@ -196,6 +196,10 @@ class Run {
 // Values that live on another device are computed there, then copied here.
 void bring_copies(std::span<const UOp> roots, std::string_view here) {
   for (const UOp& u : toposort(roots)) {
+    if (u.op() == Op::Param)
+      throw ValueError(
+          "realize: this tensor is an argument of a function under vmap, or computed from one: it stands for a whole batch and "
+                       "has no value of its own; compute with it, and ask for values of what vmap returns");
     if (u.op() != Op::Copy || u.storage()) continue;
     std::string there;
     for (const UOp& n : toposort(u.src(0)))

@@ -45,7 +45,7 @@ std::string arg_text(const UOp& u) {
   if (const auto* v = std::get_if<ParamArg>(&arg)) return fmt::format("slot {}", v->slot);
   if (const auto* v = std::get_if<VariableArg>(&arg)) return *v->name;
   if (const auto* v = std::get_if<BufferArg>(&arg)) return fmt::format("serial {}", v->storage->serial);
-  if (const auto* v = std::get_if<FunctionArg>(&arg)) return std::string((*v)->name);
+  if (const auto* v = std::get_if<FunctionArg>(&arg)) return (*v)->name;
   return "";
 }
 

@@ -64,7 +64,7 @@ Hash128 hash_of(const Arg& arg) {
                    return mix(mix(mix(h, v.name.hash()), static_cast<uint64_t>(v.min)), static_cast<uint64_t>(v.max));
                  },
                  [&](const BufferArg& b) { return mix(mix(h, b.storage->serial), b.shape.hash()); },
-                 [&](FunctionArg f) { return mix(h, hash_of(f->name)); }},
+                 [&](const FunctionArg& f) { return mix(h, hash_of(f->name)); }},
       static_cast<const ArgVariant&>(arg));
 }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -176,12 +177,15 @@ struct BufferArg {
 };
 
 /// A function with a gradient of its own: of node u = Function(value, inputs...), what g, that of u, adds to the gradient of source i.
-/// Told apart by its name; lives as long as the program.
 struct Function {
-  std::string_view name;
-  UOp (*gradient)(const UOp& u, const UOp& g, size_t i);
+  std::string name;
+  std::function<UOp(const UOp& u, const UOp& g, size_t i)> gradient;
 };
-using FunctionArg = const Function*;
+/// Told apart by its address.
+struct FunctionArg : std::shared_ptr<const Function> {
+  FunctionArg(const Function* forever) : shared_ptr(shared_ptr(), forever) {}
+  FunctionArg(std::shared_ptr<const Function> f) : shared_ptr(std::move(f)) {}
+};
 
 /// int64_t: integer constants, Get's component, Check's site. double: float constants. Shape: Reshape, Expand, Pad, Shrink, Iota.
 /// Ints: Permute's and Flip's axes. Name: Copy's device.

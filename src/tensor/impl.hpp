@@ -52,6 +52,8 @@ Tensor make(UOp value, const Tensor& from);
 // ---- leaves: who receives gradients (gradient.cpp) ----
 void enlist_leaf(TensorImpl& leaf);  // under its current node; again whenever that changes
 void dismiss_leaf(TensorImpl& leaf) noexcept;
+/// Whether it is the argument of a function that is transformed: a node like no other (transform.cpp).
+bool is_own_node(const UOp& node);
 /// The nodes below root that stand for leaves, one a leaf.
 std::vector<UOp> leaf_nodes_below(const UOp& root);
 

@@ -10,6 +10,7 @@
 #include "engine/realize.hpp"
 #include "ir/op_info.hpp"
 #include "runtime/interpreter/host_array.hpp"
+#include "tensor/batching.hpp"
 #include "tensor/impl.hpp"
 
 namespace tg {
@@ -40,7 +41,7 @@ bool carries_gradient(const Tensor& t) {
 
 Tensor make(UOp value, std::string device, bool grad) {
   Tensor t = TensorImpl::wrap(detail::Handle(new TensorImpl(std::move(value), std::move(device), grad)));
-  if (settings().eager) t.realize();
+  if (settings().eager && Tracing::depth() == 0) t.realize();
   return t;
 }
 Tensor make(UOp value, const Tensor& from) {
@@ -70,14 +71,15 @@ std::vector<Tensor> Tensor::parents() const {
 namespace {
 bool has_memory(const UOp& node) { return node.storage() != nullptr; }
 
-/// Whether some memory, or a draw of random numbers, is below: then no other tensor's node can be the same by accident.
+/// Whether some memory, a draw of random numbers, or an argument of a transformed function is below: then no other tensor's node can be the
+/// same by accident.
 bool has_identity(const UOp& root) {
   std::vector<const UOp*> stack{&root};
   std::unordered_set<const detail::Node*> seen;
   while (!stack.empty()) {
     const UOp& u = *stack.back();
     stack.pop_back();
-    if (u.op() == Op::Buffer || u.op() == Op::Bind) return true;
+    if (u.op() == Op::Buffer || u.op() == Op::Bind || is_own_node(u)) return true;
     for (const UOp& s : u.src()) if (seen.insert(s.node()).second) stack.push_back(&s);
   }
   return false;
@@ -199,7 +201,7 @@ Tensor& Tensor::assign(const Operand& value) {
     if (!impl.leaf) impl.requires_grad = false;
   }
   if (impl.leaf) enlist_leaf(impl);
-  if (settings().eager) realize();
+  if (settings().eager && Tracing::depth() == 0) realize();
   return *this;
 }
 

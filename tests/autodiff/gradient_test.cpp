@@ -133,7 +133,7 @@ std::vector<Case> cases_of(const GradientRule& r) {
     case Op::Sort: return {{{k34}, [](auto& v) { return first(make(Op::Sort, {v[0]}, SortArg{1, false})); }},
                            {{k34}, [](auto& v) { return first(make(Op::Sort, {v[0]}, SortArg{0, true})); }}};
     case Op::Function: {  // the sine of a product, by a rule of its own
-      static constexpr tg::Function f{"f", [](const UOp& u, const UOp& g, size_t i) {
+      static const tg::Function f{"f", [](const UOp& u, const UOp& g, size_t i) {
         return g * UOp::make(Op::Cos, {u.src(1) * u.src(2)}) * u.src(3 - i);
       }};
       return {{{k23, k23}, [](auto& v) { return make(Op::Function, {UOp::make(Op::Sin, {v[0] * v[1]}), v[0], v[1]}, &f); }}};
