@@ -15,7 +15,8 @@ namespace {
 constexpr double kWorthSplitting = 256e3;  // elements of a reduction that one core should not do alone
 constexpr double kNear = 0.5, kFar = 1, kDistant = 4;  // cycles of a vector load from L1, and of streaming one from L2 or beyond
 constexpr double kMissed = 4, kCopied = 8;  // of a number that has to be waited for, and of copying one
-constexpr double kPacked = 10, kBeyond = 0.15;  // of packing a vector, and of a number that comes from beyond L2, foreseen
+constexpr double kPacked = 10, kWaited = 10,
+                 kBeyond = 0.15;             // of packing a vector, of one and of a number from beyond L2, the latter foreseen
 constexpr double kCrossed = 12;            // of storing a vector column by column where the output does not fit L2
 constexpr double kOverlapped = 0.15;       // of what loads cost that arithmetic does not hide
 constexpr double kMask = 1, kWindow = 0.05;  // cycles that a test adds to a row's load, and that packing windows does
@@ -322,7 +323,8 @@ class Chooser {
     const double by_columns = stream_cost(outputs / batch) < kDistant ? 0 : kCrossed;
     const bool fits = stream_cost(all) < kDistant && batch == 1;
     for (const UOp& v : along) {
-      const double unpacked = (rows_of(of_lanes, v, reduce).windowed ? kNear : stream_cost(all)) * (misaligned(of_lanes, v) ? 1.5 : 1);
+      const bool windows = rows_of(of_lanes, v, reduce).windowed, waits = !windows && stream_cost(all) >= kDistant;
+      const double unpacked = (windows ? kNear : waits ? kWaited : stream_cost(all)) * (misaligned(of_lanes, v) ? 1.5 : 1);
       for (const UOp& r : across) {
         const Rows how = rows_of(of_rows, r, reduce);
         const double window = how.windowed ? window_bytes(of_rows, r, reduce) : 0;
@@ -348,7 +350,8 @@ class Chooser {
             };
             const auto products = static_cast<int64_t>(batch);
             const int64_t tiles = products * panels * ceil_div(static_cast<int64_t>(rows), height);
-            consider(Packing::None, 1, unpacked + load_cost(v), 0, 0, tiles);
+            // rows and vectors that all lie pages apart share few places of L1
+            consider(Packing::None, 1, unpacked + load_cost(v), waits && height >= 8 ? 1 : 0, 0, tiles);
             if (fits) consider(Packing::Whole, 1, std::min(stream_cost(all), kFar) + packing * target_.cores, 0, 0, tiles);
             if (panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
             const bool may_cut = across.size() == 1 && !how.packable;
