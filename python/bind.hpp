@@ -66,6 +66,7 @@ void bind_sharing(Api& api);
 void enable_buffer(PyHeapTypeObject* type);
 void bind_nn(py::module_& m);
 void bind_transforms(py::module_& m);
+void bind_optimizers(py::module_& m);
 /// Lets every function bound so far take NumPy's names of arguments for PyTorch's.
 void accept_other_names(Api& api);
 

@@ -6,7 +6,8 @@
 #include "io/mnist.hpp"
 #include "io/safetensors.hpp"
 #include "python/bind.hpp"
-#include "tg/optim.hpp"
+#include "tg/lr.hpp"
+#include "tg/transformer.hpp"
 
 namespace tg::python {
 
@@ -27,6 +28,58 @@ py::class_<Layer> layer(py::module_& m, const char* name, const char* doc, const
   };
   (member(tensors), ...);
   return c;
+}
+
+using MaybeTensor = std::optional<Tensor>;
+nn::AttentionMasks masks_of(const MaybeTensor& mask, const MaybeTensor& key_padding, bool causal) {
+  return {.mask = mask.value_or(Tensor()), .key_padding = key_padding.value_or(Tensor()), .causal = causal};
+}
+void bind_transformers(py::module_& m) {
+  const auto dtype = py::arg("dtype") = py::none(), device = py::arg("device") = py::none();
+  using nn::MultiheadAttention;
+  py::class_<MultiheadAttention>(m, "_MultiheadAttention", "Queries, keys and values, projected, cut into heads, attended to, joined.",
+                                 py::dynamic_attr())
+      .def(py::init([](int64_t width, int64_t heads, double dropout, bool bias, bool batch_first, DType t, const Device& d) {
+        return MultiheadAttention(width, heads, {.dropout = dropout, .bias = bias, .batch_first = batch_first,
+                                                 .tensor = tensor_options(t, d, false)});
+      }), Released(), py::arg("embed_dim"), py::arg("num_heads"), py::arg("dropout") = 0.0, py::arg("bias") = true, py::kw_only(),
+           py::arg("batch_first") = false, dtype, device)
+      .def("forward", [](const MultiheadAttention& l, const Tensor& q, const Tensor& k, const Tensor& v, const MaybeTensor& key_padding,
+                         bool need_weights, const MaybeTensor& mask, bool causal) {
+        const nn::Attended a = l(q, k, v, masks_of(mask, key_padding, causal));
+        return std::pair(a.output, need_weights ? MaybeTensor(a.weights) : std::nullopt);
+      }, "The output, and the mean of the heads' weights, which costs nothing unless it is asked for. Masks are true where not to look.",
+           Released(), py::arg("query"), py::arg("key"), py::arg("value"), py::arg("key_padding_mask") = py::none(),
+           py::arg("need_weights") = true, py::arg("attn_mask") = py::none(), py::arg("is_causal") = false)
+      .def("_own_state", &MultiheadAttention::state, "Its tensors by name.");
+  const auto block = [&]<class Block>(const char* name, const char* doc) {
+    return py::class_<Block>(m, name, doc, py::dynamic_attr())
+        .def(py::init([](int64_t width, int64_t heads, int64_t feedforward, double dropout, const std::string& activation, double eps,
+                         bool batch_first, bool norm_first, bool bias, DType t, const Device& d) {
+          if (activation != "relu" && activation != "gelu")
+            throw ValueError("transformer: activation is 'relu' or 'gelu', not '" + activation + "'");
+          return Block(width, heads, {.feedforward = feedforward, .dropout = dropout,
+                                      .activation = activation == "gelu" ? nn::Activation::Gelu : nn::Activation::Relu, .eps = eps,
+                                      .batch_first = batch_first, .norm_first = norm_first, .bias = bias,
+                                      .tensor = tensor_options(t, d, false)});
+        }), Released(), py::arg("d_model"), py::arg("nhead"), py::arg("dim_feedforward") = 2048, py::arg("dropout") = 0.1,
+             py::arg("activation") = "relu", py::arg("layer_norm_eps") = 1e-5, py::arg("batch_first") = false,
+             py::arg("norm_first") = false, py::arg("bias") = true, py::kw_only(), dtype, device)
+        .def("_own_state", &Block::state, "Its tensors by name.");
+  };
+  block.operator()<nn::TransformerEncoderLayer>("_TransformerEncoderLayer", "Attention to itself, then two linear layers.")
+      .def("forward", [](const nn::TransformerEncoderLayer& l, const Tensor& x, const MaybeTensor& mask, const MaybeTensor& key_padding,
+                         bool causal) { return l(x, masks_of(mask, key_padding, causal)); }, "Masks are true where not to look.",
+           Released(), py::arg("src"), py::arg("src_mask") = py::none(), py::arg("src_key_padding_mask") = py::none(),
+           py::arg("is_causal") = false);
+  block.operator()<nn::TransformerDecoderLayer>("_TransformerDecoderLayer", "Attention to itself and to a memory, then two linear layers.")
+      .def("forward", [](const nn::TransformerDecoderLayer& l, const Tensor& x, const Tensor& memory, const MaybeTensor& mask,
+                         const MaybeTensor& memory_mask, const MaybeTensor& key_padding, const MaybeTensor& memory_key_padding,
+                         bool causal) {
+        return l(x, memory, masks_of(mask, key_padding, causal), masks_of(memory_mask, memory_key_padding, false));
+      }, "Masks are true where not to look.", Released(), py::arg("tgt"), py::arg("memory"), py::arg("tgt_mask") = py::none(),
+           py::arg("memory_mask") = py::none(), py::arg("tgt_key_padding_mask") = py::none(),
+           py::arg("memory_key_padding_mask") = py::none(), py::arg("tgt_is_causal") = false);
 }
 
 void bind_layers(py::module_& m) {
@@ -107,36 +160,8 @@ void bind_layers(py::module_& m) {
       .def(py::init<double>(), py::arg("p") = 0.5)
       .def_readonly("p", &nn::Dropout::p);
 
+  bind_transformers(m);
   bind_guard<nn::Evaluation>(m, "_Evaluation", "While one is entered, layers called on this thread evaluate.");
-}
-
-void bind_optimizers(py::module_& m) {
-  using nn::Optimizer;
-  py::class_<Optimizer>(m, "_Optimizer", "What the optimizers have in common.")
-      .def("step", [](Optimizer& o, const py::args& also) {
-        const auto tensors = also.cast<std::vector<Tensor>>();
-        released([&] { o.step(tensors); });
-      },
-          "Updates every parameter that has a gradient, and removes the gradient; the tensors given, such as the loss, are computed "
-          "with it.")
-      .def("zero_grad", &Optimizer::zero_grad, "Removes all gradients, for a backward that is not to count.")
-      .def("state", &Optimizer::state, "The moments by name: what to save, and steps beside it.")
-      .def_property("lr", &Optimizer::lr, &Optimizer::set_lr, "The learning rate, from the next step on.")
-      .def_property("steps", &Optimizer::steps, &Optimizer::set_steps, "Steps taken; Adam's bias correction depends on it.");
-  const auto params = py::arg("params");
-  const auto lr = py::arg("lr") = 1e-3;
-  py::class_<nn::SGD, Optimizer>(m, "_SGD", "v = momentum v + g; p -= lr v, or with Nesterov p -= lr (g + momentum v).")
-      .def(py::init([](const nn::State& s, double rate, double momentum, double weight_decay, bool nesterov) {
-        return nn::SGD(s, {.lr = rate, .momentum = momentum, .weight_decay = weight_decay, .nesterov = nesterov});
-      }), Released(), params, lr, py::arg("momentum") = 0.0, py::arg("weight_decay") = 0.0, py::arg("nesterov") = false);
-  const auto adam = [&]<class A>(const char* name, double decay, const char* doc) {
-    py::class_<A, Optimizer>(m, name, doc)
-        .def(py::init([](const nn::State& s, double rate, std::pair<double, double> betas, double eps, double weight_decay) {
-          return A(s, {.lr = rate, .beta1 = betas.first, .beta2 = betas.second, .eps = eps, .weight_decay = weight_decay});
-        }), Released(), params, lr, py::arg("betas") = std::pair(0.9, 0.999), py::arg("eps") = 1e-8, py::arg("weight_decay") = decay);
-  };
-  adam.operator()<nn::Adam>("_Adam", 0, "Kingma, Ba 2015.");
-  adam.operator()<nn::AdamW>("_AdamW", 0.01, "Adam with decoupled weight decay: Loshchilov, Hutter 2019.");
 }
 
 void bind_files(py::module_& m) {

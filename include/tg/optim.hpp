@@ -10,6 +10,7 @@
 //
 // The learning rate and what depends on the number of steps are scalars handed to the kernels at launch: they change from step to step
 // and nothing is compiled again.
+#include <functional>
 #include <variant>
 
 #include "tg/nn.hpp"
@@ -31,7 +32,23 @@ struct AdamOptions {
   double weight_decay = 0;  // Adam: added to the gradient; AdamW: p shrinks by lr * weight_decay a step
 };
 
-/// What SGD, Adam and AdamW have in common. Copies share the state.
+struct LambOptions {
+  detail::ByName by_name_only = detail::by_name;
+  double lr = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-6;
+  double weight_decay = 0;
+};
+struct MuonOptions {
+  detail::ByName by_name_only = detail::by_name;
+  double lr = 1e-3;
+  double momentum = 0.95;
+  double weight_decay = 0.1;  // p shrinks by lr * weight_decay a step
+  bool nesterov = true;
+  int steps = 5;              // of the iteration that makes the update orthogonal
+};
+
+/// What all optimizers have in common: groups of parameters, each with options of its own. Copies share the moments.
 class Optimizer {
  public:
   /// Updates every parameter that has a gradient and removes the gradient. The updates, the buffers of the model's state (running
@@ -41,32 +58,45 @@ class Optimizer {
   /// Removes all gradients, for a backward that is not to count.
   void zero_grad() const;
 
-  [[nodiscard]] double lr() const { return lr_; }
-  /// From the next step on. ValueError unless it is finite and not negative.
+  [[nodiscard]] size_t groups() const { return groups_.size(); }
+  /// The learning rate of a group; set_lr of all of them, or of one. From the next step on. ValueError unless it is finite and not
+  /// negative,
+  /// or where there is no such group.
+  [[nodiscard]] double lr(size_t group = 0) const;
   void set_lr(double lr);
+  void set_lr(double lr, size_t group);
+  [[nodiscard]] double initial_lr(size_t group = 0) const;  // what the group's options said
   /// Steps taken: saved and restored beside state(), since Adam's bias correction depends on it. ValueError if negative.
   [[nodiscard]] int64_t steps() const { return steps_; }
   void set_steps(int64_t steps);
   /// The moments, named after their parameters: "momentum.w"; "m.w" and "v.w".
   [[nodiscard]] State state() const;
+  /// The tensors that it moves.
+  [[nodiscard]] std::vector<Tensor> parameters() const;
 
  protected:
   struct AdamRule {
     AdamOptions options;
     bool decoupled;
   };
-  Optimizer(const State& state, SgdOptions options);
-  Optimizer(const State& state, AdamRule rule);
+  using Rule = std::variant<SgdOptions, AdamRule, LambOptions, MuonOptions>;
+  Optimizer(const State& state, const Rule& rule) { add(state, rule); }
+  /// More parameters, by options of their own. ValueError where there are none, or one is here already.
+  void add(const State& state, const Rule& rule);
 
  private:
   struct Slot {
     std::string name;
-    Tensor parameter, first, second;  // first: SGD's momentum or Adam's m; second: Adam's v; undefined where there is none
+    size_t group;
+    Tensor parameter, first, second;  // first: momentum or m; second: v; undefined where there is none
   };
-  void fill(const State& state, bool first, bool second);
+  struct Group {
+    Rule rule;
+    double lr, initial_lr;
+  };
+  struct Stepping;  // optim.cpp
 
-  std::variant<SgdOptions, AdamRule> rule_;
-  double lr_;
+  std::vector<Group> groups_;
   int64_t steps_ = 0;
   std::vector<Slot> slots_;
   std::vector<Tensor> buffers_;
@@ -74,16 +104,56 @@ class Optimizer {
 
 /// v = momentum v + g; p -= lr v, or with Nesterov p -= lr (g + momentum v). Sutskever, Martens, Dahl, Hinton 2013, as PyTorch writes it.
 struct SGD : Optimizer {
-  explicit SGD(const State& state, const SgdOptions& options = {});
+  explicit SGD(const State& state, const SgdOptions& options = {}) : Optimizer(state, options) {}
+  void add_group(const State& state, const SgdOptions& options) { add(state, options); }
 };
 /// m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p -= lr m' / (sqrt(v') + eps), m' = m / (1 - beta1^t), v' =
 /// v / (1 - beta2^t). Kingma, Ba 2015, algorithm 1.
 struct Adam : Optimizer {
-  explicit Adam(const State& state, const AdamOptions& options = {});
+  explicit Adam(const State& state, const AdamOptions& options = {}) : Optimizer(state, AdamRule{options, false}) {}
+  void add_group(const State& state, const AdamOptions& options) { add(state, AdamRule{options, false}); }
 };
 /// Adam with decoupled weight decay: Loshchilov, Hutter 2019.
 struct AdamW : Optimizer {
-  explicit AdamW(const State& state, const AdamOptions& options = {.weight_decay = 0.01});
+  explicit AdamW(const State& state, const AdamOptions& options = {.weight_decay = 0.01}) : Optimizer(state, AdamRule{options, true}) {}
+  void add_group(const State& state, const AdamOptions& options) { add(state, AdamRule{options, true}); }
+};
+/// r = m' / (sqrt(v') + eps) + weight_decay p; p -= lr (|p| / |r|) r, the ratio of norms being 1 where one is 0. You et al. 2020.
+struct LAMB : Optimizer {
+  explicit LAMB(const State& state, const LambOptions& options = {}) : Optimizer(state, options) {}
+  void add_group(const State& state, const LambOptions& options) { add(state, options); }
+};
+/// For matrices (and what flattens to them from axis 1 on): v = momentum v + (1 - momentum) g; the update, with Nesterov
+/// (1 - momentum) g + momentum v, made orthogonal by a quintic Newton-Schulz iteration, times sqrt(max(1, rows / columns)). Jordan et al.
+/// 2024. ValueError for vectors and scalars: give those to another optimizer.
+struct Muon : Optimizer {
+  explicit Muon(const State& state, const MuonOptions& options = {}) : Optimizer(state, options) {}
+  void add_group(const State& state, const MuonOptions& options) { add(state, options); }
+};
+
+// ---- gradients, before a step ----
+
+/// Scales all gradients so that the norm of their norms is at most `max_norm`; gives the norm they had, which is not computed before it
+/// is asked for. Pascanu, Mikolov, Bengio 2013. ValueError unless max_norm is above 0.
+Tensor clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm, double p = 2);
+/// Limits every element of the gradients to +-limit.
+void clip_grad_value(const std::vector<Tensor>& parameters, double limit);
+
+/// A running mean of weights: average = decay average + (1 - decay) weight, from the weights it begins with on. Polyak, Juditsky 1992.
+class ExponentialAverage {
+ public:
+  /// Of all float tensors of a state. ValueError unless 0 <= decay <= 1.
+  explicit ExponentialAverage(const State& state, double decay = 0.999);
+  /// Takes the weights as they are now.
+  void update() const;
+  /// Exchanges weights and averages: before an evaluation and after it.
+  void swap() const;
+  /// The averages, under the names of the weights.
+  [[nodiscard]] const State& state() const { return averages_; }
+
+ private:
+  State weights_, averages_;
+  double decay_;
 };
 
 }  // namespace tg::nn

@@ -1,9 +1,10 @@
 // Optimizers against their formulas computed in double here; one step of a small network, on this device and on the interpreter.
-#include "tg/optim.hpp"
+#include "tg/lr.hpp"
 
 #include "base/log.hpp"
 #include "runtime/null/null.hpp"
 #include "tensor/tensor_testing.hpp"
+#include "tg/transformer.hpp"
 
 namespace tg::nn {
 namespace {
@@ -229,6 +230,39 @@ TEST(Training, LearnsToSeparateTwoSpirals) {
   EXPECT_GT(first, 0.5f);
   EXPECT_LT(last, 0.1f);
   EXPECT_GT((net(x).argmax({.axis = 1}) == y).sum().item<int>(), 190);
+}
+
+TEST(Optimizer, SchedulesCompileNothing) {
+  if (settings().eager) return;
+  auto& null = dynamic_cast<NullDevice&>(device("null"));
+  const Tensor w = Tensor::from(std::vector<float>(6, 1), {2, 3}, {.device = "null", .requires_grad = true});
+  const Tensor b = Tensor::from(std::vector<float>(3, 1), {3}, {.device = "null", .requires_grad = true});
+  AdamW o({{"w", w}}, {.lr = 0.1, .weight_decay = 0.1});
+  o.add_group({{"b", b}}, {.lr = 0.2});
+  LrSchedule schedule(o, sequential_lr({linear_lr(0.1, 1, 2), cosine_lr(8)}, {2}));
+  int64_t compiled = 0;
+  for (int t = 0; t < 6; ++t) {
+    ((w + b).square()).sum().backward();
+    (void)clip_grad_norm(o.parameters(), 1.0 / (t + 1));
+    o.step();
+    schedule.step();
+    if (t == 1) compiled = null.counts().compiles;
+  }
+  EXPECT_EQ(null.counts().compiles, compiled);
+  EXPECT_NEAR(o.lr(1) / o.lr(0), 2, 1e-12);
+}
+TEST(Optimizer, GroupsAndRulesRefuseWhatHasNoMeaning) {
+  const Tensor w = Tensor::from(std::vector<float>{1}, {1}, {.requires_grad = true});
+  SGD o({{"w", w}});
+  expect_throw<ValueError>([&] { o.add_group({{"again", w}}, {}); }, "optimizer: parameter again is in another group already");
+  expect_throw<ValueError>([&] { Muon({{"w", w}}); },
+                           "optimizer: Muon is for matrices, and parameter w has shape (1,); give it to another optimizer");
+  expect_throw<ValueError>([&] { (void)o.lr(1); }, "optimizer: group 1 of 1");
+  expect_throw<ValueError>([&] { (void)clip_grad_norm({w}, 0); }, "optimizer: max_norm is 0; it takes a number above 0");
+  expect_throw<ValueError>([] { (void)sequential_lr({step_lr(1)}, {1}); },
+                           "sequential_lr: 1 rules and 1 milestones; it takes a milestone between any two rules");
+  expect_throw<ValueError>([] { (void)step_lr(0); }, "step_lr: the number of steps is 0; it takes 1 or more");
+  expect_throw<ValueError>([] { MultiheadAttention(6, 4); }, "MultiheadAttention: a width of 6 does not divide by 4 heads");
 }
 
 }  // namespace

@@ -106,6 +106,14 @@ def copied(module, layer):
 @pytest.mark.parametrize("layer, module, shape", [
     (nn.Linear(5, 3), torch.nn.Linear(5, 3), (2, 7, 5)), (nn.Linear(5, 3, bias=False), torch.nn.Linear(5, 3, bias=False), (5,)),
     (nn.Conv2d(4, 6, (3, 2), stride=2, padding=1, groups=2), torch.nn.Conv2d(4, 6, (3, 2), stride=2, padding=1, groups=2), (2, 4, 7, 5)),
+    (nn.Conv1d(4, 6, 3, padding="same"), torch.nn.Conv1d(4, 6, 3, padding="same"), (2, 4, 9)),
+    (nn.ConvTranspose2d(4, 6, 3, 2, 1, output_padding=1, groups=2),
+     torch.nn.ConvTranspose2d(4, 6, 3, 2, 1, output_padding=1, groups=2), (2, 4, 5, 4)),
+    (nn.GroupNorm(2, 4), torch.nn.GroupNorm(2, 4), (2, 4, 5)),
+    (nn.InstanceNorm2d(3, affine=True), torch.nn.InstanceNorm2d(3, affine=True), (2, 3, 5, 4)),
+    (nn.TransformerEncoderLayer(8, 2, 12, 0.0), torch.nn.TransformerEncoderLayer(8, 2, 12, 0.0), (5, 2, 8)),
+    (nn.TransformerEncoderLayer(8, 2, 12, 0.0, "gelu", batch_first=True, norm_first=True),
+     torch.nn.TransformerEncoderLayer(8, 2, 12, 0.0, "gelu", batch_first=True, norm_first=True), (2, 5, 8)),
     (nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3), (4, 3, 5, 2)), (nn.LayerNorm((3, 4)), torch.nn.LayerNorm((3, 4)), (2, 3, 4)),
 ], ids=lambda v: type(v).__name__ if not isinstance(v, tuple) else "")
 def test_layers_are_pytorchs(layer, module, shape):
@@ -145,6 +153,127 @@ def test_optimizers_are_pytorchs(mine, theirs, keywords):
     assert np.allclose(p.numpy(), q.detach().numpy(), atol=1e-5) and a.steps == 4 and p.grad is None
     a.lr = 0.5
     assert a.lr == 0.5
+
+
+def test_attention_and_decoder_are_pytorchs():
+    rng = np.random.default_rng(1)
+    mine, theirs = nn.MultiheadAttention(8, 2, batch_first=True), torch.nn.MultiheadAttention(8, 2, batch_first=True)
+    copied(theirs, mine)
+    q, k, v = (rng.normal(size=(2, n, 8)).astype("f") for n in (3, 5, 5))
+    padding, mask = np.array([[False] * 5, [False, True, False, False, True]]), rng.normal(size=(3, 5)).astype("f")
+    for keywords in ({}, {"key_padding_mask": padding}, {"attn_mask": mask}, {"attn_mask": mask > 1, "key_padding_mask": padding}):
+        out, weights = mine(*map(Tensor, (q, k, v)), **{n: Tensor(a) for n, a in keywords.items()})
+        expected = theirs(*map(torch.tensor, (q, k, v)), **{n: torch.tensor(a) for n, a in keywords.items()})
+        assert np.allclose(out.numpy(), expected[0].detach().numpy(), atol=1e-5)
+        assert np.allclose(weights.numpy(), expected[1].detach().numpy(), atol=1e-5)
+    assert mine(*map(Tensor, (q, k, v)), need_weights=False)[1] is None
+    decoder = nn.TransformerDecoderLayer(8, 2, 12, 0.0, batch_first=True)
+    module = copied(torch.nn.TransformerDecoderLayer(8, 2, 12, 0.0, batch_first=True), decoder)
+    assert list(decoder.state_dict()) == list(module.state_dict())
+    causal = np.triu(np.ones((3, 3), bool), 1)
+    expected = module(torch.tensor(q), torch.tensor(k), tgt_mask=torch.tensor(causal)).detach().numpy()
+    assert np.allclose(decoder(Tensor(q), Tensor(k), tgt_mask=Tensor(causal)).numpy(), expected, atol=1e-5)
+    assert np.allclose(decoder(Tensor(q), Tensor(k), tgt_is_causal=True).numpy(), expected, atol=1e-5)
+
+
+def test_groups_clipping_and_averages():
+    rng = np.random.default_rng(2)
+    a, b = (rng.normal(size=s).astype("f") for s in ((3, 2), (4,)))
+    p, q = ([make(w, requires_grad=True) for w in (a, b)] for make in (Tensor, torch.tensor))
+    mine = optim.AdamW([{"params": [p[0]], "lr": 0.2}, {"params": [p[1]], "weight_decay": 0.5}], lr=0.1)
+    theirs = torch.optim.AdamW([{"params": [q[0]], "lr": 0.2}, {"params": [q[1]], "weight_decay": 0.5}], lr=0.1)
+    average, expected = optim.ExponentialAverage({"a": p[0]}, decay=0.75), a
+    for step in range(3):
+        theirs.zero_grad()
+        sum((x ** 3).sum() for x in p).backward()
+        sum((x ** 3).sum() for x in q).backward()
+        total, norm = nn.utils.clip_grad_norm_(p, 2.0), torch.nn.utils.clip_grad_norm_(q, 2.0)
+        assert np.isclose(total.item(), norm.item(), rtol=1e-5)
+        if step == 1:
+            nn.utils.clip_grad_value_(p, 0.5)
+            torch.nn.utils.clip_grad_value_(q, 0.5)
+        mine.step()
+        theirs.step()
+        average.update()
+        expected = 0.75 * expected + 0.25 * q[0].detach().numpy()
+        assert all(np.allclose(x.numpy(), y.detach().numpy(), atol=1e-5) for x, y in zip(p, q))
+    assert [g["lr"] for g in mine.param_groups] == [0.2, 0.1]
+    mine.param_groups[1]["lr"] = 0.3
+    assert mine.param_groups[1]["lr"] == 0.3 and mine.lr == 0.2
+    last = p[0].numpy().copy()
+    average.swap()
+    assert np.allclose(p[0].numpy(), expected, atol=1e-5) and np.array_equal(dict(average.state())["a"].numpy(), last)
+    with pytest.raises(ValueError):
+        mine.add_param_group({"params": [p[0]]})
+
+
+def test_lamb_and_muon_are_their_formulas():
+    w = np.random.default_rng(3).normal(size=(4, 3))
+    for make, formula in ((lambda p: optim.LAMB(p, lr=0.1, weight_decay=0.2), lamb), (lambda p: optim.Muon(p, lr=0.1), muon)):
+        p = Tensor(w, dtype="float32", requires_grad=True)
+        optimizer, x, state = make([p]), w, {}
+        for t in range(1, 4):
+            (p ** 3).sum().backward()
+            optimizer.step()
+            x = formula(x, 3 * x ** 2, state, t)
+        assert np.allclose(p.numpy(), x, atol=2e-4)
+    with pytest.raises(ValueError):
+        optim.Muon([Tensor([0.0], requires_grad=True)])
+
+
+def lamb(p, g, state, t):
+    m = state["m"] = 0.9 * state.get("m", 0) + 0.1 * g
+    v = state["v"] = 0.999 * state.get("v", 0) + 0.001 * g * g
+    r = m / (1 - 0.9 ** t) / (np.sqrt(v / (1 - 0.999 ** t)) + 1e-6) + 0.2 * p
+    return p - 0.1 * np.linalg.norm(p) / np.linalg.norm(r) * r
+
+
+def muon(p, g, state, t):
+    v = state["v"] = 0.95 * state.get("v", 0) + 0.05 * g
+    x = (0.05 * g + 0.95 * v).T
+    x = x / (np.linalg.norm(x) + 1e-7)
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return p * (1 - 0.1 * 0.1) - 0.1 * np.sqrt(4 / 3) * x.T
+
+
+@pytest.mark.parametrize("name, keywords", [
+    ("StepLR", {"step_size": 3, "gamma": 0.5}), ("MultiStepLR", {"milestones": [2, 5]}), ("ExponentialLR", {"gamma": 0.9}),
+    ("LinearLR", {"start_factor": 0.25, "total_iters": 4}), ("CosineAnnealingLR", {"T_max": 8, "eta_min": 0.01}),
+    ("OneCycleLR", {"max_lr": 0.5, "total_steps": 10}), ("OneCycleLR", {"max_lr": 0.5, "total_steps": 10, "anneal_strategy": "linear"})])
+def test_schedules_are_pytorchs(name, keywords):
+    p, q = Tensor([1.0], requires_grad=True), torch.tensor([1.0], requires_grad=True)
+    mine, theirs = optim.SGD([p], lr=0.1), torch.optim.SGD([q], lr=0.1)
+    a = getattr(optim.lr_scheduler, name)(mine, **keywords)
+    more = {"cycle_momentum": False} if name == "OneCycleLR" else {}
+    b = getattr(torch.optim.lr_scheduler, name)(theirs, **keywords, **more)
+    for _ in range(9):
+        assert np.isclose(mine.lr, b.get_last_lr()[0], rtol=1e-9) and a.get_last_lr() == [mine.lr]
+        theirs.step()
+        a.step()
+        b.step()
+
+
+def test_warmup_and_plateau():
+    mine, theirs = optim.SGD([Tensor([1.0], requires_grad=True)], lr=0.1), torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    rates = {}
+    for o, lib in ((mine, optim), (theirs, torch.optim)):
+        s = lib.lr_scheduler
+        schedule = s.SequentialLR(o, [s.LinearLR(o, 0.1, 1.0, 4), s.CosineAnnealingLR(o, 6)], milestones=[4])
+        for _ in range(9):
+            rates.setdefault(lib, []).append(o.param_groups[0]["lr"])
+            if lib is torch.optim:
+                o.step()
+            schedule.step()
+    assert np.allclose(rates[optim], rates[torch.optim], rtol=1e-6)
+    a = optim.lr_scheduler.ReduceLROnPlateau(mine, patience=1, cooldown=1)
+    b = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, patience=1, cooldown=1)
+    mine.lr = theirs.param_groups[0]["lr"] = 0.1
+    for metric in (3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1):
+        a.step(metric)
+        b.step(metric)
+        assert np.isclose(mine.lr, theirs.param_groups[0]["lr"])
 
 
 def test_files(tmp_path):

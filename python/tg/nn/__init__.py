@@ -168,6 +168,18 @@ class Embedding(_tg._Embedding, Module):
     __doc__ = _tg._Embedding.__doc__
 
 
+class MultiheadAttention(_tg._MultiheadAttention, Module):
+    __doc__ = _tg._MultiheadAttention.__doc__
+
+
+class TransformerEncoderLayer(_tg._TransformerEncoderLayer, Module):
+    __doc__ = _tg._TransformerEncoderLayer.__doc__
+
+
+class TransformerDecoderLayer(_tg._TransformerDecoderLayer, Module):
+    __doc__ = _tg._TransformerDecoderLayer.__doc__
+
+
 class Dropout(_tg._Dropout, Module):
     __doc__ = _tg._Dropout.__doc__
 
@@ -265,4 +277,4 @@ MSELoss, L1Loss, HuberLoss, SmoothL1Loss = map(_applied, ("mse_loss", "l1_loss",
 BCELoss, BCEWithLogitsLoss = _applied("binary_cross_entropy", "weight"), _applied("binary_cross_entropy_with_logits", "weight")
 NLLLoss, CrossEntropyLoss, KLDivLoss = _applied("nll_loss", "weight"), _applied("cross_entropy", "weight"), _applied("kl_div")
 
-from tg.nn import functional  # noqa: E402
+from tg.nn import functional, utils  # noqa: E402

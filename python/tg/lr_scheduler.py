@@ -1,0 +1,73 @@
+"""Schedules of learning rates, the C++ ones; tg.optim.lr_scheduler is this module.
+
+    schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=1000)
+    optimizer.step(loss)
+    schedule.step()
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tg import _tg
+
+
+class _Schedule(_tg._LrSchedule):
+    """A rule of rates, given to an optimizer: _rule makes it of the arguments."""
+
+    _rule: Callable[..., Any]
+
+    def __init__(self, optimizer: Any, *arguments: Any, **keywords: Any):
+        self.optimizer, self.rule = optimizer, type(self)._rule(*arguments, **keywords)
+        super().__init__(optimizer, self.rule)
+
+    def get_last_lr(self) -> list[float]:
+        """The rates of the groups."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+
+class StepLR(_Schedule):
+    """Times gamma every step_size steps."""
+
+    _rule = staticmethod(_tg._step_lr)
+
+
+class MultiStepLR(_Schedule):
+    """Times gamma at each milestone."""
+
+    _rule = staticmethod(_tg._multistep_lr)
+
+
+class ExponentialLR(_Schedule):
+    """Times gamma every step."""
+
+    _rule = staticmethod(_tg._exponential_lr)
+
+
+class LinearLR(_Schedule):
+    """From start_factor to end_factor times the rate in total_iters steps: a warmup."""
+
+    _rule = staticmethod(_tg._linear_lr)
+
+
+class CosineAnnealingLR(_Schedule):
+    """Half a cosine down to eta_min in T_max steps."""
+
+    _rule = staticmethod(_tg._cosine_lr)
+
+
+class OneCycleLR(_Schedule):
+    """Up to max_lr and down again in total_steps steps; momentum stays as it is."""
+
+    _rule = staticmethod(_tg._one_cycle_lr)
+
+
+class SequentialLR(_tg._LrSchedule):
+    """One schedule after another, changing at the milestones."""
+
+    def __init__(self, optimizer: Any, schedulers: Sequence[_Schedule], milestones: Sequence[int]):
+        super().__init__(optimizer, _tg._sequential_lr([s.rule for s in schedulers], list(milestones)))
+
+
+class ReduceLROnPlateau(_tg._ReduceLROnPlateau):
+    __doc__ = _tg._ReduceLROnPlateau.__doc__
