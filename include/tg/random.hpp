@@ -2,6 +2,7 @@
 // The generator behind Tensor::rand and its kin: threefry2x32, 20 rounds (Salmon, Moraes, Dror, Shaw 2011), a function of key and counter.
 //
 //   tg::manual_seed(7);  Tensor::rand({4});      the same four numbers on every device, for any number of threads
+//   tg::Generator own(7);  tg::Drawing from(own);  Tensor::rand({4});      from a generator of one's own, while `from` lives
 //
 // Layout, that of JAX's threefry2x32 with jax_threefry_partitionable:
 //   seed       key (seed >> 32, seed & 0xffffffff), as jax.random.key(seed)
@@ -11,8 +12,11 @@
 //   rand       the top mantissa bits of those as the fraction of a number in [1, 2), minus 1: jax.random.uniform
 //   randn      Box, Muller 1958: sqrt(-2 ln u) cos(2 pi v) with u = (x0 + 1/2) / 2^32, v = x1 / 2^32
 //   randint    low + (x0 ^ x1) * (high - low) >> 32; a bias of at most (high - low) / 2^32
+// A Generator made by with_key draws with that key itself at its first call: jax.random.uniform(key), bit for bit.
 #include <array>
 #include <cstdint>
+
+#include "tg/tensor.hpp"
 
 namespace tg {
 
@@ -21,5 +25,62 @@ void manual_seed(uint64_t seed);
 
 /// The block function itself: 64 bits of counter under 64 bits of key.
 [[nodiscard]] std::array<uint32_t, 2> threefry2x32(std::array<uint32_t, 2> key, std::array<uint32_t, 2> counter);
+
+/// Random numbers of its own: a key, and how many calls were made. Copies go on alike. One thread at a time may draw from it.
+class Generator {
+ public:
+  explicit Generator(uint64_t seed = 0) { manual_seed(seed); }
+  /// Its first call uses the key as it is; further ones fold in their number.
+  [[nodiscard]] static Generator with_key(std::array<uint32_t, 2> key);
+  void manual_seed(uint64_t seed);
+  /// The key of the next call.
+  [[nodiscard]] std::array<uint32_t, 2> next();
+  [[nodiscard]] std::array<uint32_t, 2> key() const { return key_; }
+  [[nodiscard]] uint64_t calls() const { return calls_; }
+
+ private:
+  std::array<uint32_t, 2> key_{};
+  uint64_t calls_ = 0;
+  bool as_it_is_ = false;
+};
+
+/// While one lives, all that draws random numbers on this thread (rand, dropout, the weights of layers) takes them from its generator,
+/// which
+/// must outlive it.
+class Drawing {
+ public:
+  explicit Drawing(Generator& from);
+  ~Drawing();
+  Drawing(const Drawing&) = delete;
+  Drawing& operator=(const Drawing&) = delete;
+
+ private:
+  Generator* before_;
+};
+
+struct NormalOptions {
+  detail::ByName by_name_only = detail::by_name;
+  double mean = 0, std = 1;
+  TensorOptions tensor = {};
+};
+/// mean + std randn. ValueError: a negative or infinite std.
+[[nodiscard]] Tensor normal(const Sizes& shape, const NormalOptions& options = {});
+
+// Weights to start with. Of a shape (o, i, k...) fan_in is i times the k, fan_out o times the k; ShapeError of less than two axes.
+/// Normal with std sqrt(2 / ((1 + a^2) fan_in)): He, Zhang, Ren, Sun 2015. Tensor::kaiming_uniform is the uniform one.
+[[nodiscard]] Tensor kaiming_normal(const Sizes& shape, double a = 0, const TensorOptions& options = {});
+/// Uniform in +-gain sqrt(6 / (fan_in + fan_out)); normal with std gain sqrt(2 / (fan_in + fan_out)): Glorot, Bengio 2010.
+[[nodiscard]] Tensor xavier_uniform(const Sizes& shape, double gain = 1, const TensorOptions& options = {});
+[[nodiscard]] Tensor xavier_normal(const Sizes& shape, double gain = 1, const TensorOptions& options = {});
+[[nodiscard]] inline Tensor glorot_uniform(const Sizes& shape, const TensorOptions& o = {}) { return xavier_uniform(shape, 1, o); }
+[[nodiscard]] inline Tensor glorot_normal(const Sizes& shape, const TensorOptions& o = {}) { return xavier_normal(shape, 1, o); }
+
+/// 0 to n - 1 in random order, int32 unless options say otherwise.
+[[nodiscard]] Tensor randperm(int64_t n, const TensorOptions& options = {});
+/// 1 with the probability that each element of p (floats) says, else 0, in p's dtype; a nan or a number outside 0 to 1 is taken as nearest.
+[[nodiscard]] Tensor bernoulli(const Tensor& p);
+/// `count` indices (int32) of each row of weights, (n) or (rows, n), with probability in proportion to the weights; without replacement by
+/// the order of exponential times (Efraimidis, Spirakis 2006). ValueError: count above n without replacement.
+[[nodiscard]] Tensor multinomial(const Tensor& weights, int64_t count, bool replacement = false);
 
 }  // namespace tg

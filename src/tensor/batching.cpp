@@ -28,12 +28,12 @@ std::vector<int64_t> moved(size_t rank, size_t from, size_t count, size_t to) {
   order.insert(order.begin() + static_cast<ptrdiff_t>(to), block.begin(), block.end());
   return order;
 }
-UOp remade(const Batch& b, Arg arg) {
+UOp remade(const BatchingStep& b, Arg arg) {
   std::vector<UOp> src;
   for (size_t i = 0; i < b.with.size(); ++i) src.push_back(b.all(i));
   return UOp::make(b.u.op(), src, std::move(arg), b.u.dtype());
 }
-UOp elementwise(const Batch& b) {
+UOp elementwise(const BatchingStep& b) {
   std::vector<UOp> src;
   for (size_t i = 0; i < b.with.size(); ++i) {
     const Shape& one = b.u.src(i).shape();
@@ -43,30 +43,30 @@ UOp elementwise(const Batch& b) {
   }
   return UOp::make(b.u.op(), src, b.u.arg(), b.u.dtype());
 }
-UOp same_argument(const Batch& b) { return remade(b, b.u.arg()); }
-UOp to_shape(const Batch& b) { return remade(b, b.behind(b.u.shape())); }
-UOp margins(const Batch& b) { return remade(b, prefixed({0, b.u.op() == Op::Pad ? Dim(0) : b.size}, b.u.as<Shape>())); }
-UOp other_axes(const Batch& b) {
+UOp same_argument(const BatchingStep& b) { return remade(b, b.u.arg()); }
+UOp to_shape(const BatchingStep& b) { return remade(b, b.behind(b.u.shape())); }
+UOp margins(const BatchingStep& b) { return remade(b, prefixed({0, b.u.op() == Op::Pad ? Dim(0) : b.size}, b.u.as<Shape>())); }
+UOp other_axes(const BatchingStep& b) {
   std::vector<int64_t> axes;
   if (b.u.op() == Op::Permute) axes.push_back(0);
   for (int64_t a : *b.u.as<Ints>()) axes.push_back(a + 1);
   return remade(b, Ints(axes));
 }
 template <class A>
-UOp next_axis(const Batch& b) {
+UOp next_axis(const BatchingStep& b) {
   A arg = b.u.as<A>();
   ++arg.axis;
   return remade(b, arg);
 }
-UOp reduced(const Batch& b) { return remade(b, ReduceArg{b.u.as<ReduceArg>().monoid, b.u.as<ReduceArg>().axes << 1}); }
-UOp stacked(const Batch& b) { return permute(remade(b, b.u.arg()), moved(b.u.shape().rank() + 1, 1, 1, 0)); }
+UOp reduced(const BatchingStep& b) { return remade(b, ReduceArg{b.u.as<ReduceArg>().monoid, b.u.as<ReduceArg>().axes << 1}); }
+UOp stacked(const BatchingStep& b) { return permute(remade(b, b.u.arg()), moved(b.u.shape().rank() + 1, 1, 1, 0)); }
 
 // Where each example has indices of its own, the axis that is looked into and the batch become one, example after example. An index outside
 // of its example's part is sent outside of the whole, so that it is an error as before.
 struct Merged {
   UOp index;
   Dim size;  // of the axis in one example
-  explicit Merged(const Batch& b, const Dim& axis) : size(axis) {
+  explicit Merged(const BatchingStep& b, const Dim& axis) : size(axis) {
     const UOp i = cast(b.with[1], DType::int64), n = cast(axis.expr(), DType::int64);
     const UOp example =
         spread(reshape(UOp::make(Op::Iota, {}, Shape{b.size}, DType::int64), prefixed({b.size}, Dims(i.shape().rank() - 1, 1))),
@@ -89,7 +89,7 @@ struct Merged {
     return permute(reshape(x, d), moved(d.size(), 1, 1, axis + 1));
   }
 };
-UOp gathered(const Batch& b) {
+UOp gathered(const BatchingStep& b) {
   const auto axis = static_cast<size_t>(b.u.as<int64_t>());
   if (!b.with[1]) return UOp::make(Op::Gather, {b.with[0], b.u.src(1)}, static_cast<int64_t>(axis) + 1);
   const size_t rank = b.u.shape().rank() + 1;
@@ -98,7 +98,7 @@ UOp gathered(const Batch& b) {
   return permute(UOp::make(Op::Gather, {m.merge(b.with[0], axis), m.index}, int64_t{0}),
                  moved(rank, 1, b.u.src(1).shape().rank(), axis + 1));
 }
-UOp scattered(const Batch& b) {
+UOp scattered(const BatchingStep& b) {
   ScatterArg arg = b.u.as<ScatterArg>();
   const auto axis = static_cast<size_t>(arg.axis);
   if (!b.with[1]) {
@@ -110,12 +110,12 @@ UOp scattered(const Batch& b) {
   const ScatterArg flat{0, arg.mode, arg.apart + 1};
   return m.divide(UOp::make(Op::Scatter, {m.merge(b.all(0), axis), m.index, first}, flat), axis, b.size);
 }
-UOp component(const Batch& b) {
+UOp component(const BatchingStep& b) {
   if (b.u.src(0).op() == Op::Scatter) throw InternalError("batch: what a scatter added to is known to kernels only");
   return remade(b, b.u.arg());
 }
 /// Its gradient is the batched gradient of one example.
-UOp function(const Batch& b) {
+UOp function(const BatchingStep& b) {
   const FunctionArg one = b.u.as<FunctionArg>();
   std::vector<std::pair<DType, Shape>> kinds;
   for (const UOp& s : b.u.src()) kinds.emplace_back(s.dtype(), s.shape());
@@ -157,7 +157,7 @@ constexpr BatchingRule kRules[] = {
     {Op::Function, function},
 };
 
-UOp batched(const Batch& b) {
+UOp batched(const BatchingStep& b) {
   if (is_elementwise(b.u.op())) return elementwise(b);
   for (const BatchingRule& r : kRules) if (r.op == b.u.op()) return r.rule(b);
   throw ValueError(fmt::format("vmap: {} of {} {} cannot be batched; compute it outside of the function{}", name_of(b.u.op()),
@@ -170,8 +170,8 @@ UOp batched(const Batch& b) {
 std::span<const BatchingRule> batching_rules() { return kRules; }
 int& Tracing::depth() { thread_local int depth = 0; return depth; }
 
-Shape Batch::behind(const Shape& example) const { return prefixed({size}, example); }
-UOp Batch::all(size_t i) const {
+Shape BatchingStep::behind(const Shape& example) const { return prefixed({size}, example); }
+UOp BatchingStep::all(size_t i) const {
   return with[i] ? with[i] : spread(reshape(u.src(i), prefixed({1}, u.src(i).shape())), behind(u.src(i).shape()));
 }
 

@@ -29,7 +29,7 @@ class Tracing {
 };
 
 /// What a row is told: the node of one example; its sources with the batch's axis in front, empty for those that all examples share.
-struct Batch {
+struct BatchingStep {
   const UOp& u;
   std::span<const UOp> with;
   Dim size;
@@ -38,7 +38,7 @@ struct Batch {
 };
 struct BatchingRule {
   Op op;
-  UOp (*rule)(const Batch&);
+  UOp (*rule)(const BatchingStep&);
 };
 std::span<const BatchingRule> batching_rules();  // elementwise ops have one for all
 /// Ops that never depend on an example, that only kernels and plans have, or that write memory.

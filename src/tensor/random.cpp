@@ -5,11 +5,14 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "ir/op_info.hpp"
 #include "tensor/impl.hpp"
+#include "tg/functions.hpp"
 
 namespace tg {
 
@@ -32,26 +35,27 @@ std::array<Word, 2> rounds(const std::array<Word, 3>& key, std::array<Word, 2> x
 }
 constexpr uint32_t kParity = 0x1bd11bda;
 
-struct Generator {
+struct Shared {
   std::mutex mutex;
-  std::array<uint32_t, 2> key{0, 0};
-  uint64_t calls = 0;
+  Generator generator;
 };
-Generator& generator() { static Generator g; return g; }
+Shared& shared() { static auto& leaked = *new Shared; return leaked; }
+thread_local Generator* drawing_from = nullptr;
+
+std::array<uint32_t, 2> next_key() {
+  if (drawing_from) return drawing_from->next();
+  const std::lock_guard lock(shared().mutex);
+  return shared().generator.next();
+}
 
 UOp both(Op o, const UOp& a, const UOp& b) { return UOp::make(o, {a, b}); }
 UOp word(int64_t v) { return constant(DType::uint32, v); }
 
 /// The two words of every element, under the key of the next call.
 std::array<UOp, 2> words(int64_t n) {
-  std::array<uint32_t, 2> key;
-  uint64_t call;
-  {
-    Generator& g = generator();
-    const std::lock_guard lock(g.mutex);
-    call = g.calls++;
-    key = threefry2x32(g.key, {static_cast<uint32_t>(call >> 32), static_cast<uint32_t>(call)});
-  }
+  const std::array<uint32_t, 2> key = next_key();
+  static std::atomic<uint64_t> draws{0};
+  const uint64_t call = draws++;
   // A name for each call, so that two draws in one graph never meet.
   const auto bound = [&](int i) {
     return UOp::make(Op::Bind, {scalar_variable(fmt::format("random{}.{}", call, i), DType::uint32), word(key[static_cast<size_t>(i)])});
@@ -104,11 +108,28 @@ std::array<uint32_t, 2> threefry2x32(std::array<uint32_t, 2> key, std::array<uin
                           [](uint32_t x, int r, uint32_t mixed) { return (x << r | x >> (32 - r)) ^ mixed; });
 }
 
+Generator Generator::with_key(std::array<uint32_t, 2> key) {
+  Generator g;
+  g.key_ = key;
+  g.as_it_is_ = true;
+  return g;
+}
+void Generator::manual_seed(uint64_t seed) {
+  key_ = {static_cast<uint32_t>(seed >> 32), static_cast<uint32_t>(seed)};
+  calls_ = 0;
+  as_it_is_ = false;
+}
+std::array<uint32_t, 2> Generator::next() {
+  const uint64_t call = calls_++;
+  if (as_it_is_ && call == 0) return key_;
+  return threefry2x32(key_, {static_cast<uint32_t>(call >> 32), static_cast<uint32_t>(call)});
+}
+Drawing::Drawing(Generator& from) : before_(std::exchange(drawing_from, &from)) {}
+Drawing::~Drawing() { drawing_from = before_; }
+
 void manual_seed(uint64_t seed) {
-  Generator& g = generator();
-  const std::lock_guard lock(g.mutex);
-  g.key = {static_cast<uint32_t>(seed >> 32), static_cast<uint32_t>(seed)};
-  g.calls = 0;
+  const std::lock_guard lock(shared().mutex);
+  shared().generator.manual_seed(seed);
 }
 
 Tensor Tensor::rand(const Sizes& shape, const TensorOptions& o) {
@@ -144,15 +165,73 @@ Tensor Tensor::uniform(const Sizes& shape, const UniformOptions& o) {
   const DType t = random_dtype(o.tensor, "uniform");
   return finish(fractions(words(elements(shape, "uniform")), t) * constant(t, o.high - o.low) + constant(t, o.low), shape, o.tensor);
 }
-Tensor Tensor::kaiming_uniform(const Sizes& shape, double a, const TensorOptions& o) {
+Tensor normal(const Sizes& shape, const NormalOptions& o) {
+  if (!(o.std >= 0) || !std::isfinite(o.std) || !std::isfinite(o.mean))
+    throw ValueError(fmt::format("normal: mean {} and std {} must be finite, and std not negative", o.mean, o.std));
+  const Tensor x = Tensor::randn(shape, {.dtype = o.tensor.dtype, .device = o.tensor.device});
+  return finish(node_of(x * o.std + o.mean, "normal"), shape, o.tensor);
+}
+
+namespace {
+struct Fans { double in, out; };
+Fans fans(const Sizes& shape, std::string_view operation) {
   if (shape.size() < 2)
-    throw ShapeError(fmt::format("kaiming_uniform: shape {} has no fan-in; it takes two axes or more", to_string(shape)));
-  const int64_t fan_in = elements(shape, "kaiming_uniform") == 0 ? 1 : product(std::span(shape).subspan(1));
-  UniformOptions u;
-  u.high = std::sqrt(6 / ((1 + a * a) * static_cast<double>(fan_in)));
-  u.low = -u.high;
-  u.tensor = o;
-  return uniform(shape, u);
+    throw ShapeError(fmt::format("{}: shape {} has no fan-in; it takes two axes or more", operation, to_string(shape)));
+  if (elements(shape, operation) == 0) return {1, 1};
+  const auto field = static_cast<double>(product(std::span(shape).subspan(2)));
+  return {static_cast<double>(shape[1]) * field, static_cast<double>(shape[0]) * field};
+}
+UniformOptions within(double bound, const TensorOptions& o) { return {.low = -bound, .high = bound, .tensor = o}; }
+}  // namespace
+
+Tensor Tensor::kaiming_uniform(const Sizes& shape, double a, const TensorOptions& o) {
+  return uniform(shape, within(std::sqrt(6 / ((1 + a * a) * fans(shape, "kaiming_uniform").in)), o));
+}
+Tensor kaiming_normal(const Sizes& shape, double a, const TensorOptions& o) {
+  return normal(shape, {.std = std::sqrt(2 / ((1 + a * a) * fans(shape, "kaiming_normal").in)), .tensor = o});
+}
+Tensor xavier_uniform(const Sizes& shape, double gain, const TensorOptions& o) {
+  const Fans f = fans(shape, "xavier_uniform");
+  return Tensor::uniform(shape, within(gain * std::sqrt(6 / (f.in + f.out)), o));
+}
+Tensor xavier_normal(const Sizes& shape, double gain, const TensorOptions& o) {
+  const Fans f = fans(shape, "xavier_normal");
+  return normal(shape, {.std = gain * std::sqrt(2 / (f.in + f.out)), .tensor = o});
+}
+
+Tensor randperm(int64_t n, const TensorOptions& o) {
+  const DType t = o.dtype == DType::void_ ? DType::int32 : o.dtype;
+  require_dtype(t != DType::bool_ && t != DType::index, "randperm", t, "ask for an integer or float dtype");
+  const auto x = words(elements({n}, "randperm"));
+  // Keys of 64 bits: of a million, two are equal with a probability below 10^-7, and then the earlier comes first.
+  const UOp keys = both(Op::Or, both(Op::Shl, cast(x[0], DType::uint64), constant(DType::uint64, 32)), cast(x[1], DType::uint64));
+  return finish(node_of(make(keys, device_of(o)).argsort().cast(t), "randperm"), {n}, o);
+}
+Tensor bernoulli(const Tensor& p) {
+  require_dtype(is_float(p.dtype()), "bernoulli", p.dtype(), "probabilities are floats; cast it first");
+  const Tensor u = Tensor::rand(p.shape(), {.dtype = DType::float32, .device = p.device()});
+  return lt(u, p.detach().cast(DType::float32)).cast(p.dtype());
+}
+Tensor multinomial(const Tensor& weights, int64_t count, bool replacement) {
+  require_dtype(is_float(weights.dtype()), "multinomial", weights.dtype(), "weights are floats; cast it first");
+  if (weights.rank() < 1 || weights.rank() > 2 || weights.size(-1) == 0)
+    throw ShapeError(fmt::format("multinomial: weights of shape {}; it takes (n) or (rows, n), n not 0", to_string(weights.shape())));
+  if (count < 0 || (!replacement && count > weights.size(-1)))
+    throw ValueError(fmt::format("multinomial: {} draws of {} without replacement; draw fewer, or with replacement = true", count,
+                                 weights.size(-1)));
+  const Tensor w = weights.detach().cast(DType::float32);
+  if (!replacement) {  // who arrives first: the time of rate w is -log(1 - u) / w
+    const Tensor u = Tensor::rand(w.shape(), {.device = w.device()});
+    return div(u.neg().log1p().neg(), w).topk(count, -1, false).indices;
+  }
+  Sizes shape = w.shape();
+  shape.back() = count;
+  // How many of the running sums are at most u times their last: the place of u among them, which has a weight above 0.
+  const Tensor sums = w.cumsum(-1), total = sums.at({ellipsis, slice(-1, none)});
+  const Tensor u = Tensor::rand(shape, {.device = w.device()}) * total;
+  const Tensor place = le(sums.unsqueeze(-2), u.unsqueeze(-1)).sum({.axis = -1});
+  const Tensor last = lt(sums, total).sum({.axis = -1, .keepdim = true});  // u * total may round up to the total
+  return minimum(place, last).cast(DType::int32);
 }
 
 }  // namespace tg

@@ -97,6 +97,67 @@ TEST(Random, TheGraphIsTheSameAtEveryStep) {
   EXPECT_EQ(nodes(), first);
 }
 
+TEST(Generator, DrawsWithItsKeyAsItIs) {
+  Generator g = Generator::with_key({0, 42});
+  const Drawing from(g);
+  const auto x = Tensor::rand({3}).to_vector<float>();
+  for (uint32_t i = 0; i < 3; ++i) {
+    const Words w = threefry2x32({0, 42}, {0, i});
+    EXPECT_EQ(x[i], static_cast<float>((w[0] ^ w[1]) >> 9) * 0x1p-23f);
+  }
+  EXPECT_NE(Tensor::rand({3}).to_vector<float>(), x);
+  EXPECT_EQ(g.calls(), 2u);
+}
+
+TEST(Generator, IsApartFromTheProcess) {
+  manual_seed(3);
+  const auto wanted = Tensor::rand({4}).to_vector<float>();
+  manual_seed(3);
+  Generator g(3), copy = g;
+  std::vector<float> own;
+  {
+    const Drawing from(g);
+    own = Tensor::rand({4}).to_vector<float>();
+    EXPECT_NE(Tensor::rand({4}).to_vector<float>(), own);
+  }
+  EXPECT_EQ(own, wanted);
+  EXPECT_EQ(Tensor::rand({4}).to_vector<float>(), wanted);
+  const Drawing from(copy);
+  EXPECT_EQ(Tensor::rand({4}).to_vector<float>(), wanted);
+}
+
+TEST(Random, WeightsToStartWith) {
+  manual_seed(2);
+  EXPECT_NEAR(kaiming_normal({100, 50, 2}).std().item<double>(), std::sqrt(2 / 100.), 0.005);
+  EXPECT_NEAR(xavier_normal({100, 300}, 2).std().item<double>(), 2 * std::sqrt(2 / 400.), 0.005);
+  const double bound = std::sqrt(6 / 400.);
+  EXPECT_NEAR(glorot_uniform({100, 300}).abs().max().item<double>(), bound, bound * 0.01);
+  EXPECT_NEAR(normal({20000}, {.mean = 3, .std = 0.5}).mean().item<double>(), 3, 0.02);
+  expect_throw<ShapeError>([] { (void)xavier_normal({3}); }, "xavier_normal: shape (3,) has no fan-in; it takes two axes or more");
+}
+
+TEST(Random, Choices) {
+  manual_seed(4);
+  const Tensor order = randperm(1000);
+  EXPECT_EQ(order.dtype(), int32);
+  expect_equal((order.sort().values == Tensor::arange(1000)).all(), {}, {1});
+  EXPECT_LT((order == Tensor::arange(1000)).sum().item<int>(), 20);
+  EXPECT_EQ(randperm(0).shape(), (Sizes{0}));
+  const Tensor coins = bernoulli(Tensor::full({20000}, 0.3f));
+  EXPECT_NEAR(coins.mean().item<double>(), 0.3, 0.015);
+  expect_near(bernoulli(Tensor({0.f, 1.f, 1.f, 0.f})), {0, 1, 1, 0});
+  const Tensor weights({{1.f, 0.f, 3.f}, {0.f, 0.f, 2.f}});
+  const Tensor drawn = multinomial(weights, 8000, true);
+  EXPECT_EQ(drawn.shape(), (Sizes{2, 8000}));
+  const auto share = [&](int row, int which) { return (drawn.at(row) == which).cast(float32).mean().item<double>(); };
+  EXPECT_NEAR(share(0, 2), 0.75, 0.02);
+  EXPECT_EQ(share(0, 1), 0);
+  EXPECT_EQ(share(1, 2), 1);
+  expect_equal(multinomial(Tensor({1.f, 5.f, 2.f}), 3).sort().values, {3}, {0, 1, 2});
+  expect_throw<ValueError>([] { (void)multinomial(Tensor({1.f}), 2); },
+                           "multinomial: 2 draws of 1 without replacement; draw fewer, or with replacement = true");
+}
+
 TEST(Random, Errors) {
   expect_throw<ValueError>([] { (void)Tensor::randint({1}, 3, 3); }, "randint: the range [3, 3) must hold 1 to 2^32 integers");
   expect_throw<ValueError>([] { (void)Tensor::randint({1}, 0, 300, {.dtype = uint8}); },

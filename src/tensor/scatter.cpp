@@ -1,0 +1,116 @@
+// See tg/scatter.hpp. Places are what the same indexing finds among the numbers 0, 1, ...; then all is one Scatter of a line into a line.
+#include "tg/scatter.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tensor/impl.hpp"
+#include "tg/functions.hpp"
+
+namespace tg {
+namespace {
+
+Tensor line(const Tensor& x) { return x.reshape({x.numel()}); }
+
+/// The line x with values set or added at places, of the same dtype.
+Tensor scattered(const Tensor& x, const Tensor& places, const Tensor& values, ScatterMode mode) {
+  const bool grad = is_float(x.dtype()) && (carries_gradient(x) || carries_gradient(values));
+  return make(UOp::make(Op::Scatter, {node_of(x, "scatter"), node_of(places, "scatter"), node_of(values, "scatter")}, ScatterArg{0, mode}),
+              x.device(), grad);
+}
+
+Tensor combined(const Tensor& x, const Tensor& places, const Tensor& values, Scatter mode) {
+  switch (mode) {
+    case Scatter::Set: return scattered(x, places, values, ScatterMode::Set);
+    case Scatter::Add: return scattered(x, places, values, ScatterMode::Add);
+    case Scatter::Mul: {
+      const Tensor hit = eq(places.unsqueeze(1), Tensor::arange(x.numel(), {.dtype = places.dtype(), .device = x.device()}));
+      return x * where(hit, values.unsqueeze(1), 1).prod({.axis = 0, .dtype = x.dtype()});
+    }
+    case Scatter::Max: case Scatter::Min: {
+      // In the order of values the last that is written is the best; nan comes last either way.
+      const Tensor order = values.detach().argsort({.descending = mode == Scatter::Min});
+      const Tensor at = places.take(order), there = x.take(at), v = values.take(order);
+      return scattered(x, at, mode == Scatter::Max ? maximum(v, there) : minimum(v, there), ScatterMode::Set);
+    }
+    case Scatter::Mean: {
+      const TensorOptions like{.dtype = x.dtype(), .device = x.device()};
+      const Tensor count = scattered(Tensor::ones(x.shape(), like), places, Tensor::ones(places.shape(), like), ScatterMode::Add);
+      const Tensor sum = scattered(x, places, values, ScatterMode::Add);
+      return is_float(x.dtype()) ? sum / count : floor_div(sum, count);
+    }
+  }
+  return x;
+}
+
+}  // namespace
+
+Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Operand& values, Scatter mode) {
+  const int a = checked_axis(axis, x.rank(), "scatter");
+  const Sizes own = x.shape(), wanted = index.shape();
+  Tensor v = values.tensor ? *values.tensor : Tensor::full(wanted, values.scalar, {.dtype = x.dtype(), .device = x.device()});
+  check_same_device(x, v, "scatter");
+  bool fits = wanted.size() == own.size() && v.shape().size() == own.size();
+  for (size_t k = 0; fits && k < own.size(); ++k)
+    fits = (static_cast<int>(k) == a || wanted[k] <= own[k]) && wanted[k] <= v.shape()[k];
+  if (!fits)
+    throw ShapeError(
+        fmt::format("scatter: an index of shape {} with values of shape {} does not fit into {}; it must have as many axes, none "
+                                 "longer than the values', and none but axis {} longer than the tensor's",
+                                 to_string(wanted), to_string(v.shape()), to_string(own), a));
+  require_dtype(v.dtype() == x.dtype(), "scatter", v.dtype(),
+                fmt::format("the values must be {}, as the tensor; cast them", name_of(x.dtype())));
+  require_dtype(x.dtype() != DType::bool_ || mode == Scatter::Set, "scatter", x.dtype(),
+                "bool can be set, not added; cast it to tg::int32");
+  std::vector<std::pair<int64_t, int64_t>> part;
+  for (int64_t size : wanted) part.emplace_back(0, size);
+  const Tensor numbers = Tensor::arange(x.numel(), {.dtype = DType::int64, .device = x.device()}).reshape(own);
+  return combined(line(x), line(numbers.gather(a, index)), line(v.shrink(part)), mode).reshape(own);
+}
+
+Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& values, double alpha) {
+  const int a = checked_axis(axis, x.rank(), "index_add");
+  check_same_device(x, values, "index_add");
+  Sizes wanted = x.shape();
+  wanted[static_cast<size_t>(a)] = index.rank() == 1 ? index.size(0) : -1;
+  if (index.rank() != 1 || values.shape() != wanted)
+    throw ShapeError(fmt::format("index_add: an index of shape {} and values of shape {} do not fit to axis {} of shape {}; the index is a "
+                                 "vector, and the values have its length along that axis and the tensor's sizes elsewhere",
+                                 to_string(index.shape()), to_string(values.shape()), a, to_string(x.shape())));
+  require_dtype(values.dtype() == x.dtype(), "index_add", values.dtype(),
+                fmt::format("the values must be {}, as the tensor; cast them", name_of(x.dtype())));
+  const Tensor numbers = Tensor::arange(x.numel(), {.dtype = DType::int64, .device = x.device()}).reshape(x.shape());
+  const Tensor v = alpha == 1 ? values : (values * alpha).cast(x.dtype());
+  return combined(line(x), line(numbers.take(index, a)), line(v), Scatter::Add).reshape(x.shape());
+}
+
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {
+  require_dtype(mask.dtype() == DType::bool_, "masked_fill", mask.dtype(), "the mask is bool; compare, or cast it to tg::bool_");
+  if (broadcast_shape(shape_of(x.shape()), shape_of(mask.shape()), "masked_fill") != shape_of(x.shape()))
+    throw ShapeError(
+        fmt::format("masked_fill: a mask of shape {} does not broadcast to shape {}", to_string(mask.shape()), to_string(x.shape())));
+  return where(mask, value, x).cast(x.dtype());
+}
+Tensor masked_select(const Tensor& x, const Tensor& mask) {
+  require_dtype(mask.dtype() == DType::bool_, "masked_select", mask.dtype(), "the mask is bool; compare, or cast it to tg::bool_");
+  const Sizes shape = sizes_of(broadcast_shape(shape_of(x.shape()), shape_of(mask.shape()), "masked_select"));
+  return line(x.expand(shape)).at(line(mask.expand(shape)));
+}
+Tensor nonzero(const Tensor& x) {
+  const Tensor found = Tensor::arange(x.numel(), {.dtype = DType::int64, .device = x.device()}).at(line(ne(x, 0)));
+  std::vector<Tensor> along;
+  int64_t stride = 1;
+  for (int k = x.rank(); k-- > 0; stride *= std::max<int64_t>(x.size(k), 1))
+    along.insert(along.begin(), floor_div(found, stride) % std::max<int64_t>(x.size(k), 1));
+  return along.empty() ? Tensor::zeros({found.numel(), 0}, {.dtype = DType::int64, .device = x.device()}) : Tensor::stack(along, 1);
+}
+Tensor one_hot(const Tensor& index, int64_t classes) {
+  require_dtype(is_int(index.dtype()), "one_hot", index.dtype(), "indices are integers; cast them");
+  if (classes < 0 && index.numel() == 0) throw ValueError("one_hot: no indices to find the number of classes from; give it");
+  if (classes < 0) classes = index.max().item<int64_t>() + 1;
+  return eq(index.cast(DType::int64).unsqueeze(-1), Tensor::arange(classes, {.dtype = DType::int64, .device = index.device()}))
+      .cast(DType::int32);
+}
+
+}  // namespace tg
