@@ -245,10 +245,10 @@ UOp gelu(const UOp& x) {
 }
 UOp gelu_tanh(const UOp& x) {
   static const Function kGelu{"gelu", [](const UOp& u, const UOp& g, size_t) {
-                                    constexpr double kSlope = 1.5957691216057307117597842397375;
-                                    const UOp &v = u.src(1), s = v * v, share = sigmoid(times(v, kSlope) * fma(s, 0.044715, 1));
-                                    return g * fma(v * times(fma(s, 3 * 0.044715, 1), kSlope), share * plus(share * -1, 1), share);
-                                  }};
+                                constexpr double kSlope = 1.5957691216057307117597842397375;
+                                const UOp &v = u.src(1), s = v * v, share = sigmoid(times(v, kSlope) * fma(s, 0.044715, 1));
+                                return g * fma(v * times(fma(s, 3 * 0.044715, 1), kSlope), share * plus(share * -1, 1), share);
+                              }};
   // x sigmoid(v), v = 2 sqrt(2 / pi) (a + 0.044715 a^3) = a (high + low): e^-v would magnify what v loses. high has few digits, so that
   // its difference to the linear coefficient is exact, as is its product with a inside fma.
   const codegen::FloatFormat f(x.dtype());
