@@ -208,6 +208,10 @@ void Nest::apply(const Verb& v) {
       std::sort(a.begin(), a.end());
       std::sort(b.begin(), b.end());
       if (a != b) refuse(v, "not the loops of this kernel");
+      for (auto outer = wanted.begin(); outer != wanted.end(); ++outer)
+        for (auto inner = outer + 1; inner != wanted.end(); ++inner)
+          if (const Axis &o = axes[static_cast<size_t>(*outer)], &i = axes[static_cast<size_t>(*inner)]; reads(o.range.src(0), i.range))
+            refuse(v, fmt::format("where {} is cut short depends on {}, which must be outside of it", o.name, i.name));
       order = wanted;
       return;
     }

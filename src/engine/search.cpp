@@ -5,6 +5,7 @@
 #include <atomic>
 #include <bit>
 #include <cmath>
+#include <exception>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -255,6 +256,7 @@ class Search {
   // Those that can be lowered and are not yet known under another name, on all cores.
   std::vector<Candidate> compile(std::span<const Verbs> all) {
     std::vector<std::optional<Candidate>> built(all.size());
+    std::vector<std::exception_ptr> failed(all.size());
     std::atomic<size_t> next{0};
     const auto work = [&] {
       for (size_t i; (i = next.fetch_add(1)) < all.size() && Clock::now() < deadline_;) {
@@ -265,6 +267,8 @@ class Search {
           if (instructions <= kMostInstructions) built[i] = stand_.build(g);
         } catch (const ValueError&) {  // verbs that fit the loops and not the target, or not each other
         } catch (const DeviceError&) {
+        } catch (...) {
+          failed[i] = std::current_exception();
         }
       }
     };
@@ -273,6 +277,7 @@ class Search {
       for (size_t t = 1; t < std::min(all.size(), static_cast<size_t>(settings().threads)); ++t) threads.emplace_back(work);
       work();
     }
+    for (const std::exception_ptr& e : failed) if (e) std::rethrow_exception(e);
     std::vector<Candidate> out;
     for (auto& c : built) if (c && binaries_.insert(c->binary).second) out.push_back(std::move(*c));
     return out;

@@ -56,7 +56,7 @@ std::vector<Tuning> parse_tunings(std::string_view text, const std::string& file
     }
     const size_t colon = line.find(':');
     const std::string_view head = strip(line.substr(0, std::min(colon, line.size())));
-    if (colon != line.npos && head.find(" < ") != head.npos) continue;  // what became of a loop
+    if (line.starts_with("blocks ") || (colon != line.npos && head.find(" < ") != head.npos)) continue;  // what became of the loops
     const size_t space = std::min(head.find(' '), head.size());
     const std::string_view name = head.substr(0, space), digits = strip(head.substr(space));
     if (colon == line.npos || !is_name(name)) refuse("expected NAME: VERBS, for example  r_64_64_64: tile(i1, 16, vector)");

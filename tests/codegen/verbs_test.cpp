@@ -357,6 +357,8 @@ TEST(Verbs, RefuseWhatATargetHasNot) {
               testing::ThrowsMessage<ValueError>("threads along i1b: a block has three numbers of threads and all are taken"));
   EXPECT_THAT(verbs_on("null:gpu", "tile(i0, 64, unroll); tile(i1, 16, thread); tile(r2, 64, thread)"),
               testing::ThrowsMessage<ValueError>(testing::HasSubstr("bytes of shared memory for a block of r_64_64_64")));
+  EXPECT_THAT(verbs_on("cpu", "tile(i0, 24, loop); order(i0a, i0, i1)"),
+              testing::ThrowsMessage<ValueError>(testing::HasSubstr("where i0a is cut short depends on i0, which must be outside of it")));
   EXPECT_THAT(verbs_on("cpu", "stage(p1, r2a)"), testing::ThrowsMessage<ValueError>("stage(p1, r2a): no such axis"));
   EXPECT_THAT(verbs_on("null", "tile(i1, 16, vector); tile(r2, 2, unroll); mma(bf16_dot)"),
               testing::ThrowsMessage<ValueError>(testing::HasSubstr("mma(bf16_dot): this target and kernel r_64_64_64 do not have it")));
