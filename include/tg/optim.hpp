@@ -60,8 +60,7 @@ class Optimizer {
 
   [[nodiscard]] size_t groups() const { return groups_.size(); }
   /// The learning rate of a group; set_lr of all of them, or of one. From the next step on. ValueError unless it is finite and not
-  /// negative,
-  /// or where there is no such group.
+  /// negative, or where there is no such group.
   [[nodiscard]] double lr(size_t group = 0) const;
   void set_lr(double lr);
   void set_lr(double lr, size_t group);

@@ -45,8 +45,7 @@ class Generator {
 };
 
 /// While one lives, all that draws random numbers on this thread (rand, dropout, the weights of layers) takes them from its generator,
-/// which
-/// must outlive it.
+/// which must outlive it.
 class Drawing {
  public:
   explicit Drawing(Generator& from);

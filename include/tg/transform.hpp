@@ -7,12 +7,9 @@
 //   tg::hessian(f)(x)                    (n, n)
 //
 // A function here is any callable that takes tensors and returns a Tensor, a std::vector<Tensor> or a std::pair<Tensor, Tensor>. It is
-// called
-// once, and what it computes is recorded whether or not its arguments require a gradient; tensors that it uses besides its arguments
-// are
-// constants to it. It may look at values (item), but not under vmap, where a tensor stands for a whole batch: ValueError. Random
-// numbers drawn
-// under vmap are the same for every example. Arguments that are differentiated must be floats: GradientError.
+// called once, and what it computes is recorded whether or not its arguments require a gradient; tensors that it uses besides its
+// arguments are constants to it. It may look at values (item), but not under vmap, where a tensor stands for a whole batch: ValueError.
+// Random numbers drawn under vmap are the same for every example. Arguments that are differentiated must be floats: GradientError.
 #include <climits>
 #include <functional>
 #include <tuple>

@@ -239,8 +239,7 @@ void Lower::choose_grid(int64_t enough) {
 }
 
 // Whether blocks along an axis would each make a reduction that is the same for all of them. What depends on no axis of the grid a CPU
-// makes
-// once for all blocks of a call.
+// makes once for all blocks of a call.
 bool Lower::recomputes(const Axis& a) const {
   uint64_t chosen = 0;
   for (size_t i = 0; i < grid_axes_; ++i) chosen |= bit(grid_axis(i));

@@ -11,8 +11,7 @@
 namespace tg {
 
 /// The roots, in which `examples` (of one example each) are replaced by `batches` (the same shapes behind an axis of `size`). Each root
-/// gets
-/// that axis in front; one that does not depend on an example repeats. Throws ValueError where an op between cannot be batched.
+/// gets that axis in front; one that does not depend on an example repeats. Throws ValueError where an op between cannot be batched.
 std::vector<UOp> batch(std::span<const UOp> roots, std::span<const UOp> examples, std::span<const UOp> batches, const Dim& size);
 
 /// A value that is not known: a parameter that no other node is, for batch to replace.
