@@ -11,5 +11,4 @@
 #include "tg/random.hpp"
 #include "tg/scatter.hpp"
 #include "tg/tensor.hpp"
-#include "tg/transform.hpp"
 #include "tg/windows.hpp"

@@ -1,5 +1,6 @@
 // Writing by index against a loop, with its gradients; and what dtypes can hold.
 #include "tensor_testing.hpp"
+#include "tg/transform.hpp"
 
 namespace tg {
 namespace {
