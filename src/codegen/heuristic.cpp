@@ -463,8 +463,7 @@ class Chooser {
     return worst;
   }
   // A packed panel of the operand that has the lanes: of all of it before any loop, or of one block of lanes, whose loop then goes
-  // outermost
-  // so that everything else, or all of a block of rows, reuses it.
+  // outermost so that everything else, or all of a block of rows, reuses it.
   void stage(const UOp& operand, const Plan& p, const UOp& reduce) {
     Verb v = Verb::stage(-1, "launch");
     for (const UOp& u : toposort(operand)) if (u.op() == Op::Load && stride(u.src(1), p.lanes) != 0) v.param = u.src(0).as<ParamArg>().slot;

@@ -198,7 +198,7 @@ TEST(RandomPrograms, InterpreterAndKernelsAgree) {
 // ---- what random programs have found ----
 
 void expect_agreement(const Tensor& y, double error) {
-  if (settings().eager) GTEST_SKIP();
+  if (settings().eager) GTEST_SKIP() << "a whole program is one kernel only where not all is computed at once";
   const UOp node = node_of(y, "test");
   const HostArray expected = evaluate(std::span(&node, 1))[0];
   Runner runner(std::span(&node, 1), device(settings().device));
@@ -337,7 +337,7 @@ bool finds(const Bug& bug, uint64_t seed) {
 }
 
 TEST(RandomPrograms, FindPlantedBugs) {
-  if (settings().eager || settings().device != "cpu") GTEST_SKIP();
+  if (settings().eager || settings().device != "cpu") GTEST_SKIP() << "bugs are planted in the lazy kernels of the cpu device";
   constexpr uint64_t kMost = 3000;
   for (const Bug& bug : kBugs) {
     uint64_t seed = 0;
