@@ -1,4 +1,5 @@
-// Names in, open devices and renderers out. Devices open at first use and stay open to the end of the process.
+// Names in, open devices and renderers out. Devices open at first use and stay open to the end of the process, which waits for what they
+// still have to do: a driver's threads would go on in libraries that are being torn down.
 //
 //   device("cpu")     opened once, by whoever asks first          device("cuda")   DeviceError: no device "cuda"; known: cpu, ...
 #include "runtime/registry.hpp"
@@ -6,8 +7,11 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <map>
 #include <mutex>
+
+#include <unistd.h>
 
 #include "tg/error.hpp"
 
@@ -24,6 +28,7 @@ struct DeviceEntry {
 
 /// Entries are never removed, so references into the maps stay good without the lock.
 struct Registry {
+  const pid_t process = getpid();
   std::mutex mutex;
   std::map<std::string, DeviceEntry, std::less<>> devices;
   std::map<std::string, Renderer, std::less<>> renderers;
@@ -53,6 +58,18 @@ auto& find(Map& map, std::string_view kind, std::string_view name) {
                                 known.empty() ? "none" : known));
 }
 
+void finish_devices() {
+  if (getpid() != registry().process) return;  // a child made by fork has none of the drivers' threads to wait for
+  const std::lock_guard lock(registry().mutex);
+  for (auto& [name, entry] : registry().devices) {
+    try {
+      if (Device* d = entry.open.load(std::memory_order_acquire)) d->synchronize();
+    } catch (const std::exception&) {
+      // nobody is left to be told
+    }
+  }
+}
+
 Device& open(DeviceEntry& entry, std::string_view name) {
   if (Device* d = entry.open.load(std::memory_order_acquire)) return *d;
   const std::lock_guard lock(entry.opening);
@@ -62,6 +79,7 @@ Device& open(DeviceEntry& entry, std::string_view name) {
   } catch (const std::exception& e) { throw DeviceError(fmt::format("device \"{}\" cannot be opened: {}", name, e.what())); }
   if (!entry.owner) throw DeviceError(fmt::format("device \"{}\" cannot be opened: its factory returned nothing", name));
   entry.open.store(entry.owner.get(), std::memory_order_release);
+  std::atexit(finish_devices);  // after each: what the device has loaded just now is torn down after it
   return *entry.owner;
 }
 

@@ -1,12 +1,17 @@
 // Names to devices and renderers: errors that list what there is, factories that fail, many threads opening at once.
 #include "runtime/registry.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <thread>
+
+#include <unistd.h>
 
 #include "runtime/null/null.hpp"
 #include "tg/error.hpp"
@@ -64,6 +69,50 @@ TEST(Registry, OpensOnceThoughManyAsk) {
   for (std::thread& t : threads) t.join();
   EXPECT_EQ(opened, 1);
   for (Device* d : seen) EXPECT_EQ(d, seen[0]);
+}
+
+// Below: processes of their own that end while a device has something to do.
+struct AtExit : testing::Test {
+  AtExit() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+using AtExitDeathTest = AtExit;
+
+struct Busy : Device {
+  std::unique_ptr<Device> null = open_null();
+  const Target& target() const override { return null->target(); }
+  void* allocate(size_t bytes) override { return null->allocate(bytes); }
+  void free(void* handle, size_t bytes) noexcept override { null->free(handle, bytes); }
+  void copy_in(MemoryRef, const void*, size_t) override {}
+  void copy_out(void*, MemoryRef, size_t) override {}
+  std::string compile(const std::string& text) override { return text; }
+  std::shared_ptr<Program> load(const std::string&, std::span<const PhaseInfo>) override { return {}; }
+  void launch(Program&, const LaunchArgs&) override {}
+  std::optional<Fault> synchronize() override {
+    std::fputs("finished\n", stderr);
+    throw DeviceError("nobody is told");
+  }
+};
+void end_while_busy() {
+  register_device("test:busy", [] { return std::make_unique<Busy>(); });
+  device("test:busy");
+  std::exit(0);
+}
+void end_while_the_driver_compiles() {
+  Device& cl = device("opencl");
+  const std::string text =
+      fmt::format("__kernel void fill(__global float* out, __global long* status) {{ out[get_global_id(0)] = {}.0f; }}", getpid());
+  PhaseInfo phase;
+  phase.entry = "fill";
+  phase.block[0] = 16;
+  const std::shared_ptr<Program> program = cl.load(cl.compile(text), std::span(&phase, 1));
+  const MemoryRef out{cl.allocate(4096), 0, 4096};
+  const Grid grid{{64, 1, 1}};
+  cl.launch(*program, {std::span(&out, 1), {}, std::span(&grid, 1)});
+  std::exit(0);
+}
+TEST_F(AtExitDeathTest, WaitsForDevices) {
+  EXPECT_EXIT(end_while_busy(), testing::ExitedWithCode(0), "finished");
+  EXPECT_EXIT(end_while_the_driver_compiles(), testing::ExitedWithCode(0), "");
 }
 
 TEST(Registry, Renderers) {
