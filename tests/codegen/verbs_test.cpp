@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <random>
 
 #include "codegen/codegen.hpp"
@@ -10,6 +9,7 @@
 #include "codegen/nest.hpp"
 #include "engine/canonical.hpp"
 #include "engine/kernels.hpp"
+#include "fuzzing.hpp"
 #include "schedule/plan.hpp"
 #include "tensor/impl.hpp"
 #include "tg/device.hpp"
@@ -165,9 +165,7 @@ TEST_P(Fuzz, AnyVerbsLeaveTheResultRight) {
   std::mt19937 random(static_cast<unsigned>(std::hash<std::string_view>()(program.name)));
   const auto below = [&](size_t n) { return static_cast<int64_t>(random() % n); };
   const Kernel kernel = generate(c.kernel, c.device.target()).kernel;
-  const char* part = std::getenv("TG_FUZZ");
-  const double fuzz = part ? std::strtod(part, nullptr) : 1;
-  for (int round = 0, runs = static_cast<int>(4 * fuzz); round < runs; ++round) {
+  for (int round = 0, runs = fuzz_runs(4); round < runs; ++round) {
     Nest nest(kernel);
     Verbs verbs;
     for (int64_t n = 1 + below(6); n > 0; --n) {
@@ -252,10 +250,8 @@ TEST_P(Neighbours, ComputeTheSame) {
   const auto right = testing::Pointwise(testing::DoubleNear(2e-5), expected);
   const Generated chosen = generate(c.kernel, c.device.target());
   std::mt19937 random(static_cast<unsigned>(std::hash<std::string_view>()(program.name)));
-  const char* part = std::getenv("TG_FUZZ");
   Verbs at = chosen.verbs;
-  for (int round = 0, runs = static_cast<int>((c.device.target().grid ? 1 : 3) * (part ? std::strtod(part, nullptr) : 1)); round < runs;
-       ++round) {
+  for (int round = 0, runs = fuzz_runs(c.device.target().grid ? 1 : 3); round < runs; ++round) {
     const std::vector<Verbs> all = neighbours(chosen.kernel, c.device.target(), at);
     if (all.empty()) break;
     at = all[random() % all.size()];

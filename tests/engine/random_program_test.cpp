@@ -1,5 +1,6 @@
-// Random programs, three ways: by the interpreter, by kernels without verbs, and by kernels with the compiler's own. They never disagree;
-// and where a bug is planted, they do. TG_FUZZ_PROGRAM=974 runs that one alone.
+// Random programs, three ways: by the interpreter, by kernels without verbs, and by kernels with the compiler's own; and where all is
+// computed at once (TG_EAGER), operation by operation too. They never disagree; and where a bug is planted, they do. TG_FUZZ_PROGRAM=974
+// runs that one alone.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -14,11 +15,13 @@
 #include "engine/canonical.hpp"
 #include "engine/kernels.hpp"
 #include "engine/random_program.hpp"
+#include "fuzzing.hpp"
 #include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "runtime/interpreter/evaluate.hpp"
 #include "schedule/batch.hpp"
 #include "schedule/plan.hpp"
+#include "tensor/batching.hpp"
 #include "tensor/impl.hpp"
 #include "tg/device.hpp"
 
@@ -137,8 +140,19 @@ std::vector<UOp> nodes_of(const RandomProgram& p) {
   return out;
 }
 
+RandomProgram whole_program(uint64_t seed, const std::string& device) {
+  const Tracing nothing_is_computed_yet;
+  return {seed, device};
+}
+
+std::vector<HostArray> computed_at_once(uint64_t seed) {
+  std::vector<HostArray> out;
+  for (const UOp& u : nodes_of(RandomProgram(seed, settings().device))) out.push_back(evaluate(std::span(&u, 1))[0]);
+  return out;
+}
+
 void check(uint64_t seed, Tally& tally) {
-  const RandomProgram p(seed, settings().device);
+  const RandomProgram p = whole_program(seed, settings().device);
   const std::vector<UOp> roots = nodes_of(p);
   std::string wrong, rules;
   size_t launches = 0;
@@ -151,6 +165,9 @@ void check(uint64_t seed, Tally& tally) {
     if (const std::string why = where_it_disagrees(p, expected, runner.run(Verbs{})); !why.empty()) wrong = "without verbs: " + why;
     if (const std::string why = where_it_disagrees(p, expected, runner.run({})); !why.empty()) wrong += "\nwith verbs: " + why;
     if (fired) rules = fired->text();
+    fired.reset();
+    if (settings().eager)
+      if (const std::string why = where_it_disagrees(p, expected, computed_at_once(seed)); !why.empty()) wrong += "\nat once: " + why;
   } catch (const std::exception& e) { wrong = fmt::format("it throws {}", e.what()); }
   const std::lock_guard lock(tally.mutex);
   ++tally.programs;
@@ -164,15 +181,10 @@ void check(uint64_t seed, Tally& tally) {
 void print_failures(const Tally& tally) {
   for (const std::string& f : tally.failures) ADD_FAILURE() << f;
 }
-double budget() {
-  const char* part = std::getenv("TG_FUZZ");
-  return part ? std::strtod(part, nullptr) : 1;
-}
 
 TEST(RandomPrograms, InterpreterAndKernelsAgree) {
-  if (settings().eager) GTEST_SKIP() << "nothing is left to compile when all is computed at once";
   const bool slow = settings().device != "cpu";
-  const auto programs = static_cast<uint64_t>((slow ? 200 : 10'000) * budget());
+  const auto programs = static_cast<uint64_t>(fuzz_runs(slow ? 200 : settings().eager ? 1000 : 10'000));
   Tally tally;
   if (const char* one = std::getenv("TG_FUZZ_PROGRAM")) return check(std::strtoull(one, nullptr, 10), tally), print_failures(tally);
   std::atomic<uint64_t> next{0};
@@ -197,9 +209,9 @@ TEST(RandomPrograms, InterpreterAndKernelsAgree) {
 
 // ---- what random programs have found ----
 
-void expect_agreement(const Tensor& y, double error) {
-  if (settings().eager) GTEST_SKIP() << "a whole program is one kernel only where not all is computed at once";
-  const UOp node = node_of(y, "test");
+void expect_agreement(const std::function<Tensor()>& program, double error) {
+  const Tracing nothing_is_computed_yet;
+  const UOp node = node_of(program(), "test");
   const HostArray expected = evaluate(std::span(&node, 1))[0];
   Runner runner(std::span(&node, 1), device(settings().device));
   EXPECT_EQ(disagreement(expected, runner.run(Verbs{})[0], error), "");
@@ -215,17 +227,21 @@ Tensor some(const Sizes& shape, DType t) {
 
 // Ranges that a reduction opens have other numbers than those that only the gate around it depends on.
 TEST(FoundByRandomPrograms, AReductionUnderAGateOverAnAxisOfOne) {
-  expect_agreement(some({17, 16}, float32).logsumexp({.axis = {1}, .keepdim = true}).flip({0}).pad({{0, 2}, {2, 0}}), 1e-5);
+  expect_agreement([] { return some({17, 16}, float32).logsumexp({.axis = {1}, .keepdim = true}).flip({0}).pad({{0, 2}, {2, 0}}); }, 1e-5);
 }
 // Lanes go along one range of a reduction, not two.
 TEST(FoundByRandomPrograms, ASumOverTwoShortAxes) {
-  const Tensor x = some({33, 3}, uint16), whole = x.cast(uint32).pad({{1, 1}, {1, 1}}).sum();
-  expect_agreement(x.shrink({{1, 32}, {1, 3}}).cast(uint64) * whole, 0);
+  expect_agreement(
+      [] {
+        const Tensor x = some({33, 3}, uint16), whole = x.cast(uint32).pad({{1, 1}, {1, 1}}).sum();
+        return x.shrink({{1, 32}, {1, 3}}).cast(uint64) * whole;
+      },
+      0);
 }
 // A running sum of which one element is wanted is made in order all the same.
 TEST(FoundByRandomPrograms, AnElementOfARunningSum) {
-  expect_agreement(some({33}, float16).cumsum(0).shrink({{28, 29}}), 0);
-  expect_agreement(some({1}, float32).cumsum(0), 0);
+  expect_agreement([] { return some({33}, float16).cumsum(0).shrink({{28, 29}}); }, 0);
+  expect_agreement([] { return some({1}, float32).cumsum(0); }, 0);
 }
 
 // ---- bugs planted on purpose: one node of a kernel read another way ----
@@ -319,7 +335,7 @@ Kernel with_bug(Kernel k, const Bug& bug, bool& planted) {
 
 // A program is compiled only when the bug is somewhere in it.
 bool finds(const Bug& bug, uint64_t seed) {
-  const RandomProgram p(seed, "cpu");
+  const RandomProgram p = whole_program(seed, "cpu");
   const std::vector<UOp> roots = nodes_of(p);
   Runner runner(roots, device("cpu"));
   if (!runner.changes([&](const Kernel& k) {
@@ -337,7 +353,6 @@ bool finds(const Bug& bug, uint64_t seed) {
 }
 
 TEST(RandomPrograms, FindPlantedBugs) {
-  if (settings().eager || settings().device != "cpu") GTEST_SKIP() << "bugs are planted in the lazy kernels of the cpu device";
   constexpr uint64_t kMost = 3000;
   for (const Bug& bug : kBugs) {
     uint64_t seed = 0;

@@ -2,10 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <functional>
 
 #include "base/env.hpp"
+#include "fuzzing.hpp"
 #include "ir/monoid.hpp"
 #include "schedule/plan.hpp"
 #include "tensor/impl.hpp"
@@ -49,8 +49,7 @@ constexpr Monoid kAll[] = {Monoid::Sum, Monoid::Prod, Monoid::Max, Monoid::Min, 
 
 // Devices that take long to compile a kernel are shown fewer of them.
 std::vector<Monoid> monoids() {
-  const char* budget = std::getenv("TG_FUZZ");
-  return budget && std::atof(budget) < 1 ? std::vector<Monoid>{Monoid::Sum, Monoid::ArgMax}
+  return fuzz_budget() < 1 ? std::vector<Monoid>{Monoid::Sum, Monoid::ArgMax}
                                          : std::vector<Monoid>(std::begin(kAll), std::end(kAll));
 }
 

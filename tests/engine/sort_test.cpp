@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 
 #include "base/env.hpp"
+#include "fuzzing.hpp"
 #include "schedule/plan.hpp"
 #include "tensor/impl.hpp"
 #include "tg/device.hpp"
@@ -59,8 +59,7 @@ void same(const Sizes& shape, DType t, int axis, bool descending) {
 }
 // Devices that take long to compile a kernel are shown fewer of them.
 std::vector<DType> dtypes() {
-  const char* budget = std::getenv("TG_FUZZ");
-  if (budget && std::atof(budget) < 1) return {int8, float32};
+  if (fuzz_budget() < 1) return {int8, float32};
   return {bool_, uint8, int8, uint16, int16, uint32, int32, uint64, int64, float16, bfloat16, float32, float64};
 }
 

@@ -128,7 +128,13 @@ TEST(Interner, AMillionNodesDeepOnASmallStack) {
   pthread_attr_init(&attr);
   ASSERT_EQ(pthread_attr_setstacksize(&attr, 256 * 1024), 0);
   DeepResult result;
-  for (int tries = 0; tries < 3 && (tries == 0 || result.seconds >= 4); ++tries) {  // caches are shared with whoever else is at work
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr bool measured = false;
+#else
+  constexpr bool measured = true;
+#endif
+  const int most = measured ? 3 : 1;  // caches are shared with whoever else is at work
+  for (int tries = 0; tries < most && (tries == 0 || result.seconds >= 4); ++tries) {
     pthread_t thread;
     ASSERT_EQ(pthread_create(&thread, &attr, deep_chain, &result), 0);
     pthread_join(thread, nullptr);
@@ -137,11 +143,11 @@ TEST(Interner, AMillionNodesDeepOnASmallStack) {
   EXPECT_EQ(result.nodes, 2 * result.depth + 2);
   EXPECT_TRUE(result.same);
   EXPECT_EQ(live_nodes(), base);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  EXPECT_LT(result.bytes_a_node, 200);
-  EXPECT_GT(result.bytes_a_node, 50);
-  EXPECT_LT(result.seconds, 4);
-#endif
+  if (measured) {
+    EXPECT_LT(result.bytes_a_node, 200);
+    EXPECT_GT(result.bytes_a_node, 50);
+    EXPECT_LT(result.seconds, 4);
+  }
 }
 
 // ---- facts ----

@@ -1,4 +1,5 @@
 // Every rule of every rule set, instantiated from its own left side: both sides must have one value. A rule that never fires fails.
+#include "fuzzing.hpp"
 #include "ir_testing.hpp"
 
 #include <cfenv>
@@ -191,8 +192,8 @@ void fuzz(const Rules& rules, bool tame, int wanted) {
   }
 }
 
-TEST(RuleSets, ExactRulesKeepEveryBit) { fuzz(exact_rules(), false, 150); }
-TEST(RuleSets, FastMathRulesHoldForRealNumbers) { fuzz(fast_math_rules(), true, 100); }
+TEST(RuleSets, ExactRulesKeepEveryBit) { fuzz(exact_rules(), false, fuzz_runs(150)); }
+TEST(RuleSets, FastMathRulesHoldForRealNumbers) { fuzz(fast_math_rules(), true, fuzz_runs(100)); }
 
 }  // namespace
 }  // namespace tg

@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 
+#include "fuzzing.hpp"
 #include "tensor_testing.hpp"
 
 namespace tg {
@@ -13,10 +13,7 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNan = std::numeric_limits<double>::quiet_NaN();
 
 // Devices that take long to compile a kernel are shown fewer of them.
-bool thorough() {
-  const char* budget = std::getenv("TG_FUZZ");
-  return !budget || std::atof(budget) > 0.2;
-}
+bool thorough() { return fuzz_budget() > 0.2; }
 
 TEST(Running, SumsAndProducts) {
   const Tensor x({{1, 2, 3}, {4, 5, 6}});
