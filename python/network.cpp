@@ -29,7 +29,7 @@ void perhaps_both(Api& api, bool method, const char* name, const F& f, const cha
 void bind_convolutions(Api& api) {
   struct Row {
     const char* name;
-    Tensor (*function)(const Tensor&, const Tensor&, const Tensor&, const ConvOptions&);
+    Tensor (*function)(const Tensor&, const Tensor&, const Bias&, const ConvOptions&);
     const char* doc;
   };
   constexpr Row rows[] = {

@@ -48,6 +48,15 @@ class Operand {
   Scalar scalar;
 };
 
+/// A bias as an argument only: a tensor, or Tensor() for none, but never what stands in braces, which are options.
+class Bias {
+ public:
+  template <class T>
+    requires std::is_same_v<T, Tensor>
+  Bias(const T& t) : tensor(t) {}
+  const Tensor& tensor;
+};
+
 // Elementwise functions of two operands, at least one of them a tensor; shapes broadcast. The operators are these.
 [[nodiscard]] Tensor add(const Operand& a, const Operand& b);
 [[nodiscard]] Tensor sub(const Operand& a, const Operand& b);        // not of bool
@@ -322,7 +331,7 @@ class Tensor {
   [[nodiscard]] Tensor dot(const Tensor& b) const { return matmul(b); }
   /// (n, c, h, w) with weights (o, c / groups, kh, kw) and bias (o), or Tensor() for none, to (n, o, oh, ow); oh is
   /// (h + 2 padding - dilation (kh - 1) - 1) / stride + 1. Cross-correlation, as every framework's.
-  [[nodiscard]] Tensor conv2d(const Tensor& weight, const Tensor& bias, const ConvOptions& options = {}) const;
+  [[nodiscard]] Tensor conv2d(const Tensor& weight, const Bias& bias, const ConvOptions& options = {}) const;
   [[nodiscard]] Tensor conv2d(const Tensor& weight, const ConvOptions& options = {}) const;
   [[nodiscard]] Tensor max_pool2d(const PoolOptions& options = {}) const;  // padding is never the maximum
   [[nodiscard]] Tensor avg_pool2d(const PoolOptions& options = {}) const;  // padding counts as zeros

@@ -11,9 +11,9 @@ namespace tg {
 
 /// With weights (out, channels / groups, window...) and a bias (out), or Tensor() for none, to (n, out, sizes...), of which each is
 /// (size + padding - dilation (window - 1) - 1) / stride + 1. Cross-correlation, as every framework's.
-[[nodiscard]] Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options = {});
-[[nodiscard]] Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options = {});
-[[nodiscard]] Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options = {});
+[[nodiscard]] Tensor conv1d(const Tensor& x, const Tensor& weight, const Bias& bias, const ConvOptions& options = {});
+[[nodiscard]] Tensor conv2d(const Tensor& x, const Tensor& weight, const Bias& bias, const ConvOptions& options = {});
+[[nodiscard]] Tensor conv3d(const Tensor& x, const Tensor& weight, const Bias& bias, const ConvOptions& options = {});
 [[nodiscard]] inline Tensor conv1d(const Tensor& x, const Tensor& w, const ConvOptions& o = {}) { return conv1d(x, w, Tensor(), o); }
 [[nodiscard]] inline Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& o = {}) { return conv2d(x, w, Tensor(), o); }
 [[nodiscard]] inline Tensor conv3d(const Tensor& x, const Tensor& w, const ConvOptions& o = {}) { return conv3d(x, w, Tensor(), o); }

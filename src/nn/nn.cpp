@@ -94,7 +94,7 @@ Conv::Conv(int axes, int64_t in, int64_t out, const PerAxis& size, const ConvLay
   start(weight, bias, out, in / o.groups, window, out, o.bias, o.tensor);
 }
 Tensor Conv::operator()(const Tensor& x) const {
-  constexpr Tensor (*by_axes[])(const Tensor&, const Tensor&, const Tensor&, const ConvOptions&) = {conv1d, conv2d, conv3d};
+  constexpr Tensor (*by_axes[])(const Tensor&, const Tensor&, const Bias&, const ConvOptions&) = {conv1d, conv2d, conv3d};
   return by_axes[weight.rank() - 3](x, weight, bias, options);
 }
 State Conv::state() const { return named({{"weight", weight}, {"bias", bias}}); }

@@ -146,7 +146,7 @@ Tensor unfold(const Tensor& x, int axis, int64_t size, int64_t step) {
     throw ValueError(fmt::format("unfold: size {} and step {}; they must be at least 1", size, step));
   if (size > x.size(a))
     throw ShapeError(fmt::format("unfold: a window of {} does not fit into axis {} of shape {}", size, axis, to_string(x.shape())));
-  return make(UOp::make(Op::Window, {node_of(x, "unfold")}, WindowArg{a, static_cast<int32_t>(size), static_cast<int32_t>(step)}), x);
+  return make(UOp::make(Op::Window, {source_of(x, "unfold")}, WindowArg{a, static_cast<int32_t>(size), static_cast<int32_t>(step)}), x);
 }
 Tensor diagonal(const Tensor& x, int64_t offset, int a, int b) {
   const int first = checked_axis(a, x.rank(), "diagonal"), second = checked_axis(b, x.rank(), "diagonal"), last = x.rank() - 1;

@@ -24,13 +24,13 @@ struct Fitted {
     if (!x.tensor && !y.tensor) throw ValueError(fmt::format("{}: two plain numbers; at least one operand must be a tensor", op));
     if (x.tensor && y.tensor) {
       check_same_device(*x.tensor, *y.tensor, op);
-      const UOp u = node_of(*x.tensor, op), v = node_of(*y.tensor, op);
+      const UOp u = source_of(*x.tensor, op), v = source_of(*y.tensor, op);
       const DType t = promote(u.dtype(), v.dtype());
       const Shape shape = broadcast_shape(u.shape(), v.shape(), op);
       a = broadcast(cast(u, t), shape);
       b = broadcast(cast(v, t), shape);
     } else {
-      const UOp u = node_of(x.tensor ? *x.tensor : *y.tensor, op);
+      const UOp u = source_of(x.tensor ? *x.tensor : *y.tensor, op);
       const Scalar& s = x.tensor ? y.scalar : x.scalar;
       const DType t = beside(u.dtype(), s);
       const UOp number = weak_constant(s, t, op);
@@ -263,7 +263,7 @@ Tensor logical_or(const Operand& a, const Operand& b) { return truths("logical_o
 Tensor logical_xor(const Operand& a, const Operand& b) { return truths("logical_xor", a, b).result(Op::Xor); }
 
 Tensor where(const Tensor& condition, const Operand& a, const Operand& b) {
-  const UOp c = node_of(condition, "where");
+  const UOp c = source_of(condition, "where");
   require_dtype(c.dtype() == DType::bool_, "where", c.dtype(), "the condition must be bool, such as x > 0 or x != 0");
   if (!a.tensor && !b.tensor) {  // two numbers: the dtype of literals
     const DType t = is_float(a.scalar.dtype()) || is_float(b.scalar.dtype()) ? DType::float32 : promote(a.scalar.dtype(), b.scalar.dtype());

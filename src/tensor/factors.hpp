@@ -9,7 +9,7 @@ namespace tg {
 struct Factors {
   UOp a, b;
   DType result;
-  Factors(const Tensor& x, const Tensor& y, std::string_view operation) : a(node_of(x, operation)), b(node_of(y, operation)) {
+  Factors(const Tensor& x, const Tensor& y, std::string_view operation) : a(source_of(x, operation)), b(source_of(y, operation)) {
     check_same_device(x, y, operation);
     result = promote(a.dtype(), b.dtype());
     const DType wide = is_float(result) ? working_dtype(result) : result == DType::bool_ ? DType::int32 : result;

@@ -16,7 +16,7 @@ namespace {
 
 /// f(x) in the working dtype, rounded once; integers become float32.
 Tensor real(const Tensor& x, UOp (*f)(const UOp&), std::string_view operation) {
-  const UOp u = node_of(x, operation);
+  const UOp u = source_of(x, operation);
   return make(cast(f(cast(u, working_dtype(u.dtype()))), float_of(u.dtype())), x);
 }
 bool whole_numbers(const Tensor& x) { return !is_float(x.dtype()); }
@@ -34,12 +34,12 @@ Scalar bound(const Tensor& x, double v) { return whole_numbers(x) && v == std::t
 #include "tg/unary.def"
 
 Tensor Tensor::cast(DType to) const {
-  const UOp u = node_of(*this, "cast");
+  const UOp u = source_of(*this, "cast");
   require_dtype(to != DType::void_ && to != DType::index, "cast", to, "cast to bool, an integer or a float dtype");
   return u.dtype() == to ? *this : make(tg::cast(u, to), *this);
 }
 Tensor Tensor::bitcast(DType to) const {
-  const UOp u = node_of(*this, "bitcast");
+  const UOp u = source_of(*this, "bitcast");
   if (size_of(u.dtype()) != size_of(to) || u.dtype() == DType::bool_ || to == DType::bool_ || to == DType::index)
     throw DTypeError(fmt::format("bitcast: {} has {} bytes an element and {} has {}; both must be numbers of one size", name_of(u.dtype()),
                                  size_of(u.dtype()), name_of(to), size_of(to)));
@@ -50,22 +50,22 @@ Tensor Tensor::to(std::string_view to) const {
   options.device = to;
   const std::string name = device_of(options);
   if (name == device()) return *this;
-  return tg::make(UOp::make(Op::Copy, {node_of(*this, "to")}, Name(name)), name, carries_gradient(*this));
+  return tg::make(UOp::make(Op::Copy, {source_of(*this, "to")}, Name(name)), name, carries_gradient(*this));
 }
-Tensor Tensor::contiguous() const { return make(UOp::make(Op::Contiguous, {node_of(*this, "contiguous")}), *this); }
+Tensor Tensor::contiguous() const { return make(UOp::make(Op::Contiguous, {source_of(*this, "contiguous")}), *this); }
 
 Tensor Tensor::neg() const {
   require_dtype(dtype() != DType::bool_, "neg", dtype(), "use logical_not() or ~");
-  return make(node_of(*this, "neg") * -1, *this);
+  return make(source_of(*this, "neg") * -1, *this);
 }
 Tensor Tensor::abs() const { return is_unsigned(dtype()) ? *this : maximum(neg(), *this); }
 Tensor Tensor::sign() const {
   if (dtype() == DType::bool_) return *this;
   const Tensor x = detach();
   const Tensor y = tg::where(x > 0, 1, x);
-  return make(node_of(is_unsigned(dtype()) ? y : tg::where(x < 0, -1, y), "sign"), *this);  // differentiable, with a gradient of zero
+  return make(source_of(is_unsigned(dtype()) ? y : tg::where(x < 0, -1, y), "sign"), *this);  // differentiable, with a gradient of zero
 }
-Tensor Tensor::trunc() const { return whole_numbers(*this) ? *this : make(UOp::make(Op::Trunc, {node_of(*this, "trunc")}), *this); }
+Tensor Tensor::trunc() const { return whole_numbers(*this) ? *this : make(UOp::make(Op::Trunc, {source_of(*this, "trunc")}), *this); }
 Tensor Tensor::floor() const {
   const Tensor t = trunc();
   return whole_numbers(*this) ? t : tg::where(*this < t, t - 1, t);
@@ -93,7 +93,7 @@ Tensor Tensor::isinf() const { return whole_numbers(*this) ? isnan() : abs() == 
 Tensor Tensor::isfinite() const { return whole_numbers(*this) ? eq(*this, *this) : abs() < HUGE_VAL; }
 Tensor Tensor::logical_not() const { return *this == 0; }
 Tensor Tensor::bitwise_not() const {
-  const UOp u = node_of(*this, "bitwise_not");
+  const UOp u = source_of(*this, "bitwise_not");
   require_dtype(!is_float(u.dtype()), "bitwise_not", u.dtype(), "it is of integers and bool; cast first");
   return make(UOp::make(Op::Xor, {u, constant(u.dtype(), u.dtype() == DType::bool_ ? 1 : -1)}), *this);
 }
@@ -124,7 +124,7 @@ Tensor Tensor::gelu(const GeluOptions& options) const { return real(*this, optio
 Tensor polygamma(int n, const Tensor& x) {
   if (n < 0 || n > 100) throw ValueError(fmt::format("polygamma: order {}; it takes 0 to 100", n));
   if (n == 0) return x.digamma();
-  return in_working_dtype(x, [&](const Tensor& v) { return make(special::polygamma(n, node_of(v, "polygamma")), v); });
+  return in_working_dtype(x, [&](const Tensor& v) { return make(special::polygamma(n, source_of(v, "polygamma")), v); });
 }
 Tensor Tensor::leaky_relu(double slope) const { return tg::where(*this > 0, *this, *this * slope); }
 Tensor Tensor::elu(double alpha) const {

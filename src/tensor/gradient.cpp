@@ -77,6 +77,12 @@ UOp seed_of(const Tensor& y, const UOp& root, const Tensor& seed) {
   return cast(s, root.dtype());
 }
 
+/// A gradient in its tensor's shape, with its history if it shall be differentiated again.
+UOp remembered(const UOp& gradient, const Shape& shape, const BackwardOptions& options) {
+  const UOp full = spread(gradient, shape);
+  return options.create_graph ? full : without_history(full);
+}
+
 void require_history(const TensorImpl& y, bool has_history) {
   if (has_history) return;
   throw GradientError(y.history_dropped
@@ -142,7 +148,7 @@ void Tensor::backward(const BackwardOptions& options) const {
   for (size_t i = 0; i < gradients.size(); ++i) {
     TensorImpl& leaf = *below.leaves[i];
     const std::lock_guard lock(leaf.mutex);
-    const UOp full = spread(gradients[i], leaf.value.shape());
+    const UOp full = remembered(gradients[i], leaf.value.shape(), options);
     const bool again = leaf.gradient.defined();
     leaf.gradient = make(again ? node_of(leaf.gradient, "backward") + full : full, leaf.device,
                          options.create_graph || (again && leaf.gradient.requires_grad()));
@@ -152,6 +158,7 @@ void Tensor::backward(const BackwardOptions& options) const {
     const std::lock_guard lock(impl_->mutex);
     impl_->requires_grad = false;
     impl_->history_dropped = true;
+    if (!root.storage() && impl_->value == root) impl_->value = without_history(root);
   }
   if (root.storage()) realize();
 }
@@ -169,7 +176,8 @@ std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& wrt, co
   }
   const std::vector<UOp> gradients = tg::gradient(root, seed, nodes);
   std::vector<Tensor> out;
-  for (size_t i = 0; i < wrt.size(); ++i) out.push_back(make(spread(gradients[i], nodes[i].shape()), y.device(), options.create_graph));
+  for (size_t i = 0; i < wrt.size(); ++i)
+    out.push_back(make(remembered(gradients[i], nodes[i].shape(), options), y.device(), options.create_graph));
   return out;
 }
 

@@ -41,6 +41,10 @@ using detail::TensorImpl;
 TensorImpl& impl_of(const Tensor& t, std::string_view operation);
 /// The node of a tensor's value.
 UOp node_of(const Tensor& t, std::string_view operation);
+/// What an operation takes for an operand: that node, but cut off from whatever requires a gradient while nothing is recorded.
+UOp source_of(const Tensor& t, std::string_view operation);
+/// The value, for a tensor that requires no gradient although its definition holds what does.
+UOp without_history(const UOp& node);
 bool carries_gradient(const Tensor& t);  // requires one, and is recording
 bool recording();  // false while a NoGrad lives on this thread
 

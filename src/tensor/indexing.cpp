@@ -164,7 +164,7 @@ UOp advanced(UOp x, const Selection& selection) {
   Shape common;
   std::vector<UOp> indices;
   for (const Tensor* t : selection.tensors) {
-    indices.push_back(node_of(*t, "at"));
+    indices.push_back(source_of(*t, "at"));
     require_integers(indices.back(), "at");
     common = broadcast_shape(common, indices.back().shape(), "at");
   }
@@ -193,19 +193,19 @@ void check_devices(const Tensor& x, const std::vector<Index>& indices) {
 
 Tensor Tensor::at(const std::vector<Index>& indices) const {
   check_devices(*this, indices);
-  return make(selected(node_of(*this, "at"), indices), *this);
+  return make(selected(source_of(*this, "at"), indices), *this);
 }
 
 Tensor& Tensor::set_at(const std::vector<Index>& indices, const Operand& value) {
   check_devices(*this, indices);
-  const UOp x = node_of(*this, "set");
+  const UOp x = source_of(*this, "set");
   const int64_t n = numel();
   // Where each selected element lies, from the same indexing of the numbers 0, 1, ...
   const UOp places = selected(tg::reshape(iota(n, index_dtype(n)), x.shape()), indices);
   UOp v;
   if (value.tensor) {
     check_same_device(*this, *value.tensor, "set");
-    v = node_of(*value.tensor, "set");
+    v = source_of(*value.tensor, "set");
     if (broadcast_shape(places.shape(), v.shape(), "set") != places.shape())
       throw ShapeError(
           fmt::format("set: a value of shape {} does not fit into the selected {}", to_string(v.shape()), to_string(places.shape())));
@@ -220,7 +220,7 @@ Tensor& Tensor::set_at(const std::vector<Index>& indices, const Operand& value) 
 }
 
 Tensor Tensor::take(const Tensor& index, int axis) const {
-  require_integers(node_of(index, "take"), "take");
+  require_integers(source_of(index, "take"), "take");
   std::vector<Index> indices(static_cast<size_t>(checked_axis(axis, rank(), "take")), Index(slice()));
   indices.push_back(Index(index));
   return at(indices);
@@ -228,7 +228,7 @@ Tensor Tensor::take(const Tensor& index, int axis) const {
 
 Tensor Tensor::gather(int axis, const Tensor& index) const {
   const int a = checked_axis(axis, rank(), "gather");
-  const UOp x = node_of(*this, "gather"), i = node_of(index, "gather");
+  const UOp x = source_of(*this, "gather"), i = source_of(index, "gather");
   require_integers(i, "gather");
   check_same_device(*this, index, "gather");
   const Sizes own = shape(), wanted = index.shape();

@@ -52,7 +52,7 @@ std::vector<Tensor> promoted(const std::vector<Tensor>& tensors, std::string_vie
 }  // namespace
 
 Tensor Tensor::reshape(const Sizes& wanted) const {
-  const UOp u = node_of(*this, "reshape");
+  const UOp u = source_of(*this, "reshape");
   Sizes sizes = wanted;
   const int64_t n = numel();
   const auto open = std::find(sizes.begin(), sizes.end(), -1);
@@ -102,7 +102,7 @@ Tensor Tensor::unflatten(int axis, const Sizes& into) const {
 }
 
 Tensor Tensor::permute(const std::vector<int>& axes) const {
-  const UOp u = node_of(*this, "permute");
+  const UOp u = source_of(*this, "permute");
   if (static_cast<int>(axes.size()) != rank())
     throw ShapeError(fmt::format("permute: {} axes {{{}}} for shape {}; name each of its {} once", axes.size(), fmt::join(axes, ", "),
                                  to_string(shape()), rank()));
@@ -125,7 +125,7 @@ Tensor Tensor::T() const {
 }
 
 Tensor Tensor::expand(const Sizes& wanted) const {
-  const UOp u = node_of(*this, "expand");
+  const UOp u = source_of(*this, "expand");
   Sizes sizes = wanted, own = shape();
   for (size_t i = 0; i < std::min(own.size(), sizes.size()); ++i)
     if (int64_t& s = sizes[sizes.size() - 1 - i]; s == -1) s = own[own.size() - 1 - i];
@@ -152,7 +152,7 @@ Tensor Tensor::repeat(const Sizes& times) const {
 }
 
 Tensor Tensor::shrink(const Pairs& begin_end) const {
-  const UOp u = node_of(*this, "shrink");
+  const UOp u = source_of(*this, "shrink");
   const Pairs pairs = aligned(begin_end, *this, "shrink", [](int64_t n) { return std::pair<int64_t, int64_t>(0, n); });
   const Sizes own = shape();
   for (size_t i = 0; i < own.size(); ++i)
@@ -173,7 +173,7 @@ Tensor Tensor::pad(const Pairs& amounts, const PadOptions& options) const {
   }
   const Tensor x = shrink(cut);
   if (std::all_of(pairs.begin(), pairs.end(), [](auto p) { return p.first == 0 && p.second == 0; })) return x;
-  const UOp u = node_of(x, "pad");
+  const UOp u = source_of(x, "pad");
   const auto padded = [&](const UOp& v) { return UOp::make(Op::Pad, {v}, Shape(flat(pairs))); };
   if (options.value == 0) return make(padded(u), x);
   const Scalar value = !is_float(u.dtype()) && options.value == static_cast<double>(static_cast<int64_t>(options.value))
@@ -182,7 +182,7 @@ Tensor Tensor::pad(const Pairs& amounts, const PadOptions& options) const {
 }
 
 Tensor Tensor::flip(const Axes& axes) const {
-  const UOp u = node_of(*this, "flip");
+  const UOp u = source_of(*this, "flip");
   const auto list = checked_axes(axes, rank(), "flip");
   return list.empty() ? *this : make(UOp::make(Op::Flip, {u}, Ints(std::vector<int64_t>(list.begin(), list.end()))), *this);
 }
@@ -242,7 +242,7 @@ Tensor Tensor::stack(const std::vector<Tensor>& tensors, int axis) {
     if (t.shape() != parts[0].shape())
       throw ShapeError(
           fmt::format("stack: shapes {} and {} differ; they must be equal", to_string(parts[0].shape()), to_string(t.shape())));
-    nodes.push_back(node_of(t, "stack"));
+    nodes.push_back(source_of(t, "stack"));
     grad = grad || carries_gradient(t);
   }
   const Tensor front = make(UOp::make(Op::Stack, nodes, Arg{}), parts[0].device(), grad);

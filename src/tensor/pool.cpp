@@ -35,7 +35,7 @@ Tensor along(int64_t n, int axis, int rank, const std::string& device, bool wide
 }
 double ignored(const Tensor& x, Kind kind) {
   if (kind == Kind::Mean) return 0;
-  return is_float(x.dtype()) ? -HUGE_VAL : static_cast<double>(node_of(x, "max_pool").bounds().min);
+  return is_float(x.dtype()) ? -HUGE_VAL : static_cast<double>(source_of(x, "max_pool").bounds().min);
 }
 
 Windows side_by_side(const Tensor& x, const PoolOptions& o, Kind kind, int axes, std::string_view operation) {
@@ -80,7 +80,7 @@ Windows side_by_side(const Tensor& x, const PoolOptions& o, Kind kind, int axes,
 
 /// x's elements along an axis at index (m, k): (..., m, k in place of the axis). The index is known to lie inside.
 Tensor taken(const Tensor& x, const Tensor& index, int axis) {
-  return make(UOp::make(Op::Gather, {node_of(x, "pool"), node_of(index, "pool")}, int64_t{axis}), x);
+  return make(UOp::make(Op::Gather, {source_of(x, "pool"), source_of(index, "pool")}, int64_t{axis}), x);
 }
 
 Windows adaptive(const Tensor& input, const PerAxis& wanted, Kind kind, int axes, std::string_view operation) {
@@ -139,7 +139,7 @@ Found found(const Windows& w, const Sizes& sizes) {
   Sizes positions = w.x.shape();
   positions.resize(static_cast<size_t>(axes) + 2);
   const Shape kept = shape_of(positions);
-  const UOp best = reduce(node_of(w.x, "max_pool"), Monoid::ArgMax, window_axes(axes).list());
+  const UOp best = reduce(source_of(w.x, "max_pool"), Monoid::ArgMax, window_axes(axes).list());
   const auto component = [&](int64_t i, DType t) { return reshape(UOp::make(Op::Get, {best}, i, t), kept); };
   Tensor rest = make(component(1, DType::int32), w.x.device()), flat;
   int64_t inner = 1;

@@ -29,7 +29,7 @@ UOp reduced(const UOp& x, Monoid monoid, const std::vector<int>& axes, bool keep
 DType accumulator(DType t) { return is_float(t) ? working_dtype(t) : t; }
 
 Tensor accumulate(const Tensor& x, Monoid monoid, const ReduceOptions& o, std::string_view operation) {
-  const UOp u = node_of(x, operation);
+  const UOp u = source_of(x, operation);
   const DType result = o.dtype == DType::void_ ? sum_dtype(u.dtype()) : o.dtype;
   const auto axes = checked_axes(o.axis, x.rank(), operation);
   return make(cast(reduced(cast(u, accumulator(result)), monoid, axes, o.keepdim), result), x);
@@ -48,14 +48,14 @@ void require_elements(const Tensor& x, const std::vector<int>& axes, std::string
 }
 
 Tensor extremum(const Tensor& x, Monoid monoid, const ReduceOptions& o, std::string_view operation) {
-  const UOp u = node_of(x, operation);
+  const UOp u = source_of(x, operation);
   const auto axes = checked_axes(o.axis, x.rank(), operation);
   require_elements(x, axes, operation);
   return make(reduced(cast(u, o.dtype == DType::void_ ? u.dtype() : o.dtype), monoid, axes, o.keepdim), x);
 }
 
 Tensor arg_extremum(const Tensor& x, bool turned, const ArgOptions& o, std::string_view operation) {
-  UOp u = node_of(x, operation);
+  UOp u = source_of(x, operation);
   if (u.dtype() == DType::bool_) u = cast(u, DType::uint8);
   if (turned) u = is_float(u.dtype()) ? u * -1 : UOp::make(Op::Xor, {u, constant(u.dtype(), -1)});
   if (o.axis.list().size() > 1)
@@ -88,7 +88,7 @@ Tensor Tensor::argmin(const ArgOptions& o) const { return arg_extremum(*this, tr
 
 Tensor Tensor::any(const ReduceOptions& o) const {
   const Tensor x = dtype() == DType::bool_ ? *this : *this != 0;
-  return make(reduced(node_of(x, "any"), Monoid::Max, checked_axes(o.axis, rank(), "any"), o.keepdim), x);
+  return make(reduced(source_of(x, "any"), Monoid::Max, checked_axes(o.axis, rank(), "any"), o.keepdim), x);
 }
 Tensor Tensor::all(const ReduceOptions& o) const { return logical_not().any(o).logical_not(); }
 

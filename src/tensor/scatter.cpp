@@ -16,7 +16,8 @@ Tensor line(const Tensor& x) { return x.reshape({x.numel()}); }
 /// The line x with values set or added at places, of the same dtype.
 Tensor scattered(const Tensor& x, const Tensor& places, const Tensor& values, ScatterMode mode) {
   const bool grad = is_float(x.dtype()) && (carries_gradient(x) || carries_gradient(values));
-  return make(UOp::make(Op::Scatter, {node_of(x, "scatter"), node_of(places, "scatter"), node_of(values, "scatter")}, ScatterArg{0, mode}),
+  return make(
+      UOp::make(Op::Scatter, {source_of(x, "scatter"), source_of(places, "scatter"), source_of(values, "scatter")}, ScatterArg{0, mode}),
               x.device(), grad);
 }
 

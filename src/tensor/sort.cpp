@@ -19,12 +19,12 @@ Tensor line(const Tensor& x) { return x.rank() == 0 ? x.reshape({1}) : x; }
 
 Tensor accumulated(const Tensor& t, Monoid m, int axis, std::string_view operation) {
   const Tensor x = line(t);
-  const UOp u = node_of(x, operation);
+  const UOp u = source_of(x, operation);
   return make(scan(cast(u, sum_dtype(u.dtype())), m, checked_axis(axis, x.rank(), operation)), x).reshape(t.shape());
 }
 Found best_so_far(const Tensor& t, Monoid m, int axis, std::string_view operation) {
   const Tensor x = line(t);
-  const UOp u = node_of(x, operation), ordered = u.dtype() == DType::bool_ ? cast(u, DType::uint8) : u;
+  const UOp u = source_of(x, operation), ordered = u.dtype() == DType::bool_ ? cast(u, DType::uint8) : u;
   const int a = checked_axis(axis, x.rank(), operation);
   const UOp turned = m == Monoid::Max          ? ordered
                      : is_float(ordered.dtype()) ? ordered * -1
@@ -33,7 +33,7 @@ Found best_so_far(const Tensor& t, Monoid m, int axis, std::string_view operatio
 }
 Found sorted(const Tensor& t, const SortOptions& o, std::string_view operation) {
   const Tensor x = line(t);
-  const UOp u = node_of(x, operation), s = UOp::make(Op::Sort, {u}, SortArg{checked_axis(o.axis, x.rank(), operation), o.descending});
+  const UOp u = source_of(x, operation), s = UOp::make(Op::Sort, {u}, SortArg{checked_axis(o.axis, x.rank(), operation), o.descending});
   return {make(get(s, 0, u.dtype()), x).reshape(t.shape()), make(get(s, 1, DType::int32), x).reshape(t.shape())};
 }
 Tensor part(const Tensor& x, int axis, int64_t begin, int64_t end) {
@@ -53,7 +53,7 @@ Found Tensor::cummin(int axis) const { return best_so_far(*this, Monoid::Min, ax
 Tensor Tensor::logcumsumexp(int axis) const {
   return in_working_dtype(line(*this), [&](const Tensor& x) {
     const int a = checked_axis(axis, x.rank(), "logcumsumexp");
-    const UOp s = scan(node_of(x, "logcumsumexp"), Monoid::LogSumExp, a);
+    const UOp s = scan(source_of(x, "logcumsumexp"), Monoid::LogSumExp, a);
     if (!carries_gradient(x)) return make(get(s, 0, x.dtype()), x) + make(get(s, 1, x.dtype()), x).log();
     // Every result's own sum: what comes after it is left out.
     const int64_t n = x.shape()[static_cast<size_t>(a)];

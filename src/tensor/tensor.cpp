@@ -32,6 +32,12 @@ UOp node_of(const Tensor& t, std::string_view operation) {
   const std::lock_guard lock(impl.mutex);
   return impl.value;
 }
+UOp without_history(const UOp& node) { return node.src().empty() ? node : UOp::make(Op::Detach, {node}); }
+UOp source_of(const Tensor& t, std::string_view operation) {
+  const TensorImpl& impl = impl_of(t, operation);
+  const std::lock_guard lock(impl.mutex);
+  return impl.requires_grad && !recording() ? UOp::make(Op::Detach, {impl.value}) : impl.value;
+}
 bool carries_gradient(const Tensor& t) {
   const auto& impl = TensorImpl::of(t);
   if (!impl || !recording()) return false;
@@ -224,7 +230,7 @@ Tensor& Tensor::update(const Tensor& result) {
   return *this;
 }
 
-Tensor Tensor::clone() const { return make(node_of(*this, "clone"), *this); }
+Tensor Tensor::clone() const { return make(source_of(*this, "clone"), *this); }
 
 Tensor Tensor::detach() const {
   const UOp node = node_of(*this, "detach");

@@ -154,7 +154,7 @@ Tensor slide(const Tensor& x, const Sliding& s, double outside, std::string_view
   PadOptions o;
   o.value = outside;
   const Tensor padded = x.pad(amounts, o);
-  UOp seen = node_of(padded, operation);
+  UOp seen = source_of(padded, operation);
   for (int i = 0; i < axes; ++i) seen = UOp::make(Op::Window, {seen}, window_arg(s, i));
   return make(seen, padded);
 }
@@ -176,9 +176,15 @@ Tensor per_channel(const Tensor& v, const Tensor& x, std::string_view operation,
 
 // ---- by the number of axes ----
 
-Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o) { return convolve(x, w, bias, o, 1, "conv1d"); }
-Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o) { return convolve(x, w, bias, o, 2, "conv2d"); }
-Tensor conv3d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& o) { return convolve(x, w, bias, o, 3, "conv3d"); }
+Tensor conv1d(const Tensor& x, const Tensor& w, const Bias& bias, const ConvOptions& o) {
+  return convolve(x, w, bias.tensor, o, 1, "conv1d");
+}
+Tensor conv2d(const Tensor& x, const Tensor& w, const Bias& bias, const ConvOptions& o) {
+  return convolve(x, w, bias.tensor, o, 2, "conv2d");
+}
+Tensor conv3d(const Tensor& x, const Tensor& w, const Bias& bias, const ConvOptions& o) {
+  return convolve(x, w, bias.tensor, o, 3, "conv3d");
+}
 Tensor conv_transpose1d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvTransposeOptions& o) {
   return convolve_transposed(x, w, bias, o, 1, "conv_transpose1d");
 }
@@ -188,7 +194,7 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
 Tensor conv_transpose3d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvTransposeOptions& o) {
   return convolve_transposed(x, w, bias, o, 3, "conv_transpose3d");
 }
-Tensor Tensor::conv2d(const Tensor& weight, const Tensor& bias, const ConvOptions& o) const { return tg::conv2d(*this, weight, bias, o); }
+Tensor Tensor::conv2d(const Tensor& weight, const Bias& bias, const ConvOptions& o) const { return tg::conv2d(*this, weight, bias, o); }
 Tensor Tensor::conv2d(const Tensor& weight, const ConvOptions& o) const { return tg::conv2d(*this, weight, Tensor(), o); }
 
 }  // namespace tg

@@ -41,6 +41,9 @@ void options(const tg::Tensor& x, const tg::Tensor& i, tg::Tensor& mutated) {
   auto one = tg::sum(x, {.axis = 1});
   auto c = x.conv2d(x, {.stride = 2, .padding = {1, 0}});
   auto d = tg::conv2d(x, x, x, {.groups = 4});
+  auto e = tg::conv3d(x, x, {.padding = {0, 1, 1}});  // braces are options, never a bias
+  auto f = tg::conv1d(x, x, {.stride = {2}}), g = x.conv2d(x, {.dilation = {1, 2}}),
+       h = tg::conv2d(x, x, tg::Tensor(), {.padding = {1, 1}});
   auto p = x.max_pool2d({.size = 3, .stride = 1});
   auto part = x.at(0, tg::slice(1, 5), tg::none, i);
   auto step = x.at(tg::ellipsis, tg::slice(tg::none, tg::none, -2));

@@ -327,6 +327,36 @@ TEST(Backward, StopsWhereItIsTold) {
   (x.detach() * x).backward();
   expect_near(x.grad(), {3});
 }
+TEST(Backward, PassesNothingThroughWhatIsNotRecorded) {
+  const Tensor x = leaf(3), rows = leaf({1, 2, 3, 4}, {2, 2});
+  Tensor squared, moved, copied;
+  {
+    const NoGrad none_recorded;
+    squared = x * x;
+    moved = rows.T().at(0) + rows.sum({.axis = 0});
+    copied = x.clone();
+  }
+  (squared * x * copied + (moved * rows).sum()).backward();  // none of the three is computed yet
+  expect_near(x.grad(), {27});
+  expect_near(rows.grad(), {5, 9, 5, 9});
+}
+TEST(Backward, PassesNothingThroughGradients) {
+  const Tensor x = leaf(3), y = x * x * x;
+  const Tensor slope = gradient(y, {x})[0];
+  EXPECT_FALSE(slope.requires_grad());
+  expect_near(gradient(slope * x, {x})[0], {27});
+  y.backward();
+  expect_near(gradient(x.grad() * x, {x})[0], {27});
+  const Tensor recorded = gradient(x * x * x, {x}, {.create_graph = true})[0];
+  expect_near(gradient(recorded * x, {x})[0], {81});
+}
+TEST(Backward, PassesNothingThroughDroppedHistory) {
+  const Tensor x = leaf(3), y = x * x;
+  y.backward();
+  EXPECT_FALSE(y.requires_grad());
+  expect_near(gradient(y * x, {x})[0], {9});
+  expect_near(y, {9});
+}
 TEST(Backward, Errors) {
   const Tensor x = leaf({1, 2}, {2}), y = x * 2, constant({1.f});
   expect_throw<GradientError>([&] { y.backward(); },

@@ -27,7 +27,12 @@ TEST(Losses, OfClassesThatAreIgnoredOrOutside) {
   expect_near(nll_loss(x, Tensor({1, -100})), {-2});
   expect_near(nll_loss(x, Tensor({0, 0}), {.ignore_index = 0}), {NAN});  // the mean of nothing
   expect_near(nll_loss(x, Tensor({0, 0}), {.weight = Tensor({2.f, 1.f})}), {-2});
-  EXPECT_THROW(nll_loss(x, Tensor({0, 2})).realize(), IndexError);
+  expect_throw<IndexError>([&] { nll_loss(x, Tensor({0, 2})).realize(); }, "index 2 is out of bounds for an axis of size 2");
+  for (const DType t : {int8, int16, int32, int64})
+    expect_throw<IndexError>([&] { nll_loss(x, Tensor({0, -1}, {.dtype = t})).realize(); },
+                             "index -1 is out of bounds for an axis of size 2");
+  expect_throw<IndexError>([&] { cross_entropy(x, Tensor({-3, 0})).realize(); }, "index -3 is out of bounds for an axis of size 2");
+  expect_near(nll_loss(x, Tensor({-1, 1}), {.ignore_index = -1}), nll_loss(x, Tensor({-100, 1})).to_vector<double>());
   expect_throw<ShapeError>([&] { (void)nll_loss(x, Tensor({0})); },
                            "nll_loss: targets of shape (1,) for an input of shape (2, 2); they must be (2,), one class index each");
   expect_throw<ShapeError>([&] { (void)nll_loss(x, Tensor({0, 1}), {.weight = Tensor({1.f})}); },
