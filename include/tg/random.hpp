@@ -26,7 +26,8 @@ void manual_seed(uint64_t seed);
 /// The block function itself: 64 bits of counter under 64 bits of key.
 [[nodiscard]] std::array<uint32_t, 2> threefry2x32(std::array<uint32_t, 2> key, std::array<uint32_t, 2> counter);
 
-/// Random numbers of its own: a key, and how many calls were made. Copies go on alike. One thread at a time may draw from it.
+/// Random numbers of its own: a key, and how many calls were made. Copies go on alike. Several threads may draw from it, in some
+/// order.
 class Generator {
  public:
   explicit Generator(uint64_t seed = 0) { manual_seed(seed); }
@@ -56,6 +57,10 @@ class Drawing {
  private:
   Generator* before_;
 };
+
+/// A generator whose key is what the next call on this thread would have had: what is drawn from it later, and elsewhere, follows from the
+/// seed alone.
+[[nodiscard]] Generator split_generator();
 
 struct NormalOptions {
   detail::ByName by_name_only = detail::by_name;

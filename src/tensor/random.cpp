@@ -120,10 +120,11 @@ void Generator::manual_seed(uint64_t seed) {
   as_it_is_ = false;
 }
 std::array<uint32_t, 2> Generator::next() {
-  const uint64_t call = calls_++;
+  const uint64_t call = std::atomic_ref(calls_)++;
   if (as_it_is_ && call == 0) return key_;
   return threefry2x32(key_, {static_cast<uint32_t>(call >> 32), static_cast<uint32_t>(call)});
 }
+Generator split_generator() { return Generator::with_key(next_key()); }
 Drawing::Drawing(Generator& from) : before_(std::exchange(drawing_from, &from)) {}
 Drawing::~Drawing() { drawing_from = before_; }
 

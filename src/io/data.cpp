@@ -1,0 +1,184 @@
+// See tg/data.hpp. Threads claim the next batch that nobody has begun, and lay it where the consumer, who takes them in order, finds it.
+//
+//   taken <= each batch in `made` < claimed <= taken + ahead
+#include "tg/data.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <numeric>
+#include <thread>
+
+#include "tensor/impl.hpp"
+#include "tg/memory.hpp"
+
+namespace tg {
+
+namespace {
+
+/// Tensors of one shape and dtype side by side, copied.
+Tensor side_by_side(const std::vector<Example>& examples, size_t which, const Sizes& places) {
+  const Tensor& first = examples[0][which];
+  const size_t bytes = static_cast<size_t>(first.numel()) * size_of(first.dtype());
+  const auto memory = std::make_shared<std::vector<std::byte>>(bytes * examples.size());
+  for (size_t i = 0; i < examples.size(); ++i) {
+    const Tensor& t = examples[i][which];
+    const auto where = [&] { return fmt::format("Dataset: tensor {} of example {} is", which, places[i]); };
+    if (t.shape() != first.shape())
+      throw ShapeError(fmt::format("{} {}, but of example {} {}; make them alike, or join them in Dataset::in_batches", where(),
+                                   to_string(t.shape()), places[0], to_string(first.shape())));
+    if (t.dtype() != first.dtype())
+      throw DTypeError(fmt::format("{} {}, but of example {} {}; cast them", where(), name_of(t.dtype()), places[0],
+                                   name_of(first.dtype())));
+    t.copy_out(memory->data() + i * bytes, t.dtype());
+  }
+  Sizes shape = first.shape();
+  shape.insert(shape.begin(), static_cast<int64_t>(examples.size()));
+  return borrow({memory, memory->data()}, first.dtype(), shape, {.device = first.device()});
+}
+
+Example joined(const std::vector<Example>& examples, const Sizes& places) {
+  for (size_t i = 0; i < examples.size(); ++i)
+    if (examples[i].size() != examples[0].size())
+      throw ShapeError(fmt::format("Dataset: example {} has {} tensors, but example {} has {}; each has as many", places[i],
+                                   examples[i].size(), places[0], examples[0].size()));
+  Example out;
+  for (size_t which = 0; which < examples[0].size(); ++which) out.push_back(side_by_side(examples, which, places));
+  return out;
+}
+
+}  // namespace
+
+Dataset::Dataset(std::vector<Tensor> tensors) {
+  if (tensors.empty()) throw ShapeError("Dataset: no tensors; it takes at least one, whose axis 0 counts the examples");
+  for (const Tensor& t : tensors)
+    if (t.rank() == 0 || t.size(0) != tensors[0].size(0))
+      throw ShapeError(fmt::format("Dataset: tensors of shapes {} and {}; the sizes of their axes 0 must be equal",
+                                   to_string(tensors[0].shape()),
+                                   to_string(t.shape())));
+  size_ = tensors[0].size(0);
+  batch_ = [tensors = std::move(tensors)](const Sizes& places) {
+    Example out;
+    for (const Tensor& t : tensors)
+      out.push_back(t.take(Tensor::from(places, {static_cast<int64_t>(places.size())}, {.device = t.device()})));
+    return out;
+  };
+}
+Dataset::Dataset(int64_t size, std::function<Example(int64_t)> example)
+    : Dataset(in_batches(size, [example = std::move(example)](const Sizes& places) {
+        std::vector<Example> examples;
+        for (const int64_t i : places) examples.push_back(example(i));
+        return joined(examples, places);
+      })) {}
+Dataset Dataset::in_batches(int64_t size, std::function<Example(const Sizes&)> batch) {
+  if (size < 0) throw ValueError(fmt::format("Dataset: a size of {}; it takes 0 or more", size));
+  Dataset out;
+  out.size_ = size;
+  out.batch_ = std::move(batch);
+  return out;
+}
+Example Dataset::batch(const Sizes& places) const {
+  Example out = batch_(places);
+  for (const Tensor& t : out) t.realize();
+  return out;
+}
+
+struct Epoch::State {
+  Dataset data;
+  LoaderOptions options;
+  int64_t count;
+  std::array<uint32_t, 2> key;
+  Sizes order;
+
+  struct Made {
+    Example batch;
+    std::exception_ptr error;
+  };
+  std::mutex mutex;  // guards all from here on
+  std::condition_variable changed;
+  std::map<int64_t, Made> made;
+  int64_t claimed = 0, taken = 0;
+  bool stopped = false;
+  std::vector<std::thread> threads;
+
+  State(Dataset d, const LoaderOptions& o, int64_t batches, Generator from)
+      : data(std::move(d)), options(o), count(batches), key(from.key()) {
+    if (o.shuffle) {
+      const Drawing drawing(from);
+      order = randperm(data.size(), {.dtype = DType::int64, .device = "cpu"}).to_vector<int64_t>();
+    } else {
+      order.resize(static_cast<size_t>(data.size()));
+      std::iota(order.begin(), order.end(), 0);
+    }
+    for (int i = 0; i < o.threads; ++i) threads.emplace_back([this] { work(); });
+  }
+  ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stopped = true;
+    }
+    changed.notify_all();
+    for (std::thread& t : threads) t.join();
+  }
+
+  Example make(int64_t number) const {
+    Generator own = Generator::with_key(threefry2x32(key, {static_cast<uint32_t>(number >> 32), static_cast<uint32_t>(number)}));
+    const Drawing drawing(own);
+    const auto begin = order.begin() + number * options.batch_size;
+    return data.batch(Sizes(begin, begin + std::min<int64_t>(options.batch_size, order.end() - begin)));
+  }
+  void work() {
+    const int64_t ahead = int64_t{options.threads} * options.prefetch;
+    std::unique_lock lock(mutex);
+    for (;;) {
+      changed.wait(lock, [&] { return stopped || claimed == count || claimed < taken + ahead; });
+      if (stopped || claimed == count) return;
+      const int64_t number = claimed++;
+      lock.unlock();
+      Made result;
+      try { result.batch = make(number); } catch (...) { result.error = std::current_exception(); }
+      lock.lock();
+      made.emplace(number, std::move(result));
+      changed.notify_all();
+    }
+  }
+  std::optional<Example> next() {
+    if (taken == count) return {};
+    if (threads.empty()) return make(taken++);
+    Made result;
+    {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return made.contains(taken); });
+      result = std::move(made.extract(taken++).mapped());
+    }
+    changed.notify_all();
+    if (result.error) std::rethrow_exception(result.error);
+    return std::move(result.batch);
+  }
+};
+
+Epoch::Epoch(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Epoch::Epoch(Epoch&&) noexcept = default;
+Epoch& Epoch::operator=(Epoch&&) noexcept = default;
+Epoch::~Epoch() = default;
+std::optional<Example> Epoch::next() { return state_->next(); }
+
+DataLoader::DataLoader(Dataset data, const LoaderOptions& options) : data_(std::move(data)), options_(options) {
+  const LoaderOptions& o = options_;
+  if (o.batch_size < 1 || o.threads < 0 || o.prefetch < 1)
+    throw ValueError(fmt::format("DataLoader: batch_size {}, threads {}, prefetch {}; they are at least 1, 0 and 1", o.batch_size,
+                                 o.threads,
+                                 o.prefetch));
+}
+int64_t DataLoader::size() const { return (data_.size() + (options_.drop_last ? 0 : options_.batch_size - 1)) / options_.batch_size; }
+Epoch DataLoader::epoch() const {
+  std::optional<Drawing> drawing;
+  if (options_.generator) drawing.emplace(*options_.generator);
+  return Epoch(std::make_unique<Epoch::State>(data_, options_, size(), split_generator()));
+}
+
+}  // namespace tg
