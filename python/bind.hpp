@@ -28,9 +28,17 @@ void both(Api& api, const char* name, const F& f, const char* doc, const Extra&.
   api.tensor.def(name, f, doc, Released(), extra...);
   api.module.def(name, f, doc, Released(), py::arg("input"), extra...);
 }
+/// The same of a function that reads or makes Python's objects, and so lets go of the lock itself.
+template <class F, class... Extra>
+void both_locked(Api& api, const char* name, const F& f, const char* doc, const Extra&... extra) {
+  api.tensor.def(name, f, doc, extra...);
+  api.module.def(name, f, doc, py::arg("input"), extra...);
+}
 
 /// The sizes in f(2, 3), f((2, 3)) and f([2, 3]). Throws TypeError.
 Sizes sizes_of(const py::args& arguments, const char* function);
+/// The tensors in f(a, b), f((a, b)) and f([a, b]). Throws TypeError.
+std::vector<Tensor> tensors_of(const py::args& arguments);
 inline TensorOptions tensor_options(DType dtype, const std::optional<std::string>& device, bool requires_grad) {
   return {.dtype = dtype, .device = device.value_or(""), .requires_grad = requires_grad};
 }
@@ -57,13 +65,16 @@ void bind_dtypes(py::module_& m);
 void bind_errors(py::module_& m);
 void bind_tensor(Api& api);
 void bind_creation(Api& api);
+void bind_random(Api& api);
 void bind_elementwise(Api& api);
 void bind_functions(Api& api);
+void bind_arrangements(Api& api);
 void bind_network(Api& api);
 void bind_indexing(Api& api);
 void bind_sharing(Api& api);
 /// Gives the class Tensor the buffer protocol.
 void enable_buffer(PyHeapTypeObject* type);
+void bind_data(py::module_& m);
 void bind_nn(py::module_& m);
 void bind_transforms(py::module_& m);
 void bind_optimizers(py::module_& m);

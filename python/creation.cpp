@@ -1,20 +1,13 @@
-// Tensors from nothing and from the random generator: functions of the module, and of the class.
+// Tensors from nothing: functions of the module, and of the class. Random ones are in random.cpp.
 //
-//   in:  tg.zeros(2, 3, dtype="int32"), Tensor.randn(4)      out: Tensor::zeros({2, 3}, {.dtype = int32})
-#include "python/bind.hpp"
+//   in:  tg.zeros(2, 3, dtype="int32"), Tensor.eye(4)      out: Tensor::zeros({2, 3}, {.dtype = int32})
+#include "python/factory.hpp"
+#include "tg/arrange.hpp"
 
 namespace tg::python {
 
 namespace {
 
-using Device = std::optional<std::string>;
-
-template <class F, class... Extra>
-void factory(Api& api, const char* name, const F& f, const char* doc, const Extra&... extra) {
-  api.module.def(name, f, doc, extra..., py::arg("dtype") = py::none(), py::arg("device") = py::none(), py::arg("requires_grad") = false);
-  api.tensor.def_static(name, f, doc, extra..., py::arg("dtype") = py::none(), py::arg("device") = py::none(),
-                        py::arg("requires_grad") = false);
-}
 /// tg.name(2, 3) and tg.name((2, 3)).
 template <class F>
 void sized(Api& api, const char* name, F f, const char* doc) {
@@ -36,18 +29,12 @@ void like(Api& api, const char* name, F f, const char* doc) {
 void bind_creation(Api& api) {
   const auto zeros = [](const Sizes& s, const TensorOptions& o) { return Tensor::zeros(s, o); };
   const auto ones = [](const Sizes& s, const TensorOptions& o) { return Tensor::ones(s, o); };
-  const auto rand = [](const Sizes& s, const TensorOptions& o) { return Tensor::rand(s, o); };
-  const auto randn = [](const Sizes& s, const TensorOptions& o) { return Tensor::randn(s, o); };
   sized(api, "zeros", zeros, "Zeros.");
   sized(api, "ones", ones, "Ones.");
   sized(api, "empty", zeros, "Zeros: there is no memory without a value.");
-  sized(api, "rand", rand, "Uniform in [0, 1).");
-  sized(api, "randn", randn, "Normal, mean 0 and variance 1.");
   like(api, "zeros_like", zeros, "Zeros of that shape, dtype and device.");
   like(api, "ones_like", ones, "Ones of that shape, dtype and device.");
   like(api, "empty_like", zeros, "Zeros of that shape, dtype and device.");
-  like(api, "rand_like", rand, "Uniform in [0, 1), of that shape, dtype and device.");
-  like(api, "randn_like", randn, "Normal, of that shape, dtype and device.");
   api.module.def("full_like", [](const Tensor& x, const Scalar& value, DType dtype) {
     return Tensor::full(x.shape(), value, {.dtype = dtype == DType::void_ ? x.dtype() : dtype, .device = x.device()});
   }, "One number in that shape, dtype and device.", Released(), py::arg("input"), py::arg("fill_value"), py::arg("dtype") = py::none());
@@ -68,16 +55,20 @@ void bind_creation(Api& api) {
   factory(api, "eye", [](int64_t n, const std::optional<int64_t>& m, DType dtype, const Device& device, bool grad) {
     return Tensor::eye(n, m.value_or(-1), tensor_options(dtype, device, grad));
   }, "Ones on the diagonal, (n, m); square without m.", Released(), py::arg("n"), py::arg("m") = py::none(), py::kw_only());
-  factory(api, "randint", [](int64_t low, int64_t high, const Shape& size, DType dtype, const Device& device, bool grad) {
-    return Tensor::randint(size.sizes, low, high, tensor_options(dtype, device, grad));
-  }, "Integers in [low, high), int32 unless told.", Released(), py::arg("low"), py::arg("high"), py::arg("size"), py::kw_only());
-  factory(api, "uniform", [](const Shape& size, double low, double high, DType dtype, const Device& device, bool grad) {
-    return Tensor::uniform(size.sizes, {.low = low, .high = high, .tensor = tensor_options(dtype, device, grad)});
-  }, "Uniform in [low, high).", Released(), py::arg("size"), py::arg("low") = 0.0, py::arg("high") = 1.0, py::kw_only());
-  factory(api, "kaiming_uniform", [](const Shape& size, double a, DType dtype, const Device& device, bool grad) {
-    return Tensor::kaiming_uniform(size.sizes, a, tensor_options(dtype, device, grad));
-  }, "Uniform in +-sqrt(6 / ((1 + a^2) fan_in)): He et al. 2015.", Released(), py::arg("size"), py::arg("a") = 0.0, py::kw_only());
-  api.module.def("manual_seed", &manual_seed, "Restarts the random numbers of the whole process.", py::arg("seed"));
+  factory(api, "linspace", [](const Scalar& start, const Scalar& stop, int64_t steps, DType dtype, const Device& device, bool grad) {
+    return linspace(start, stop, steps, tensor_options(dtype, device, grad));
+  }, "So many numbers from start to end, both included, at equal distances.", Released(), py::arg("start"), py::arg("end"),
+          py::arg("steps"), py::kw_only());
+  factory(api, "tri", [](int64_t n, const std::optional<int64_t>& m, int64_t k, DType dtype, const Device& device, bool grad) {
+    return tri(n, m.value_or(-1), k, tensor_options(dtype, device, grad));
+  }, "Ones where column <= row + k, (n, m); square without m.", Released(), py::arg("n"), py::arg("m") = py::none(), py::arg("k") = 0,
+          py::kw_only());
+  api.module.def("meshgrid", [](const py::args& axes, const std::string& indexing) {
+    if (indexing != "ij" && indexing != "xy") throw ValueError("meshgrid: indexing is 'ij' or 'xy', not '" + indexing + "'");
+    const std::vector<Tensor> vectors = tensors_of(axes);
+    return released([&] { return meshgrid(vectors, indexing == "xy"); });
+  }, "The coordinates of a grid: n vectors of lengths s0, s1, ... to n tensors of shape (s0, s1, ...); 'xy': of shape (s1, s0, ...).",
+                 py::arg("indexing") = "ij");
 }
 
 }  // namespace tg::python

@@ -151,6 +151,11 @@ Sizes sizes_of(const py::args& arguments, const char* function) {
   return static_cast<Shape&>(shape).sizes;
 }
 
+std::vector<Tensor> tensors_of(const py::args& arguments) {
+  const bool list = arguments.size() == 1 && !py::isinstance<Tensor>(arguments[0]);
+  return py::cast<std::vector<Tensor>>(list ? py::object(arguments[0]) : py::object(arguments));
+}
+
 py::object nested_lists(const Tensor& x) {
   std::vector<Scalar> numbers;
   const auto read = [&]<class T>(T) {

@@ -16,34 +16,9 @@ struct Unary {
   const char* doc;
 };
 constexpr Unary kUnary[] = {
-    {"neg", &Tensor::neg, "-input; not of bool."},
-    {"abs", &Tensor::abs, "The absolute value."},
-    {"sign", &Tensor::sign, "-1, 0 or 1; nan of nan."},
-    {"floor", &Tensor::floor, "The largest whole number not above."},
-    {"ceil", &Tensor::ceil, "The smallest whole number not below."},
-    {"round", &Tensor::round, "The nearest whole number, halves to even."},
-    {"trunc", &Tensor::trunc, "The whole part, towards zero."},
-    {"exp", &Tensor::exp, "e to the input."},
-    {"exp2", &Tensor::exp2, "2 to the input."},
-    {"log", &Tensor::log, "The natural logarithm."},
-    {"log2", &Tensor::log2, "The logarithm to the base 2."},
-    {"sin", &Tensor::sin, "The sine, within 2 units in the last place for inputs of any size."},
-    {"cos", &Tensor::cos, "The cosine, within 2 units in the last place for inputs of any size."},
-    {"tan", &Tensor::tan, "The tangent."},
-    {"sqrt", &Tensor::sqrt, "The square root."},
-    {"rsqrt", &Tensor::rsqrt, "1 / sqrt(input)."},
-    {"reciprocal", &Tensor::reciprocal, "1 / input."},
-    {"square", &Tensor::square, "input * input."},
-    {"isnan", &Tensor::isnan, "Whether it is not a number."},
-    {"isinf", &Tensor::isinf, "Whether it is infinite."},
-    {"isfinite", &Tensor::isfinite, "Whether it is neither infinite nor nan."},
-    {"logical_not", &Tensor::logical_not, "Whether it is 0."},
-    {"bitwise_not", &Tensor::bitwise_not, "~input, of integers and bool."},
-    {"erf", &Tensor::erf, "The error function."},
-    {"relu", &Tensor::relu, "max(input, 0)."},
-    {"sigmoid", &Tensor::sigmoid, "1 / (1 + exp(-input)), without overflow."},
-    {"tanh", &Tensor::tanh, "The hyperbolic tangent."},
-    {"silu", &Tensor::silu, "input * sigmoid(input)."},
+#define UNARY(kind, name, ulp, value, doc) {#name, &Tensor::name, doc "."},
+#include "tg/unary.def"
+#undef UNARY
 };
 
 struct Binary {
@@ -70,6 +45,12 @@ constexpr Binary kBinary[] = {
     {"logical_and", nullptr, logical_and, "Whether both are not 0."},
     {"logical_or", nullptr, logical_or, "Whether one is not 0."},
     {"logical_xor", nullptr, logical_xor, "Whether exactly one is not 0."},
+    {"fmod", nullptr, tg::fmod, "input - trunc(input / other) * other, with the sign of the input, as C's; an integer by 0 is 0."},
+    {"atan2", nullptr, tg::atan2, "The angle of the point (other, input), from -pi to pi."},
+    {"hypot", nullptr, tg::hypot, "sqrt(input^2 + other^2) without overflow."},
+    {"logaddexp", nullptr, logaddexp, "log(exp(input) + exp(other)) without overflow."},
+    {"copysign", nullptr, tg::copysign, "|input| with the sign of the other."},
+    {"nextafter", nullptr, tg::nextafter, "The number of the dtype next to the input towards the other; has no gradient."},
 };
 constexpr Binary kComparisons[] = {
     {"eq", "eq", eq, "input == other, elementwise; nan is unequal to all."}, {"ne", "ne", ne, "input != other, elementwise."},
@@ -78,10 +59,11 @@ constexpr Binary kComparisons[] = {
 };
 /// Other names that PyTorch or NumPy knows them by.
 constexpr const char* kAliases[][2] = {
-    {"absolute", "abs"},    {"negative", "neg"}, {"subtract", "sub"},     {"multiply", "mul"},  {"divide", "div"},
-    {"true_divide", "div"},
-    {"swish", "silu"},     {"equal", "eq"},        {"not_equal", "ne"},     {"less", "lt"},           {"less_equal", "le"},
-    {"greater", "gt"},     {"greater_equal", "ge"}, {"mod", "remainder"},   {"floor_div", "floor_divide"},
+    {"absolute", "abs"},      {"negative", "neg"},        {"subtract", "sub"},        {"multiply", "mul"},     {"divide", "div"},
+    {"true_divide", "div"},   {"swish", "silu"},          {"equal", "eq"},            {"not_equal", "ne"},     {"less", "lt"},
+    {"less_equal", "le"},   {"greater", "gt"},    {"greater_equal", "ge"}, {"mod", "remainder"}, {"floor_div", "floor_divide"},
+    {"arcsin", "asin"},       {"arccos", "acos"},         {"arctan", "atan"},         {"arctan2", "atan2"},    {"arcsinh", "asinh"},
+    {"arccosh", "acosh"},     {"arctanh", "atanh"},       {"fix", "trunc"},           {"clip", "clamp"},
 };
 
 std::string dunder(const std::string& name) { return "__" + name + "__"; }
@@ -99,16 +81,55 @@ void bind_binary(Api& api, const Binary& row, bool reflected) {
                    py::is_operator(), py::arg("other"));
 }
 
+/// The activations that have numbers of their own.
+void bind_activations(Api& api) {
+  both(api, "gelu", [](const Tensor& x, const std::string& approximate) {
+    if (approximate != "none" && approximate != "tanh")
+      throw ValueError("gelu: approximate is 'none' or 'tanh', not '" + approximate + "'");
+    return x.gelu({.tanh = approximate == "tanh"});
+  }, "input * Phi(input), Hendrycks, Gimpel 2016; approximate='tanh' for the formula with tanh.", py::arg("approximate") = "none");
+  both(api, "hardtanh", &Tensor::hardtanh, "clamp, whose gradient at the bounds is 0.", py::arg("min_val") = -1.0,
+       py::arg("max_val") = 1.0);
+  both(api, "leaky_relu", &Tensor::leaky_relu, "input, times the slope where it is negative.", py::arg("negative_slope") = 0.01);
+  both(api, "elu", &Tensor::elu, "alpha expm1(input) where the input is negative: Clevert et al. 2015.", py::arg("alpha") = 1.0);
+  both(api, "celu", &Tensor::celu, "alpha expm1(input / alpha) where the input is negative: Barron 2017.", py::arg("alpha") = 1.0);
+  both(api, "softplus", &Tensor::softplus, "log(1 + exp(beta input)) / beta, without overflow; input itself where beta input is above the "
+       "threshold.", py::arg("beta") = 1.0, py::arg("threshold") = 20.0);
+  both(api, "prelu", &Tensor::prelu, "input, times the weight where it is negative; the weight has one element, or one for each index of "
+       "axis 1. He et al. 2015.", py::arg("weight"));
+  both(api, "glu", &Tensor::glu, "The axis' first half times sigmoid of its second.", py::arg("dim") = -1);
+  both(api, "dropout", [](const Tensor& x, double p, bool training) { return x.dropout(p, training); },
+       "Zero with probability p, else scaled by 1 / (1 - p), while training.", py::arg("p") = 0.5, py::arg("training") = true);
+}
+
+/// Functions of two or three operands that take more than these.
+void bind_more(Api& api) {
+  both(api, "div", [](const Tensor& a, const Operand& b, const std::optional<std::string>& mode) {
+    if (mode && *mode != "trunc" && *mode != "floor")
+      throw ValueError("div: rounding_mode is None, 'trunc' or 'floor', not '" + *mode + "'");
+    return div(a, b, {.rounding = !mode ? Rounding::None : *mode == "trunc" ? Rounding::Trunc : Rounding::Floor});
+  }, "Division rounded towards zero ('trunc') or down ('floor'), exact for integers.", py::arg("other"), py::kw_only(),
+       py::arg("rounding_mode"));
+  both(api, "lerp", [](const Tensor& a, const Operand& b, const Operand& w) { return lerp(a, b, w); }, "input + weight (end - input).",
+       py::arg("end"), py::arg("weight"));
+  const auto rtol = py::arg("rtol") = 1e-5, atol = py::arg("atol") = 1e-8, equal_nan = py::arg("equal_nan") = false;
+  both(api, "isclose", [](const Tensor& a, const Operand& b, double r, double t, bool nan) {
+    return isclose(a, b, {.rtol = r, .atol = t, .equal_nan = nan});
+  }, "Whether |input - other| <= atol + rtol |other|.", py::arg("other"), rtol, atol, equal_nan);
+  both(api, "allclose", [](const Tensor& a, const Operand& b, double r, double t, bool nan) {
+    return allclose(a, b, {.rtol = r, .atol = t, .equal_nan = nan});
+  }, "Whether isclose holds of all elements: a bool of Python's.", py::arg("other"), rtol, atol, equal_nan);
+  constexpr const char* derivative = "The n-th derivative of digamma; n from 0, of digamma itself.";
+  api.module.def("polygamma", &polygamma, derivative, Released(), py::arg("n"), py::arg("input"));
+  api.tensor.def("polygamma", [](const Tensor& x, int n) { return polygamma(n, x); }, derivative, Released(), py::arg("n"));
+}
+
 }  // namespace
 
 void bind_elementwise(Api& api) {
   for (const Unary& row : kUnary) both(api, row.name, [f = row.function](const Tensor& x) { return (x.*f)(); }, row.doc);
   for (const Binary& row : kBinary) bind_binary(api, row, true);
   for (const Binary& row : kComparisons) bind_binary(api, row, false);
-  for (const auto& [alias, name] : kAliases) {
-    api.tensor.attr(alias) = api.tensor.attr(name);
-    api.module.attr(alias) = api.module.attr(name);
-  }
   Class& c = api.tensor;
   c.def("__neg__", &Tensor::neg, Released()).def("__abs__", &Tensor::abs, Released()).def("__invert__", &Tensor::bitwise_not, Released());
   c.def("__pos__", [](const Tensor& x) { return x; });
@@ -120,18 +141,17 @@ void bind_elementwise(Api& api) {
     if (max) o.max = *max;
     return x.clamp(o);
   }, "Not below min nor above max.", py::arg("min") = py::none(), py::arg("max") = py::none());
-  both(api, "gelu", [](const Tensor& x, const std::string& approximate) {
-    if (approximate != "none" && approximate != "tanh")
-          throw ValueError("gelu: approximate is 'none' or 'tanh', not '" + approximate + "'");
-    return x.gelu({.tanh = approximate == "tanh"});
-  }, "input * Phi(input), Hendrycks, Gimpel 2016; approximate='tanh' for the formula with tanh.", py::arg("approximate") = "none");
-  both(api, "dropout", [](const Tensor& x, double p, bool training) { return x.dropout(p, training); },
-       "Zero with probability p, else scaled by 1 / (1 - p), while training.", py::arg("p") = 0.5, py::arg("training") = true);
   api.module.def("where", [](const Tensor& condition, const Operand& a, const Operand& b) { return where(condition, a, b); },
                  "input where the condition (bool) is true, else other; all three broadcast.", Released(), py::arg("condition"),
                  py::arg("input"), py::arg("other"));
   c.def("where", [](const Tensor& x, const Tensor& condition, const Operand& other) { return where(condition, x, other); },
         "self where the condition is true, else other.", Released(), py::arg("condition"), py::arg("other"));
+  bind_activations(api);
+  bind_more(api);
+  for (const auto& [alias, name] : kAliases) {
+    api.tensor.attr(alias) = api.tensor.attr(name);
+    api.module.attr(alias) = api.module.attr(name);
+  }
 }
 
 }  // namespace tg::python

@@ -2,6 +2,7 @@
 //
 //   in:  x.sum(dim=1, keepdim=True)      out: Tensor::sum({.axis = 1, .keepdim = true})
 #include "python/bind.hpp"
+#include "tg/arrange.hpp"
 
 namespace tg::python {
 
@@ -139,10 +140,15 @@ void bind_movement(Api& api) {
   }, "Pieces of that length, the last perhaps shorter, or of the given lengths.", py::arg("split_size"), py::arg("dim") = 0);
   both(api, "chunk", [](const Tensor& x, int64_t chunks, int dim) { return x.chunk(chunks, dim); },
        "At most so many pieces of equal length, the last perhaps shorter.", py::arg("chunks"), py::arg("dim") = 0);
-  both(api, "pad", [](const Tensor& x, const Shape& pad, const std::string& mode, double value) {
-    if (mode != "constant") throw ValueError("pad: mode is 'constant', not '" + mode + "'");
-    return x.pad(pairs_from_last(pad.sizes), {.value = value});
-  }, "PyTorch's amounts, two an axis from the last axis on: (left, right, top, bottom). Negative ones cut.", py::arg("pad"),
+  both(api, "pad", [](const Tensor& x, const Shape& amounts, const std::string& mode, double value) {
+    constexpr std::pair<std::string_view, PadMode> modes[] = {
+        {"reflect", PadMode::Reflect}, {"replicate", PadMode::Replicate}, {"circular", PadMode::Circular}};
+    for (const auto& [name, how] : modes)
+      if (mode == name) return pad(x, pairs_from_last(amounts.sizes), how);
+    if (mode != "constant") throw ValueError("pad: mode is 'constant', 'reflect', 'replicate' or 'circular', not '" + mode + "'");
+    return x.pad(pairs_from_last(amounts.sizes), {.value = value});
+  }, "PyTorch's amounts, two an axis from the last axis on: (left, right, top, bottom). Negative ones cut. Around it is the value, or, by "
+     "mode, the input itself: mirrored without its last element, its last element, or its other end.", py::arg("pad"),
        py::arg("mode") = "constant", py::arg("value") = 0.0);
   both(
       api, "shrink", [](const Tensor& x, const Pairs& ranges) { return x.shrink(ranges); }, "The part from begin to end, a pair an axis.",

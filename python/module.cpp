@@ -2,6 +2,7 @@
 //
 //   in:  import tg      out: tg.Tensor, tg.float32, tg.sin, tg.ShapeError, ...
 #include "python/bind.hpp"
+#include "tg/limits.hpp"
 
 namespace tg::python {
 
@@ -40,6 +41,22 @@ void bind_dtypes(py::module_& m) {
   }
   m.def("promote_types", [](DType a, DType b) { return promote(a, b); }, "The smallest dtype that holds values of both.", py::arg("type1"),
         py::arg("type2"));
+  py::class_<FloatInfo>(m, "finfo", "What a float dtype can hold, as numpy.finfo.")
+      .def(py::init([](DType t) { return finfo(t); }), py::arg("dtype"))
+      .def_property_readonly("dtype", [](const FloatInfo& i) { return DTypeObject{i.dtype}; })
+      .def_readonly("bits", &FloatInfo::bits)
+      .def_readonly("eps", &FloatInfo::eps, "From 1 to the next larger number.")
+      .def_readonly("max", &FloatInfo::max, "The largest finite number.")
+      .def_readonly("min", &FloatInfo::min, "The smallest finite number.")
+      .def_readonly("tiny", &FloatInfo::tiny, "The smallest positive normal number.")
+      .def_readonly("smallest_normal", &FloatInfo::tiny, "The smallest positive normal number.")
+      .def_readonly("smallest_subnormal", &FloatInfo::smallest_subnormal, "The smallest positive number.");
+  py::class_<IntInfo>(m, "iinfo", "What an integer dtype can hold, as numpy.iinfo.")
+      .def(py::init([](DType t) { return iinfo(t); }), py::arg("dtype"))
+      .def_property_readonly("dtype", [](const IntInfo& i) { return DTypeObject{i.dtype}; })
+      .def_readonly("bits", &IntInfo::bits)
+      .def_readonly("min", &IntInfo::min, "The smallest number.")
+      .def_readonly("max", &IntInfo::max, "The largest number.");
 }
 
 namespace {
@@ -134,11 +151,14 @@ PYBIND11_MODULE(_tg, m) {
                    py::dynamic_attr(), py::custom_type_setup(enable_buffer))};
   bind_tensor(api);
   bind_creation(api);
+  bind_random(api);
   bind_elementwise(api);
   bind_functions(api);
+  bind_arrangements(api);
   bind_network(api);
   bind_indexing(api);
   bind_sharing(api);
+  bind_data(m);
   bind_nn(m);
   bind_transforms(m);
   accept_other_names(api);

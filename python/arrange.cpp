@@ -1,0 +1,117 @@
+// Arrangements, writing by index, and products by the names of axes: the functions of tg/arrange.hpp, tg/scatter.hpp and tg/contract.hpp.
+//
+//   in:  x.roll(1, 0), tg.scatter_add(x, 0, index, values)      out: roll(x, {1}, 0), scatter(x, 0, index, values, Scatter::Add)
+#include "tg/arrange.hpp"
+
+#include "python/bind.hpp"
+#include "tg/contract.hpp"
+#include "tg/scatter.hpp"
+
+namespace tg::python {
+
+namespace {
+
+void bind_moving(Api& api) {
+  const auto diagonal_ = py::arg("diagonal") = 0;
+  for (const char* axes : {"dims", "dim"})
+    both(api, "roll", [](const Tensor& x, const Shape& shifts, const Axes& dims) { return roll(x, shifts.sizes, dims); },
+         "Elements move along the axes and come back at the other end; without axes, along the flattened tensor.", py::arg("shifts"),
+         py::arg(axes) = py::none());
+  both(api, "repeat_interleave", [](const Tensor& x, const std::variant<int64_t, Tensor>& times, const Axes& dim) {
+    return times.index() == 0 ? repeat_interleave(x, std::get<0>(times), dim) : repeat_interleave(x, std::get<1>(times), dim);
+  }, "Each element so many times, next to itself, along the axis (without one, of the flattened tensor); a tensor of counts, one an entry, "
+     "is read at once.", py::arg("repeats"), py::arg("dim") = py::none());
+  both(api, "unfold", [](const Tensor& x, int dim, int64_t size, int64_t step) { return unfold(x, dim, size, step); },
+       "Windows along an axis, `step` apart; a new last axis runs along them.", py::arg("dimension"), py::arg("size"), py::arg("step"));
+  both(api, "diagonal", [](const Tensor& x, int64_t offset, int a, int b) { return diagonal(x, offset, a, b); },
+       "input[..., i, i + offset] of two axes, as a new last axis.", py::arg("offset") = 0, py::arg("dim1") = 0, py::arg("dim2") = 1);
+  both(api, "diag", [](const Tensor& x, int64_t offset) { return diag(x, offset); },
+       "A vector on the diagonal of a square matrix of zeros; of a matrix, its diagonal.", diagonal_);
+  both(api, "tril", [](const Tensor& x, int64_t offset) { return tril(x, offset); },
+       "The last two axes with zeros above the diagonal, which is counted to the right.", diagonal_);
+  both(api, "triu", [](const Tensor& x, int64_t offset) { return triu(x, offset); },
+       "The last two axes with zeros below the diagonal, which is counted to the right.", diagonal_);
+  both_locked(api, "rearrange", [](const Tensor& x, const std::string& pattern, const py::kwargs& sizes) {
+    std::vector<std::pair<std::string, int64_t>> named;
+    for (const auto& [name, size] : sizes) named.emplace_back(name.cast<std::string>(), size.cast<int64_t>());
+    const py::gil_scoped_release release;
+    return rearrange(x, pattern, {named.begin(), named.end()});
+  }, "einops.rearrange: tg.rearrange(x, 'b (h w) c -> b c h w', h=8). Rogozhnikov 2022.", py::arg("pattern"));
+}
+
+Scatter scatter_mode(const std::string& word) {
+  constexpr std::pair<std::string_view, Scatter> words[] = {
+      {"sum", Scatter::Add},     {"add", Scatter::Add},  {"prod", Scatter::Mul}, {"multiply", Scatter::Mul},
+      {"amax", Scatter::Max},    {"amin", Scatter::Min}, {"mean", Scatter::Mean},
+  };
+  for (const auto& [name, mode] : words)
+    if (name == word) return mode;
+  throw ValueError("scatter: reduce is 'sum' ('add'), 'prod' ('multiply'), 'amax', 'amin' or 'mean', not '" + word + "'");
+}
+void bind_writing(Api& api) {
+  const auto dim = py::arg("dim"), index = py::arg("index"), source = py::arg("src");
+  for (const char* values : {"src", "value"})
+    both(api, "scatter", [](const Tensor& x, int axis, const Tensor& at, const Operand& v, const std::optional<std::string>& mode) {
+      return scatter(x, axis, at, v, mode ? scatter_mode(*mode) : Scatter::Set);
+    },
+        "out[index[i][j]][j] = src[i][j] for dim 0, and so on; with reduce the values are combined with the ones that are there.", dim,
+        index,
+         py::arg(values), py::kw_only(), py::arg("reduce") = py::none());
+  both(api, "scatter_add", [](const Tensor& x, int axis, const Tensor& at, const Operand& v) { return scatter_add(x, axis, at, v); },
+       "out[index[i][j]][j] += src[i][j] for dim 0, and so on.", dim, index, source);
+  both(api, "scatter_reduce", [](const Tensor& x, int axis, const Tensor& at, const Operand& v, const std::string& mode) {
+    return scatter(x, axis, at, v, scatter_mode(mode));
+  }, "scatter with 'sum', 'prod', 'mean', 'amax' or 'amin' of the values and the one that is there.", dim, index, source,
+       py::arg("reduce"));
+  both(api, "index_add", [](const Tensor& x, int axis, const Tensor& at, const Tensor& v, double alpha) {
+    return index_add(x, axis, at, v, alpha);
+  },
+      "input with alpha source[i] added to entry index[i] of the axis.", dim, index, py::arg("source"), py::kw_only(),
+      py::arg("alpha") = 1.0);
+  both(api, "masked_fill", [](const Tensor& x, const Tensor& mask, const Operand& v) { return masked_fill(x, mask, v); },
+       "input with the value where the mask (bool, broadcasts) is true.", py::arg("mask"), py::arg("value"));
+  both(api, "masked_select", &masked_select, "The elements where the mask is true, in a row; the mask is read at once.", py::arg("mask"));
+  both_locked(api, "nonzero", [](const Tensor& x, bool as_tuple) -> std::variant<Tensor, py::tuple> {
+    const auto [places, along] = released([&] {
+      const Tensor found = nonzero(x);
+      std::vector<Tensor> axes;
+      for (int k = 0; as_tuple && k < x.rank(); ++k) axes.push_back(found.at(slice(), k));
+      return std::pair(found, axes);
+    });
+    if (!as_tuple) return places;
+    return py::tuple(py::cast(along));
+  }, "Where it is not 0: (count, rank), int64; as_tuple: a vector an axis. Read at once.", py::arg("as_tuple") = false);
+  both(api, "one_hot", &one_hot, "Ones of int32 at the indices, along a new last axis; without a number of classes one more than the "
+       "largest, which is read at once. An index outside gives zeros.", py::arg("num_classes") = -1);
+}
+
+void bind_contractions(Api& api) {
+  const char* doc = "Sums of products by the names of axes: tg.einsum('bij,bjk->bik', a, b).";
+  api.module.def("einsum", [](const std::string& equation, const py::args& operands) {
+    const std::vector<Tensor> tensors = tensors_of(operands);
+    return released([&] { return einsum(equation, tensors); });
+  }, doc, py::arg("equation"));
+  both(api, "outer", &outer, "All products of two vectors, (m, n).", py::arg("other"));
+  using Pair = std::pair<std::vector<int>, std::vector<int>>;
+  both(api, "tensordot", [](const Tensor& a, const Tensor& b, const std::variant<int, Pair>& dims) {
+    if (dims.index() == 0) return tensordot(a, b, std::get<0>(dims));
+    return tensordot(a, b, std::get<1>(dims).first, std::get<1>(dims).second);
+  }, "Sums of products over the last axes of the input and the first of the other; or over pairs of them, as named.", py::arg("other"),
+       py::arg("dims") = 2);
+  both(api, "norm", [](const Tensor& x, double p, const Axes& dim, bool keepdim) {
+    return norm(x, {.p = p, .axis = dim, .keepdim = keepdim});
+  }, "The p-th root of the sum of |input|^p; infinite p: the largest or smallest |input|; 0: how many are not 0.", py::arg("p") = 2.0,
+       py::arg("dim") = py::none(), py::arg("keepdim") = false);
+  both(api, "count_nonzero", [](const Tensor& x, const Axes& dim) { return count_nonzero(x, {.axis = dim}); },
+       "How many elements are not 0, int32.", py::arg("dim") = py::none());
+}
+
+}  // namespace
+
+void bind_arrangements(Api& api) {
+  bind_moving(api);
+  bind_writing(api);
+  bind_contractions(api);
+}
+
+}  // namespace tg::python

@@ -1,0 +1,107 @@
+"""Data in batches: examples in order or shuffled, joined, and made ahead of time by threads.
+
+    batches = DataLoader(TensorDataset(images, labels), batch_size=128, shuffle=True, num_workers=1)
+    for x, y in batches:                    # an epoch; the next loop is another, in another order
+        ...
+
+A data set is anything with len() and [i]; an example is a tensor, an array, a number, or a tuple, list or dict of them. Batches come in
+the same order and with the same values for any number of workers, which are threads of this process.
+"""
+from __future__ import annotations
+
+import atexit
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Optional
+
+from tg import _tg
+from tg._tg import Generator, Tensor
+from tg.transform import _map
+
+_open: weakref.WeakSet[Any] = weakref.WeakSet()  # epochs, whose threads must end before Python does
+
+
+@atexit.register
+def _close() -> None:
+    for epoch in list(_open):
+        epoch.close()
+
+
+class Dataset:
+    """What data sets may derive from; all that a DataLoader asks for are these two methods."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} has no __len__()")
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no __getitem__()")
+
+
+class TensorDataset(Dataset):
+    """Example i is entry i of each tensor. Its batches are taken from the tensors at once, without Python."""
+
+    def __init__(self, *tensors: Tensor):
+        self.tensors = tensors
+        self._examples = _tg._Dataset(list(tensors))
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        return tuple(t[index] for t in self.tensors)
+
+
+class DataLoader:
+    """Batches of a data set, an epoch a loop.
+
+    batch_size examples each, the last perhaps fewer unless drop_last; in another order each epoch with shuffle; made ahead by num_workers
+    threads, each up to prefetch_factor batches; orders, and what examples draw at random, follow from the generator. collate_fn makes a
+    batch of a list of examples; without it tensors of one place are stacked. What reading an example raises is raised by the loop.
+    """
+
+    def __init__(self, dataset: Any, batch_size: int = 1, shuffle: bool = False, *, num_workers: int = 0, drop_last: bool = False,
+                 generator: Optional[Generator] = None, prefetch_factor: int = 2,
+                 collate_fn: Optional[Callable[[list[Any]], Any]] = None):
+        self.dataset, self.collate_fn = dataset, collate_fn
+        self._structure: Any = None
+        if collate_fn is not None:
+            examples = _tg._Dataset.in_batches(len(dataset), self._collated)
+        elif isinstance(dataset, TensorDataset):
+            examples, self._structure = dataset._examples, tuple(range(len(dataset.tensors)))
+        else:
+            examples = _tg._Dataset(len(dataset), self._example)
+        self._loader = _tg._DataLoader(examples, batch_size, shuffle, drop_last, num_workers, prefetch_factor, generator)
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        epoch = self._loader.epoch()
+        _open.add(epoch)
+        try:
+            for leaves in epoch:
+                yield _map(self._structure, lambda leaf: leaves[leaf])
+        finally:
+            epoch.close()
+
+    def _example(self, index: int) -> list[Tensor]:
+        return self._leaves(self.dataset[index])
+
+    def _collated(self, places: Sequence[int]) -> list[Tensor]:
+        assert self.collate_fn is not None
+        return self._leaves(self.collate_fn([self.dataset[i] for i in places]))
+
+    def _leaves(self, value: Any) -> list[Tensor]:
+        """Its tensors; how they lie in it is the same of all."""
+        leaves: list[Tensor] = []
+
+        def leaf(part: Any) -> int:
+            leaves.append(part if isinstance(part, Tensor) else Tensor(part))
+            return len(leaves) - 1
+
+        structure = _map(value, leaf)
+        if self._structure is None:
+            self._structure = structure
+        if structure != self._structure:
+            raise _tg.ValueError("DataLoader: examples must be alike, tuples of as many parts or dicts with the same keys")
+        return leaves

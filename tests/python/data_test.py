@@ -1,0 +1,125 @@
+"""Batches in Python: data sets of tensors and of Python's objects, threads that call Python, errors and ends before the end."""
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+import tg
+from tg.data import DataLoader, Dataset, TensorDataset
+
+X, Y = np.arange(20, dtype="float32").reshape(10, 2), np.arange(10)
+
+
+class Squares(Dataset):
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, i):
+        return {"x": X[i], "square": i * i, "pair": (tg.Tensor([i]), float(i))}
+
+
+def lists(batch):
+    return [t.tolist() for t in batch]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_batches_are_pytorchs(workers):
+    mine = DataLoader(TensorDataset(tg.Tensor(X), tg.Tensor(Y)), batch_size=4, num_workers=workers)
+    theirs = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y)), batch_size=4)
+    assert [lists(b) for b in mine] == [lists(b) for b in theirs]
+    assert len(mine) == len(theirs) == 3 and len(DataLoader(range(10), 4, drop_last=True)) == 2
+    assert [b.tolist() for b in DataLoader(range(10), 4, drop_last=True, num_workers=workers)] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    for a, b in zip(DataLoader(Squares(), 3, num_workers=workers), torch.utils.data.DataLoader(Squares(), 3, collate_fn=list)):
+        assert a["x"].tolist() == [e["x"].tolist() for e in b] and a["square"].tolist() == [e["square"] for e in b]
+        assert isinstance(a["pair"], tuple) and lists(a["pair"]) == [[e["pair"][0].tolist() for e in b], [e["pair"][1] for e in b]]
+
+
+@pytest.mark.parametrize("data", [TensorDataset(tg.Tensor(Y)), list(zip(Y.tolist()))], ids=["tensors", "list"])
+def test_shuffled_alike_for_any_number_of_workers(data):
+    epochs = []
+    for workers in (0, 1, 3):
+        loader = DataLoader(data, 3, shuffle=True, num_workers=workers, generator=tg.Generator(4))
+        epochs += [[b[0].tolist() for b in loader] for _ in range(2)]
+    assert epochs[0] == epochs[2] == epochs[4] != epochs[1] == epochs[3] == epochs[5]
+    assert sorted(sum(epochs[0], [])) == list(range(10)) != sum(epochs[0], [])
+
+
+def test_examples_draw_alike_for_any_number_of_workers():
+    class Noise:
+        def __len__(self):
+            return 6
+
+        def __getitem__(self, i):
+            return tg.rand(2)
+
+    drawn = [[b.tolist() for b in DataLoader(Noise(), 2, num_workers=n, generator=tg.Generator(1))] for n in (0, 1, 3)]
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
+def test_collate():
+    words = [[1], [2, 3], [4, 5, 6], [7]]
+
+    def padded(examples):
+        width = max(map(len, examples))
+        return [e + [0] * (width - len(e)) for e in examples], len(examples)
+
+    batches = [lists(b) for b in DataLoader(words, 2, num_workers=1, collate_fn=lambda e: tuple(map(tg.Tensor, padded(e))))]
+    assert batches == [[[[1, 0], [2, 3]], 2], [[[4, 5, 6], [7, 0, 0]], 2]]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_an_example_raises_comes_out_of_the_loop(workers):
+    class Broken(Squares):
+        def __getitem__(self, i):
+            if i == 5:
+                raise KeyError("no example 5")
+            return super().__getitem__(i)
+
+    seen = []
+    with pytest.raises(KeyError, match="no example 5"):
+        for batch in DataLoader(Broken(), 2, num_workers=workers):
+            seen.append(batch["square"].tolist())
+    assert seen == [[0, 1], [4, 9]]
+    with pytest.raises(ValueError, match="alike"):
+        list(DataLoader([1, (2, 3)], 2, num_workers=workers))
+    with pytest.raises(tg.ShapeError, match="example 1"):
+        list(DataLoader([np.zeros(1), np.zeros(2)], 2, num_workers=workers))
+
+
+def test_workers_are_ahead_and_end_with_the_loop():
+    read = []
+
+    class Slow:
+        def __len__(self):
+            return 1000
+
+        def __getitem__(self, i):
+            read.append(i)
+            time.sleep(0.001)
+            return i
+
+    for batch in DataLoader(Slow(), num_workers=2, prefetch_factor=3):
+        deadline = time.time() + 5
+        while len(read) < 6 and time.time() < deadline:
+            time.sleep(0.001)
+        break
+    before = len(read)
+    assert 6 <= before <= 8
+    time.sleep(0.02)
+    assert len(read) == before
+
+
+def test_the_process_may_end_in_an_epoch():
+    program = """
+import itertools, tg
+class Endless:
+    def __len__(self): return 10**6
+    def __getitem__(self, i): return i
+epoch = iter(tg.data.DataLoader(Endless(), 4, num_workers=2))
+print(next(epoch).tolist())
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "[0, 1, 2, 3]\n", "")
