@@ -1,10 +1,11 @@
 """Trains a convolutional network to read handwriting, as `./do mnist` does:  PYTHONPATH=build/release/python python3 examples/mnist.py"""
 import argparse
-import random
+import itertools
 import time
 
 import tg
 from tg import nn, optim
+from tg.data import DataLoader, TensorDataset
 
 
 class Net(nn.Module):
@@ -18,19 +19,17 @@ class Net(nn.Module):
         return self.out(self.features(x).flatten(1))
 
 
-def prepared(images, labels, which):
-    return images[which].unsqueeze(1).float() / 255, labels[which].int()
+def prepared(images, labels):
+    return images.unsqueeze(1).float() / 255, labels.int()
 
 
-def accuracy(net, images, labels, batch=1000):
+def accuracy(net, data):
     net.eval()
     with tg.no_grad():
-        right = 0
-        for start in range(0, len(labels), batch):
-            x, y = prepared(images, labels, slice(start, start + batch))
-            right += (net(x).argmax(dim=1) == y).sum().item()
+        batches = (prepared(*batch) for batch in DataLoader(data, 1000, num_workers=1))
+        right = sum((net(x).argmax(dim=1) == y).sum().item() for x, y in batches)
     net.train()
-    return right / len(labels)
+    return right / len(data)
 
 
 parser = argparse.ArgumentParser()
@@ -41,16 +40,16 @@ parser.add_argument("--test", type=int, default=10000, help="test images to read
 options = parser.parse_args()
 
 tg.manual_seed(0)
-random.seed(0)
 (images, labels), (test_images, test_labels) = tg.mnist()
+digits = DataLoader(TensorDataset(images, labels), options.batch, shuffle=True, drop_last=True, num_workers=1)
 net = Net()
 optimizer = optim.Adam(net.parameters(), lr=options.lr)
 start = time.perf_counter()
-for step in range(options.steps):
-    x, y = prepared(images, labels, random.sample(range(len(labels)), options.batch))
+for step, batch in zip(range(options.steps), itertools.chain.from_iterable(itertools.repeat(digits))):
+    x, y = prepared(*batch)
     loss = net(x).cross_entropy(y)
     loss.backward()
     optimizer.step(loss)
     if step % 20 == 0 or step == options.steps - 1:
         print(f"step {step:4}  loss {loss.item():.4f}  {time.perf_counter() - start:.1f} s", flush=True)
-print(f"accuracy {accuracy(net, test_images[:options.test], test_labels[:options.test]):.2%}")
+print(f"accuracy {accuracy(net, TensorDataset(test_images[:options.test], test_labels[:options.test])):.2%}")
