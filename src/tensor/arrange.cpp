@@ -289,7 +289,7 @@ Tensor rearrange(const Tensor& x, std::string_view pattern, const std::vector<st
     merged.push_back(1);
     for (const std::string& name : group) {
       const auto at = std::ranges::find(names, name);
-      if (at == names.end()) fail(fmt::format("{} stands on the right alone", name));
+      if (at == names.end()) fail(fmt::format("{} stands on the right alone; every name stands on both sides", name));
       order.push_back(static_cast<int>(at - names.begin()));
       merged.back() *= apart[static_cast<size_t>(order.back())];
     }

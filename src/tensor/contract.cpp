@@ -80,7 +80,7 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands) {
   std::vector<Named> terms;
   DType dtype = operands[0].dtype();
   for (size_t i = 0; i < operands.size(); ++i) {
-    if (begin > left.size()) fail(fmt::format("{} operands are given, fewer are named", operands.size()));
+    if (begin > left.size()) fail(fmt::format("{} operands are given, fewer are named; separate their axes by commas", operands.size()));
     const size_t end = std::min(left.find(',', begin), left.size());
     std::string names = left.substr(begin, end - begin);
     begin = end + 1;
@@ -98,7 +98,7 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands) {
     dtype = promote(dtype, operands[i].dtype());
     terms.push_back({operands[i], names});
   }
-  if (begin <= left.size()) fail(fmt::format("{} operands are given, more are named", operands.size()));
+  if (begin <= left.size()) fail(fmt::format("{} operands are given, more are named; give one for each between commas", operands.size()));
   // The result's names: as written, or those that occur once.
   std::string dots, result;
   for (size_t k = rest_of_all; k-- > 0;) dots += static_cast<char>('0' + k);
@@ -183,6 +183,7 @@ Tensor tensordot(const Tensor& a, const Tensor& b, const std::vector<int>& a_axe
 }
 
 Tensor norm(const Tensor& x, const NormOf& o) {
+  (void)checked_axes(o.axis, x.rank(), "norm");
   ReduceOptions r;
   r.axis = o.axis;
   r.keepdim = o.keepdim;
@@ -194,6 +195,9 @@ Tensor norm(const Tensor& x, const NormOf& o) {
     return pow(pow(v.abs(), o.p).sum(r), 1 / o.p);
   });
 }
-Tensor count_nonzero(const Tensor& x, const ReduceOptions& o) { return (x != 0).sum(o); }
+Tensor count_nonzero(const Tensor& x, const ReduceOptions& o) {
+  (void)checked_axes(o.axis, x.rank(), "count_nonzero");
+  return (x != 0).sum(o);
+}
 
 }  // namespace tg

@@ -69,7 +69,8 @@ std::vector<Index> complete(const std::vector<Index>& indices, const Sizes& shap
   };
   int used = 0, ellipses = 0;
   for (const Index& i : indices) used += axes_of(i), ellipses += i.kind == Index::Kind::Ellipsis;
-  if (used > rank) throw IndexError(fmt::format("at: {} indices for {} axes", used, rank));
+  if (used > rank)
+    throw IndexError(fmt::format("at: {} indices for the {} axes of shape {}; give one an axis, or fewer", used, rank, to_string(shape)));
   if (ellipses > 1) throw IndexError("at: more than one ellipsis; only one can stand for the axes that are left");
   std::vector<Index> out;
   int axis = 0;

@@ -26,7 +26,8 @@ Tensor reduced(const Tensor& x, Reduction r) {
 
 /// f(x, target) in the working dtype, reduced and rounded once.
 template <class F>
-Tensor loss(const Tensor& x, const Tensor& target, Reduction r, F f) {
+Tensor loss(std::string_view operation, const Tensor& x, const Tensor& target, Reduction r, F f) {
+  (void)broadcast_shape(shape_of(x.shape()), shape_of(target.shape()), operation);
   const DType result = float_of(promote(x.dtype(), target.dtype())), work = working_dtype(result);
   return reduced(f(x.cast(work), target.cast(work)), r).cast(result);
 }
@@ -100,14 +101,14 @@ Tensor of_probabilities(const Tensor& x, Tensor target, const ClassOptions& o) {
 }  // namespace
 
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction r) {
-  return loss(x, target, r, [](const Tensor& a, const Tensor& t) { return (a - t).square(); });
+  return loss("mse_loss", x, target, r, [](const Tensor& a, const Tensor& t) { return (a - t).square(); });
 }
 Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction r) {
-  return loss(x, target, r, [](const Tensor& a, const Tensor& t) { return (a - t).abs(); });
+  return loss("l1_loss", x, target, r, [](const Tensor& a, const Tensor& t) { return (a - t).abs(); });
 }
 Tensor huber_loss(const Tensor& x, const Tensor& target, double delta, Reduction r) {
   if (!(delta > 0)) throw ValueError(fmt::format("huber_loss: delta is {}; it takes a number above 0", delta));
-  return loss(x, target, r, [&](const Tensor& a, const Tensor& t) {
+  return loss("huber_loss", x, target, r, [&](const Tensor& a, const Tensor& t) {
     const Tensor e = a - t, d = e.abs();
     return where(d > delta, delta * (d - delta / 2), e.square() * 0.5);
   });
@@ -115,19 +116,19 @@ Tensor huber_loss(const Tensor& x, const Tensor& target, double delta, Reduction
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta, Reduction r) {
   if (!(beta >= 0)) throw ValueError(fmt::format("smooth_l1_loss: beta is {}; it takes a number from 0 on", beta));
   if (beta == 0) return l1_loss(x, target, r);
-  return loss(x, target, r, [&](const Tensor& a, const Tensor& t) {
+  return loss("smooth_l1_loss", x, target, r, [&](const Tensor& a, const Tensor& t) {
     const Tensor e = a - t, d = e.abs();
     return where(d >= beta, d - beta / 2, e.square() * (0.5 / beta));
   });
 }
 
 Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const BinaryOptions& o) {
-  return loss(x, target, o.reduction, [&](const Tensor& p, const Tensor& t) {
+  return loss("binary_cross_entropy", x, target, o.reduction, [&](const Tensor& p, const Tensor& t) {
     return weighted(-(t * limited_log(p) + (1 - t) * limited_log(1 - p)), o.weight);
   });
 }
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, const BinaryOptions& o) {
-  return loss(x, target, o.reduction, [&](const Tensor& v, const Tensor& t) {
+  return loss("binary_cross_entropy_with_logits", x, target, o.reduction, [&](const Tensor& v, const Tensor& t) {
     return weighted(-(weighted(t, o.pos_weight) * v.logsigmoid() + (1 - t) * (-v).logsigmoid()), o.weight);
   });
 }
@@ -147,7 +148,7 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const ClassOptions& 
 Tensor Tensor::cross_entropy(const Tensor& target) const { return tg::cross_entropy(*this, target); }
 
 Tensor kl_div(const Tensor& x, const Tensor& target, bool log_target, Reduction r) {
-  return loss(x, target, r, [&](const Tensor& a, const Tensor& t) {
+  return loss("kl_div", x, target, r, [&](const Tensor& a, const Tensor& t) {
     if (log_target) return t.exp() * (t - a);
     const Tensor zero = t == 0;
     return where(zero, 0, t * (where(zero, 1, t).log() - a));

@@ -26,7 +26,8 @@ Pairs aligned(Pairs pairs, const Tensor& x, std::string_view operation, auto res
   const Sizes shape = x.shape();
   if (pairs.size() > shape.size())
     throw ShapeError(
-        fmt::format("{}: {} pairs {} for the {} axes of shape {}", operation, pairs.size(), text(pairs), shape.size(), to_string(shape)));
+        fmt::format("{}: {} pairs {} for the {} axes of shape {}; give one an axis, or fewer", operation, pairs.size(),
+                                 text(pairs), shape.size(), to_string(shape)));
   for (size_t i = shape.size() - pairs.size(); i-- > 0;) pairs.insert(pairs.begin(), rest(shape[i]));
   return pairs;
 }
@@ -194,7 +195,8 @@ Tensor Tensor::squeeze(const Axes& axes) const {
     const bool named = std::find(list.begin(), list.end(), i) != list.end();
     if (named && own[static_cast<size_t>(i)] == 1) continue;
     if (named && !axes.list().empty())
-      throw ShapeError(fmt::format("squeeze: axis {} of shape {} is not of size 1", i, to_string(own)));
+      throw ShapeError(
+          fmt::format("squeeze: axis {} of shape {} is not of size 1; name others, or none for all that are", i, to_string(own)));
     sizes.push_back(own[static_cast<size_t>(i)]);
   }
   return reshape(sizes);
@@ -210,7 +212,8 @@ std::vector<Tensor> Tensor::split(const Sizes& lengths, int axis) const {
   check_sizes(lengths, "split");
   const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
   if (total != size(a))
-    throw ShapeError(fmt::format("split: lengths {} add up to {}, axis {} has {}", to_string(lengths), total, axis, size(a)));
+    throw ShapeError(
+        fmt::format("split: lengths {} add up to {}, axis {} has {}; they must be equal", to_string(lengths), total, axis, size(a)));
   std::vector<Tensor> out;
   Pairs pairs = whole(*this);
   int64_t begin = 0;

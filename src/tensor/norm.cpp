@@ -31,7 +31,8 @@ std::vector<int> axes_of(const Tensor& x, const Tensor& weight, std::string_view
   for (int i = x.rank() - weight.rank(); i < x.rank(); ++i) axes.push_back(i);
   if (weight.rank() == 0 || weight.rank() > x.rank() ||
       !std::equal(axes.begin(), axes.end(), weight.shape().begin(), [&](int a, int64_t n) { return x.size(a) == n; }))
-    throw ShapeError(fmt::format("{}: the weight's shape {} is not that of the last axes of {}", operation, to_string(weight.shape()),
+    throw ShapeError(fmt::format("{}: the weight's shape {} is not that of the last axes of {}, over which it normalises", operation,
+                                 to_string(weight.shape()),
                                  to_string(x.shape())));
   return axes;
 }
@@ -67,7 +68,8 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, const NormOptions& o) {
 Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias, const NormOptions& o) {
   if (x.rank() < 2) throw ShapeError(fmt::format("group_norm: the input's shape {} has no channel axis 1", to_string(x.shape())));
   if (groups < 1 || x.size(1) % groups != 0)
-    throw ValueError(fmt::format("group_norm: {} channels do not divide by {} groups", x.size(1), groups));
+    throw ValueError(
+        fmt::format("group_norm: the {} channels of shape {} do not divide by {} groups", x.size(1), to_string(x.shape()), groups));
   return grouped(x, groups, weight, bias, o.eps, "group_norm");
 }
 Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormOptions& o) {

@@ -111,6 +111,7 @@ Tensor Tensor::var(const VarOptions& o) const {
 Tensor Tensor::std(const VarOptions& o) const { return var(o).sqrt(); }
 
 Tensor Tensor::logsumexp(const ReduceOptions& o) const {
+  (void)checked_axes(o.axis, rank(), "logsumexp");
   return in_working_dtype(*this, [&](const Tensor& x) {
     // The largest is taken out, unless it is infinite: of nothing but -inf the result is -inf, not nan.
     const Tensor largest = x.max(kept(o.axis)).detach(), m = tg::where(largest.isfinite(), largest, 0);
@@ -122,6 +123,7 @@ Tensor Tensor::logsumexp(const ReduceOptions& o) const {
   });
 }
 Tensor Tensor::softmax(int axis) const {
+  (void)checked_axis(axis, rank(), "softmax");
   if (numel() == 0) return cast(float_of(dtype()));
   return in_working_dtype(*this, [&](const Tensor& x) {
     const Tensor e = (x - x.max(kept(axis)).detach()).exp();
@@ -129,6 +131,7 @@ Tensor Tensor::softmax(int axis) const {
   });
 }
 Tensor Tensor::log_softmax(int axis) const {
+  (void)checked_axis(axis, rank(), "log_softmax");
   if (numel() == 0) return cast(float_of(dtype()));
   return in_working_dtype(*this, [&](const Tensor& x) {
     const Tensor shifted = x - x.max(kept(axis)).detach();

@@ -69,7 +69,8 @@ TEST(Arrange, Rearrange) {
   EXPECT_EQ(rearrange(Tensor::zeros({2, 3, 4, 5}), "a ... b -> b ... a").shape(), (Sizes{5, 3, 4, 2}));
   EXPECT_EQ(rearrange(Tensor::zeros({2, 3, 4, 5}), "... b -> (...) b").shape(), (Sizes{24, 5}));
   EXPECT_EQ(rearrange(Tensor::zeros({1, 3}), "1 a -> a").shape(), (Sizes{3}));
-  expect_throw<ValueError>([&] { (void)rearrange(x, "a b -> a c"); }, "rearrange: \"a b -> a c\": c stands on the right alone");
+  expect_throw<ValueError>([&] { (void)rearrange(x, "a b -> a c"); },
+                           "rearrange: \"a b -> a c\": c stands on the right alone; every name stands on both sides");
   expect_throw<ValueError>([&] { (void)rearrange(x, "a b"); }, "rearrange: \"a b\": it has no ->");
   expect_throw<ValueError>([&] { (void)rearrange(x, "a (b c) -> a b c"); },
                            "rearrange: \"a (b c) -> a b c\": the sizes of b and c are open; give one");

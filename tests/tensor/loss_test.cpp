@@ -72,9 +72,9 @@ TEST(Norms, OfGroupsAndInstances) {
   expect_near(group_norm(x, 2, Tensor(), Tensor(), {.eps = 0}).reshape({2, 2, 12}).var({.axis = 2, .correction = 0}), {1, 1, 1, 1}, 1e-5);
   expect_close(instance_norm(x), group_norm(x, 4), 1e-6);
   expect_near(rms_norm(x, Tensor::ones({6}), {.eps = 0}).square().mean({.axis = 2}), std::vector<double>(8, 1), 1e-5);
-  expect_throw<ValueError>([&] { (void)group_norm(x, 3); }, "group_norm: 4 channels do not divide by 3 groups");
+  expect_throw<ValueError>([&] { (void)group_norm(x, 3); }, "group_norm: the 4 channels of shape (2, 4, 6) do not divide by 3 groups");
   expect_throw<ShapeError>([&] { (void)rms_norm(x, Tensor::ones({4})); },
-                           "rms_norm: the weight's shape (4,) is not that of the last axes of (2, 4, 6)");
+                           "rms_norm: the weight's shape (4,) is not that of the last axes of (2, 4, 6), over which it normalises");
 }
 
 }  // namespace

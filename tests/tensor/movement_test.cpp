@@ -71,13 +71,14 @@ TEST(Movement, Errors) {
                            "expand: shape (2, 3) does not expand to (1, 3); only axes of size 1 and new axes in front grow");
   expect_throw<IndexError>([] { (void)m().shrink({{0, 4}}); }, "shrink: [0, 4) of axis 1 of size 3; it takes 0 <= begin <= end <= size");
   expect_throw<ShapeError>([] { (void)m().pad({{0, 0}, {0, 0}, {0, 1}}); },
-                           "pad: 3 pairs {(0, 0), (0, 0), (0, 1)} for the 2 axes of shape (2, 3)");
+                           "pad: 3 pairs {(0, 0), (0, 0), (0, 1)} for the 2 axes of shape (2, 3); give one an axis, or fewer");
   expect_throw<ShapeError>([] { (void)cat({m(), Tensor({1})}); },
                            "cat: shapes (2, 3) and (1,) differ beside axis 0; all other sizes must be equal");
   expect_throw<ShapeError>([] { (void)stack({m(), Tensor({1})}); }, "stack: shapes (2, 3) and (1,) differ; they must be equal");
   expect_throw<ValueError>([] { (void)cat({}); }, "cat: no tensors; give at least one");
-  expect_throw<ShapeError>([] { (void)m().squeeze(0); }, "squeeze: axis 0 of shape (2, 3) is not of size 1");
-  expect_throw<ShapeError>([] { (void)m().split(Sizes{1, 1}, 1); }, "split: lengths (1, 1) add up to 2, axis 1 has 3");
+  expect_throw<ShapeError>([] { (void)m().squeeze(0); },
+                           "squeeze: axis 0 of shape (2, 3) is not of size 1; name others, or none for all that are");
+  expect_throw<ShapeError>([] { (void)m().split(Sizes{1, 1}, 1); }, "split: lengths (1, 1) add up to 2, axis 1 has 3; they must be equal");
 }
 
 TEST(Indexing, IntegersAndSlices) {
@@ -156,7 +157,7 @@ TEST(Indexing, Setting) {
 
 TEST(Indexing, Errors) {
   expect_throw<IndexError>([] { (void)m().at(2); }, "at: index 2 is out of range for axis 0 of size 2; it takes -2 to 1");
-  expect_throw<IndexError>([] { (void)m().at(0, 0, 0); }, "at: 3 indices for 2 axes");
+  expect_throw<IndexError>([] { (void)m().at(0, 0, 0); }, "at: 3 indices for the 2 axes of shape (2, 3); give one an axis, or fewer");
   expect_throw<IndexError>([] { (void)m().at(ellipsis, ellipsis); },
                            "at: more than one ellipsis; only one can stand for the axes that are left");
   expect_throw<ValueError>([] { (void)m().at(slice(0, 1, 0)); },
@@ -166,7 +167,8 @@ TEST(Indexing, Errors) {
                            "take: not defined for bool; a mask goes to at(mask) or where(mask, x, 0)");
   expect_throw<ShapeError>([] { (void)m().at(m().transpose(0, 1) > 1); },
                            "at: a mask of shape (3, 2) for axes 0 to 1 of shape (2, 3); it needs their sizes");
-  expect_throw<IndexError>([] { (void)m().at(slice(), m() > 1); }, "at: 3 indices for 2 axes");
+  expect_throw<IndexError>([] { (void)m().at(slice(), m() > 1); },
+                           "at: 3 indices for the 2 axes of shape (2, 3); give one an axis, or fewer");
   expect_throw<ShapeError>([] { (void)m().gather(0, Tensor({1})); },
                            "gather: the index's shape (1,) does not fit into (2, 3); it must have as many axes, none but axis 0 longer");
   expect_throw<ShapeError>([] { Tensor x = Tensor::zeros({2}); x.set(slice(), Tensor({1, 2, 3})); },

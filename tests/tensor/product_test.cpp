@@ -130,7 +130,7 @@ TEST(Norms, MeanZeroVarianceOne) {
   EXPECT_EQ(random({2, 3, 4, 5}, 1).batch_norm(w.at(slice(0, 3)), w.at(slice(0, 3)), w.at(slice(0, 3)), w.at(slice(0, 3))).shape(),
             (Sizes{2, 3, 4, 5}));
   expect_throw<ShapeError>([&] { (void)x.layer_norm(Tensor({1.f}), b); },
-                           "layer_norm: the weight's shape (1,) is not that of the last axes of (4, 6)");
+                           "layer_norm: the weight's shape (1,) is not that of the last axes of (4, 6), over which it normalises");
 }
 
 TEST(CrossEntropy, IsTheMeanOfTheTargetsLogProbabilities) {
