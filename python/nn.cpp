@@ -4,9 +4,9 @@
 #include "tg/nn.hpp"
 
 #include "io/mnist.hpp"
-#include "io/safetensors.hpp"
 #include "python/bind.hpp"
 #include "tg/lr.hpp"
+#include "tg/mapped.hpp"
 #include "tg/transformer.hpp"
 
 namespace tg::python {
@@ -170,14 +170,13 @@ void bind_files(py::module_& m) {
   m.def("_load_into", [](const std::string& path, const nn::State& state) { return nn::load(path, state); },
         "Gives the tensors the values they have in the file.", Released(), py::arg("path"), py::arg("state"));
   m.def("_load", [](const std::string& path) {
-    const io::SafeTensors file(path);
-    nn::State out;
-    for (const io::NamedView& t : file.tensors()) {
-      const auto bytes = static_cast<int64_t>(t.data.size());
-      out.emplace_back(t.name, Tensor::from_memory(t.data.data(), bytes / static_cast<int64_t>(size_of(t.dtype)), t.dtype, t.shape));
-    }
-    return std::pair(std::move(out), file.metadata());
+    TensorFile file = load_tensors(path);
+    return std::pair(std::move(file.tensors), std::move(file.metadata));
   }, "The tensors of a safetensors file, and its metadata.", Released(), py::arg("path"));
+  m.def("_from_file", [](const std::string& path, DType dtype, const Shape& shape, int64_t offset) {
+    return from_file(path, dtype, shape.sizes, offset);
+  }, "Elements in a file.", Released(), py::arg("path"), py::arg("dtype"), py::arg("shape"), py::arg("offset"));
+  m.def("_load_npy", &load_npy, "The array of an .npy file.", Released(), py::arg("path"));
   m.def("_mnist", [](const std::string& folder) {
     const io::Mnist mnist = io::load_mnist(io::find_mnist(folder));
     const auto tensor = [](const io::Array& a) {

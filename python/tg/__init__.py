@@ -29,6 +29,6 @@ def _unpickled(*parts) -> Tensor:
 
 
 from tg import data, nn, optim  # noqa: E402
-from tg.files import load, load_into, mnist, save  # noqa: E402
+from tg.files import from_file, load, load_into, load_npy, mnist, save  # noqa: E402
 from tg.transform import (checkpoint, custom_gradient, grad, gradcheck, gradgradcheck, hessian, hvp, jacfwd, jacobian, jacrev,  # noqa: E402
                           jvp, stop_gradient, value_and_grad, vjp, vmap)

@@ -133,7 +133,7 @@ std::vector<std::byte> to_c_order(std::span<const std::byte> data, std::span<con
 
 }  // namespace
 
-Array parse_npy(std::span<const std::byte> file, const std::string& where) {
+NpyView view_npy(std::span<const std::byte> file, const std::string& where) {
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
   if (!text.starts_with(kMagic)) throw IoError(fmt::format("{}: not an npy file: it does not begin with \\x93NUMPY", where));
   const size_t version = text.size() > 6 ? static_cast<uint8_t>(text[6]) : 0;
@@ -160,11 +160,17 @@ Array parse_npy(std::span<const std::byte> file, const std::string& where) {
                               bytes ? with_commas(*bytes) : "more than 2^63", with_commas(data.size())));
   }
   if (*dtype == bool_) check_bools(data, where);
-  const size_t size = size_of(*dtype);
-  Array array{*dtype, h.shape, h.fortran_order ? to_c_order(data, h.shape, size) : std::vector(data.begin(), data.end())};
-  if (order == '>') swap_bytes(array.data, size);
-  return array;
+  return {*dtype, h.shape, data, h.fortran_order, order == '>'};
 }
+
+Array NpyView::array() const {
+  const size_t size = size_of(dtype);
+  Array out{dtype, shape, fortran_order ? to_c_order(data, shape, size) : std::vector(data.begin(), data.end())};
+  if (big_endian) swap_bytes(out.data, size);
+  return out;
+}
+
+Array parse_npy(std::span<const std::byte> file, const std::string& where) { return view_npy(file, where).array(); }
 
 Array load_npy(const std::filesystem::path& path) { return parse_npy(MappedFile(path).bytes(), path.string()); }
 

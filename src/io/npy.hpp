@@ -9,6 +9,19 @@
 
 namespace tg::io {
 
+/// An array as it lies in a file's bytes.
+struct NpyView {
+  DType dtype = DType::void_;
+  std::vector<int64_t> shape;
+  std::span<const std::byte> data;
+  bool fortran_order = false, big_endian = false;
+  /// Whether the bytes are an Array's already.
+  [[nodiscard]] bool as_it_is() const { return !fortran_order && !big_endian; }
+  [[nodiscard]] Array array() const;
+};
+/// Of the bytes of a file; `where` opens the messages. IoError as load_npy.
+NpyView view_npy(std::span<const std::byte> file, const std::string& where);
+
 /// The array of an .npy file. IoError where the file cannot be read, its header is not what the format says, its type is no plain number
 /// or bool, or its data is not exactly as long as the shape needs.
 Array load_npy(const std::filesystem::path& path);

@@ -197,7 +197,8 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
   } catch (const json::exception& e) {
     throw ValueError(fmt::format("save_safetensors: a name or a metadata string is not valid UTF-8: {}", e.what()));
   }
-  text.resize((text.size() + kLengthBytes - 1) / kLengthBytes * kLengthBytes, ' ');  // the data starts aligned to 8 bytes
+  constexpr size_t aligned = 16;  // where the data starts: what a tensor can be of the mapped file (tg/mapped.hpp)
+  text.resize((kLengthBytes + text.size() + aligned - 1) / aligned * aligned - kLengthBytes, ' ');
   const uint64_t length = text.size();
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(&length, 1)));

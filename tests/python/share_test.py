@@ -1,5 +1,6 @@
 """One memory for tg, NumPy and PyTorch, and what happens to it; pickles and copies."""
 import copy
+import ctypes
 import gc
 import pickle
 import weakref
@@ -141,3 +142,28 @@ def test_pickles_and_copies(make):
     other.assign(7)
     assert t.float().tolist() == make().float().tolist()
     assert pickle.loads(pickle.dumps(tg.float16)) == tg.float16
+
+
+def test_files_are_mapped(tmp_path):
+    a = np.arange(12, dtype="float32").reshape(3, 4)
+    np.save(tmp_path / "a.npy", a)
+    np.save(tmp_path / "f.npy", np.asfortranarray(a))
+    a.tofile(tmp_path / "a.bin")
+    tg.save({"a": tg.Tensor(a)}, tmp_path / "a.safetensors")
+    loaded = [tg.load_npy(tmp_path / "a.npy"), tg.from_file(tmp_path / "a.bin", (3, 4)), tg.load(tmp_path / "a.safetensors")["a"]]
+    maps = [range(*(int(n, 16) for n in line.split()[0].split("-"))) for line in open("/proc/self/maps") if str(tmp_path) in line]
+    for t in loaded:
+        assert any(t.data_ptr() in part for part in maps) and (t.numpy() == a).all()
+    assert (tg.load_npy(tmp_path / "f.npy").numpy() == a).all()
+    assert tg.from_file(tmp_path / "a.bin", 2, "int32", 4).bitcast("float32").tolist() == [1, 2]
+    with pytest.raises(OSError, match="needs 400 bytes"):
+        tg.from_file(tmp_path / "a.bin", 100)
+
+
+def test_a_foreign_pointer():
+    memory = (ctypes.c_float * 8).from_buffer(bytearray(32))
+    memory[5] = 7
+    pointer = ctypes.addressof(memory)
+    t = tg.asarray((ctypes.c_float * 8).from_address(pointer))
+    assert t.dtype == tg.float32 and t.tolist() == list(memory)
+    assert t.data_ptr() == pointer or pointer % 16
