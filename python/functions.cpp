@@ -52,8 +52,8 @@ void bind_reductions(Api& api) {
 
 void bind_order(Api& api) {
   py::class_<Found>(api.module, "Found", "(values, indices): values, and where along their axis each was found.")
-      .def_readonly("values", &Found::values)
-      .def_readonly("indices", &Found::indices)
+      .def_readonly("values", &Found::values, "What was found.")
+      .def_readonly("indices", &Found::indices, "Where along the axis it was, int32.")
       .def("__len__", [](const Found&) { return 2; })
       .def("__getitem__", [](const Found& f, int i) {
         if (i < -2 || i > 1) throw py::index_error("Found: there are values, 0, and indices, 1");

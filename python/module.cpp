@@ -25,9 +25,9 @@ bool read_dtype(py::handle from, DType& to) {
 void bind_dtypes(py::module_& m) {
   py::class_<DTypeObject> dtype(
       m, "dtype", "An element type: tg.float32. Wherever one is asked for, its name, NumPy's, or float, int and bool will do.");
-  dtype.def_property_readonly("name", [](DTypeObject t) { return std::string(name_of(t.value)); })
+  dtype.def_property_readonly("name", [](DTypeObject t) { return std::string(name_of(t.value)); }, "'float32'.")
       .def_property_readonly("itemsize", [](DTypeObject t) { return size_of(t.value); }, "Bytes of one element.")
-      .def_property_readonly("is_floating_point", [](DTypeObject t) { return is_float(t.value); })
+      .def_property_readonly("is_floating_point", [](DTypeObject t) { return is_float(t.value); }, "Whether it is a float.")
       .def("__repr__", [](DTypeObject t) { return "tg." + std::string(name_of(t.value)); })
       .def("__eq__", [](DTypeObject t, py::handle o) { DType other; return read_dtype(o, other) && other == t.value; })
       .def("__hash__", [](DTypeObject t) { return static_cast<int>(t.value); })
@@ -43,8 +43,8 @@ void bind_dtypes(py::module_& m) {
         py::arg("type2"));
   py::class_<FloatInfo>(m, "finfo", "What a float dtype can hold, as numpy.finfo.")
       .def(py::init([](DType t) { return finfo(t); }), py::arg("dtype"))
-      .def_property_readonly("dtype", [](const FloatInfo& i) { return DTypeObject{i.dtype}; })
-      .def_readonly("bits", &FloatInfo::bits)
+      .def_property_readonly("dtype", [](const FloatInfo& i) { return DTypeObject{i.dtype}; }, "Of which this is said.")
+      .def_readonly("bits", &FloatInfo::bits, "Of one element.")
       .def_readonly("eps", &FloatInfo::eps, "From 1 to the next larger number.")
       .def_readonly("max", &FloatInfo::max, "The largest finite number.")
       .def_readonly("min", &FloatInfo::min, "The smallest finite number.")
@@ -53,8 +53,8 @@ void bind_dtypes(py::module_& m) {
       .def_readonly("smallest_subnormal", &FloatInfo::smallest_subnormal, "The smallest positive number.");
   py::class_<IntInfo>(m, "iinfo", "What an integer dtype can hold, as numpy.iinfo.")
       .def(py::init([](DType t) { return iinfo(t); }), py::arg("dtype"))
-      .def_property_readonly("dtype", [](const IntInfo& i) { return DTypeObject{i.dtype}; })
-      .def_readonly("bits", &IntInfo::bits)
+      .def_property_readonly("dtype", [](const IntInfo& i) { return DTypeObject{i.dtype}; }, "Of which this is said.")
+      .def_readonly("bits", &IntInfo::bits, "Of one element.")
       .def_readonly("min", &IntInfo::min, "The smallest number.")
       .def_readonly("max", &IntInfo::max, "The largest number.");
 }

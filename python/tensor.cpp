@@ -24,14 +24,14 @@ py::object number(const Tensor& x) { return py::cast(released([&] { return x.ite
 void bind_description(Class& c) {
   c.def_property_readonly("shape", shape_of, "The sizes, a tuple.")
       .def_property_readonly("ndim", &Tensor::rank, "The number of axes.")
-      .def_property_readonly("dtype", [](const Tensor& x) { return DTypeObject{x.dtype()}; })
+      .def_property_readonly("dtype", [](const Tensor& x) { return DTypeObject{x.dtype()}; }, "The element type.")
       .def_property_readonly("device", &Tensor::device, "The device's name: 'cpu'.")
       .def_property_readonly("is_leaf", &Tensor::is_leaf, "Whether it has no history.")
       .def_property_readonly("T", [](const Tensor& x) { return x.T(); }, "All axes reversed.")
       .def("dim", &Tensor::rank, "The number of axes.")
       .def("numel", &Tensor::numel, "The number of elements.")
       .def("element_size", [](const Tensor& x) { return size_of(x.dtype()); }, "Bytes of one element.")
-      .def("is_floating_point", [](const Tensor& x) { return is_float(x.dtype()); })
+      .def("is_floating_point", [](const Tensor& x) { return is_float(x.dtype()); }, "Whether the elements are floats.")
       .def("size", shape_of, "The shape.")
       .def("size", &Tensor::size, "The size along an axis.", py::arg("dim"))
       .def("__len__", [](const Tensor& x) {
@@ -89,10 +89,10 @@ void bind_conversions(Class& c) {
           Released(),
            py::arg("device"), py::arg("dtype") = py::none())
       .def("cast", &Tensor::cast, "Converted: floats to integers truncate and saturate, nan to 0.", Released(), py::arg("dtype"))
-      .def("type", &Tensor::cast, Released(), py::arg("dtype"))
-      .def("astype", &Tensor::cast, Released(), py::arg("dtype"))
+      .def("type", &Tensor::cast, "As cast.", Released(), py::arg("dtype"))
+      .def("astype", &Tensor::cast, "As cast.", Released(), py::arg("dtype"))
       .def("bitcast", &Tensor::bitcast, "The same bits as a dtype of the same size.", Released(), py::arg("dtype"))
-      .def("cpu", [](const Tensor& x) { return x.to("cpu"); }, Released())
+      .def("cpu", [](const Tensor& x) { return x.to("cpu"); }, "On the device 'cpu'.", Released())
       .def("contiguous", &Tensor::contiguous, "A point at which the value is stored, in row-major order.", Released());
   constexpr std::pair<const char*, DType> names[] = {
       {"bool", DType::bool_}, {"char", DType::int8}, {"short", DType::int16}, {"int", DType::int32}, {"long", DType::int64},

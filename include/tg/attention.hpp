@@ -6,7 +6,7 @@
 
 namespace tg {
 
-struct AttentionOptions {
+struct AttentionOptions {  // of scaled_dot_product_attention
   detail::ByName by_name_only = detail::by_name;
   Tensor mask = {};      // broadcasts to (..., l, s): of bool, true where a query may look; of floats, added to the scores
   bool causal = false;   // query i looks at keys 0 to i

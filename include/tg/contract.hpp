@@ -18,11 +18,11 @@ namespace tg {
 [[nodiscard]] Tensor tensordot(const Tensor& a, const Tensor& b, int axes = 2);
 [[nodiscard]] Tensor tensordot(const Tensor& a, const Tensor& b, const std::vector<int>& a_axes, const std::vector<int>& b_axes);
 
-struct NormOf {
+struct NormOf {  // of norm
   detail::ByName by_name_only = detail::by_name;
   double p = 2;          // the p-th root of the sum of |x|^p; infinite: the largest or smallest |x|; 0: how many are not 0
   Axes axis = {};        // {}: all
-  bool keepdim = false;
+  bool keepdim = false;  // reduced axes stay, of size 1
 };
 /// The norm of vectors along the axes; of integers in float32.
 [[nodiscard]] Tensor norm(const Tensor& x, const NormOf& options = {});

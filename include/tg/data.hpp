@@ -31,7 +31,7 @@ class Dataset {
   /// The examples at some places are batch(places), joined as it likes.
   [[nodiscard]] static Dataset in_batches(int64_t size, std::function<Example(const Sizes&)> batch);
 
-  [[nodiscard]] int64_t size() const { return size_; }
+  [[nodiscard]] int64_t size() const { return size_; }  // how many examples
   /// The examples at these places along a new axis 0 of each tensor, computed.
   [[nodiscard]] Example batch(const Sizes& places) const;
 
@@ -41,9 +41,9 @@ class Dataset {
   std::function<Example(const Sizes&)> batch_;
 };
 
-struct LoaderOptions {
+struct LoaderOptions {  // of a DataLoader
   detail::ByName by_name_only = detail::by_name;
-  int64_t batch_size = 1;
+  int64_t batch_size = 1;          // examples a batch
   bool shuffle = false;            // another order each epoch
   bool drop_last = false;          // leaves out the last batch where it is not full
   int threads = 0;                 // that make batches ahead; 0: whoever asks makes them
@@ -67,7 +67,7 @@ class Epoch {
   std::unique_ptr<State> state_;
 };
 
-class DataLoader {
+class DataLoader {  // batches of a Dataset, an epoch a loop
  public:
   /// ValueError: a batch size or prefetch below 1, threads below 0.
   explicit DataLoader(Dataset data, const LoaderOptions& options = {});
@@ -88,8 +88,8 @@ class DataLoader {
     Epoch epoch_;
     std::optional<Example> batch_;
   };
-  [[nodiscard]] Iterator begin() const { return Iterator(epoch()); }
-  [[nodiscard]] std::default_sentinel_t end() const { return {}; }
+  [[nodiscard]] Iterator begin() const { return Iterator(epoch()); }  // of a new epoch
+  [[nodiscard]] std::default_sentinel_t end() const { return {}; }    // of any
 
  private:
   Dataset data_;

@@ -40,10 +40,10 @@ struct PhaseInfo {
 /// Sizes of one phase's launch. CPU: grid[0] blocks, claimed in pieces by the pool's threads. GPU: the grid.
 struct Grid { int64_t n[3] = {1, 1, 1}; };
 
-struct LaunchArgs {
-  std::span<const MemoryRef> buffers;
-  std::span<const int64_t> scalars;   // floats as the bits of a double
-  std::span<const Grid> grids;        // one a phase
+struct LaunchArgs {  // what one launch is given
+  std::span<const MemoryRef> buffers;  // by slot
+  std::span<const int64_t> scalars;    // floats as the bits of a double
+  std::span<const Grid> grids;         // one a phase
 };
 
 /// A data-dependent index was outside its bound; the access did not happen.
@@ -64,10 +64,10 @@ class Program {
   virtual ~Program() = default;
 };
 
-class Device {
+class Device {  // what there is to implement of a device
  public:
   virtual ~Device() = default;
-  virtual const Target& target() const = 0;
+  virtual const Target& target() const = 0;  // what the compiler must know of it
 
   /// Memory aligned to kAlignment. Throws DeviceError naming the size when there is none.
   virtual void* allocate(size_t bytes) = 0;

@@ -10,7 +10,7 @@
 
 namespace tg {
 
-enum class DType : uint8_t {
+enum class DType : uint8_t {  // the type of a tensor's elements
   void_,  // no value: stores, control
   bool_,
   int8, int16, int32, int64,
@@ -18,8 +18,8 @@ enum class DType : uint8_t {
   float16, bfloat16, float32, float64,
   index,  // exact index algebra inside kernels: 64 bits, never wraps; no tensor has it
 };
-inline constexpr size_t kDTypeCount = 15;
-
+inline constexpr size_t kDTypeCount = 15;  // void and index included
+// tg::float32 is DType::float32.
 inline constexpr DType bool_ = DType::bool_;
 inline constexpr DType int8 = DType::int8, int16 = DType::int16, int32 = DType::int32, int64 = DType::int64;
 inline constexpr DType uint8 = DType::uint8, uint16 = DType::uint16, uint32 = DType::uint32, uint64 = DType::uint64;

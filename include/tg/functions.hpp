@@ -21,7 +21,7 @@ namespace tg {
 [[nodiscard]] bool allclose(const Operand& a, const Operand& b, const CloseOptions& options = {});
 /// The n-th derivative of digamma; n from 0, of digamma itself. Relative error about 1e-6 in float32.
 [[nodiscard]] Tensor polygamma(int n, const Tensor& x);
-
+// Elementwise, of one tensor.
 #define UNARY(kind, name, ...) [[nodiscard]] inline Tensor name(const Tensor& x) { return x.name(); }
 #include "tg/unary.def"
 #undef UNARY
@@ -35,7 +35,7 @@ namespace tg {
 [[nodiscard]] inline Tensor prelu(const Tensor& x, const Tensor& weight) { return x.prelu(weight); }
 [[nodiscard]] inline Tensor glu(const Tensor& x, int axis = -1) { return x.glu(axis); }
 [[nodiscard]] inline Tensor dropout(const Tensor& x, double p = 0.5, bool training = true) { return x.dropout(p, training); }
-
+// Reductions.
 [[nodiscard]] inline Tensor sum(const Tensor& x, const ReduceOptions& o = {}) { return x.sum(o); }
 [[nodiscard]] inline Tensor prod(const Tensor& x, const ReduceOptions& o = {}) { return x.prod(o); }
 [[nodiscard]] inline Tensor mean(const Tensor& x, const ReduceOptions& o = {}) { return x.mean(o); }
@@ -50,7 +50,7 @@ namespace tg {
 [[nodiscard]] inline Tensor logsumexp(const Tensor& x, const ReduceOptions& o = {}) { return x.logsumexp(o); }
 [[nodiscard]] inline Tensor softmax(const Tensor& x, int axis = -1) { return x.softmax(axis); }
 [[nodiscard]] inline Tensor log_softmax(const Tensor& x, int axis = -1) { return x.log_softmax(axis); }
-
+// In order.
 [[nodiscard]] inline Tensor cumsum(const Tensor& x, int axis = -1) { return x.cumsum(axis); }
 [[nodiscard]] inline Tensor cumprod(const Tensor& x, int axis = -1) { return x.cumprod(axis); }
 [[nodiscard]] inline Tensor logcumsumexp(const Tensor& x, int axis = -1) { return x.logcumsumexp(axis); }
@@ -60,7 +60,7 @@ namespace tg {
 [[nodiscard]] inline Tensor argsort(const Tensor& x, const SortOptions& o = {}) { return x.argsort(o); }
 [[nodiscard]] inline Found topk(const Tensor& x, int64_t k, int axis = -1, bool largest = true) { return x.topk(k, axis, largest); }
 [[nodiscard]] inline Tensor median(const Tensor& x, const ArgOptions& o = {}) { return x.median(o); }
-
+// Movement.
 [[nodiscard]] inline Tensor reshape(const Tensor& x, const Sizes& shape) { return x.reshape(shape); }
 [[nodiscard]] inline Tensor flatten(const Tensor& x, int first = 0, int last = -1) { return x.flatten(first, last); }
 [[nodiscard]] inline Tensor permute(const Tensor& x, const std::vector<int>& axes) { return x.permute(axes); }
@@ -74,7 +74,7 @@ namespace tg {
 [[nodiscard]] inline Tensor cat(const std::vector<Tensor>& tensors, int axis = 0) { return Tensor::cat(tensors, axis); }
 [[nodiscard]] inline Tensor gather(const Tensor& x, int axis, const Tensor& index) { return x.gather(axis, index); }
 [[nodiscard]] inline Tensor take(const Tensor& x, const Tensor& index, int axis = 0) { return x.take(index, axis); }
-
+// Products and norms.
 [[nodiscard]] inline Tensor matmul(const Tensor& a, const Tensor& b) { return a.matmul(b); }
 [[nodiscard]] inline Tensor dot(const Tensor& a, const Tensor& b) { return a.matmul(b); }
 [[nodiscard]] inline Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormOptions& o = {}) {

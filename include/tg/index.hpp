@@ -10,9 +10,9 @@ namespace tg {
 
 class Tensor;
 
-struct None {};
+struct None {};  // the type of none
 inline constexpr None none;          // a new axis of size 1; a missing bound of a slice
-struct Ellipsis {};
+struct Ellipsis {};  // the type of ellipsis
 inline constexpr Ellipsis ellipsis;  // as many whole axes as are left
 
 /// An end of a slice, or none.
@@ -46,10 +46,10 @@ class Index {
   Index(Ellipsis) : kind(Kind::Ellipsis) {}
   Index(const Tensor& t) : kind(Kind::Tensor), tensor(&t) {}
 
-  Kind kind;
-  int64_t integer = 0;
-  Slice slice = {};
-  const Tensor* tensor = nullptr;
+  Kind kind;                       // which of the members below counts
+  int64_t integer = 0;             // Kind::Integer
+  Slice slice = {};                // Kind::Slice
+  const Tensor* tensor = nullptr;  // Kind::Tensor
 };
 
 }  // namespace tg

@@ -15,7 +15,7 @@
 
 namespace tg {
 
-enum class InstOp : uint8_t {
+enum class InstOp : uint8_t {  // what an instruction does, with its sources in parentheses
   constant,     // value (integers, bool) or real (floats); one lane
   buffer,       // pointer to the kernel's buffer number `value`, elements of `dtype`
   scratch,      // pointer into the worker's private scratch (CPU) or the block's shared memory (GPU): `value` bytes from its start
@@ -55,15 +55,15 @@ enum class InstOp : uint8_t {
 /// no effect on masked and scattered stores and on vectors whose bytes are not a power of two.
 enum class Hint : uint8_t { usual, non_temporal };
 
-struct Inst {
-  InstOp op;
-  Op alu = Op::Add;           // for InstOp::alu
-  DType dtype = DType::void_; // of the result; of the element for pointers; void for stores and control
-  uint16_t lanes = 1;
-  Hint hint = Hint::usual;
-  int64_t value = 0;
-  double real = 0;            // for floating constants
-  std::vector<int32_t> src = {};
+struct Inst {  // an instruction of a kernel, in the order in which it runs
+  InstOp op;                       // what it does
+  Op alu = Op::Add;                // for InstOp::alu
+  DType dtype = DType::void_;      // of the result; of the element for pointers; void for stores and control
+  uint16_t lanes = 1;              // how many values it makes
+  Hint hint = Hint::usual;         // for stores
+  int64_t value = 0;               // a number, by op
+  double real = 0;                 // for floating constants
+  std::vector<int32_t> src = {};   // positions of the instructions whose results it takes
   std::vector<int32_t> list = {};  // for shuffle
 };
 

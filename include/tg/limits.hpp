@@ -9,20 +9,20 @@
 
 namespace tg {
 
-struct FloatInfo {
-  DType dtype;
-  int bits;
-  double eps;               // from 1 to the next larger number
-  double max, min;          // the largest and the smallest finite number
-  double tiny;              // the smallest positive normal number
-  double smallest_subnormal;
-  int mantissa;             // digits after the leading one
+struct FloatInfo {  // what finfo tells
+  DType dtype;                // of which this is said
+  int bits;                   // of one element
+  double eps;                 // from 1 to the next larger number
+  double max, min;            // the largest and the smallest finite number
+  double tiny;                // the smallest positive normal number
+  double smallest_subnormal;  // the smallest positive number
+  int mantissa;               // digits after the leading one
 };
-struct IntInfo {
-  DType dtype;
-  int bits;
-  int64_t min;
-  uint64_t max;
+struct IntInfo {  // what iinfo tells
+  DType dtype;   // of which this is said
+  int bits;      // of one element
+  int64_t min;   // the smallest number
+  uint64_t max;  // the largest number
 };
 /// DTypeError unless the dtype is a float; an integer.
 [[nodiscard]] FloatInfo finfo(DType dtype);

@@ -17,23 +17,23 @@ enum class Reduction : uint8_t { None, Mean, Sum, BatchMean };  // BatchMean: th
 /// d^2 / (2 beta) below beta, then d - beta / 2; with a beta of 0, l1_loss. Girshick 2015.
 [[nodiscard]] Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, double beta = 1, Reduction reduction = Reduction::Mean);
 
-struct BinaryOptions {
+struct BinaryOptions {  // of binary_cross_entropy and the one with logits
   detail::ByName by_name_only = detail::by_name;
-  Tensor weight = {};      // of each element; broadcasts
-  Tensor pos_weight = {};  // with logits: of the targets that are 1; broadcasts
-  Reduction reduction = Reduction::Mean;
+  Tensor weight = {};                     // of each element; broadcasts
+  Tensor pos_weight = {};                 // with logits: of the targets that are 1; broadcasts
+  Reduction reduction = Reduction::Mean;  // of the elements' losses
 };
 /// -(target log x + (1 - target) log(1 - x)) of probabilities x; the logarithms are at least -100.
 [[nodiscard]] Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const BinaryOptions& options = {});
 /// The same of sigmoid(x), without overflow.
 [[nodiscard]] Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, const BinaryOptions& options = {});
 
-struct ClassOptions {
+struct ClassOptions {  // of nll_loss and cross_entropy
   detail::ByName by_name_only = detail::by_name;
-  Tensor weight = {};          // (classes): of each class; means are weighted by it
-  int64_t ignore_index = -100;  // targets of this class count for nothing
-  double label_smoothing = 0;   // cross_entropy: so much of each target is spread over all classes; Szegedy et al. 2016
-  Reduction reduction = Reduction::Mean;
+  Tensor weight = {};                     // (classes): of each class; means are weighted by it
+  int64_t ignore_index = -100;            // targets of this class count for nothing
+  double label_smoothing = 0;             // cross_entropy: so much of each target is spread over all classes; Szegedy et al. 2016
+  Reduction reduction = Reduction::Mean;  // of the elements' losses
 };
 /// -x[target] of log-probabilities (n, classes, ...) or (classes) and classes (n, ...) or (). IndexError, when it is computed, for a class
 /// outside.

@@ -49,10 +49,10 @@ class LrSchedule {
   int64_t steps_ = 0;
 };
 
-struct PlateauOptions {
+struct PlateauOptions {  // of a PlateauLr
   detail::ByName by_name_only = detail::by_name;
   bool largest = false;     // the metric is to grow, not to shrink
-  double factor = 0.1;
+  double factor = 0.1;      // what rates are multiplied by
   int64_t patience = 10;    // steps without an improvement that are forgiven
   double threshold = 1e-4;  // an improvement is by more than this part of the best
   int64_t cooldown = 0;     // steps after a reduction in which nothing is counted

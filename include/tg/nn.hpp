@@ -48,13 +48,13 @@ class Evaluation {
 
 // ---- files ----
 
-using Metadata = std::map<std::string, std::string>;
+using Metadata = std::map<std::string, std::string>;  // texts by name that a file holds beside its tensors
 
 /// Writes the tensors as safetensors, atomically: the file is the old one or the new one, whatever happens. Throws IoError;
 /// ValueError for a name that is taken twice.
 void save(const std::string& path, const State& state, const Metadata& metadata = {});
 
-struct LoadOptions {
+struct LoadOptions {  // of load
   detail::ByName by_name_only = detail::by_name;
   std::string ignore = "";  // names in the file that begin with this are not looked at; "": none
 };
@@ -64,10 +64,10 @@ Metadata load(const std::string& path, const State& state, const LoadOptions& op
 
 // ---- layers ----
 
-struct LinearOptions {
+struct LinearOptions {  // of a Linear
   detail::ByName by_name_only = detail::by_name;
-  bool bias = true;
-  TensorOptions tensor = {};
+  bool bias = true;           // with one, or without
+  TensorOptions tensor = {};  // dtype and device
 };
 /// x (..., in) to x W^T + b (..., out). W (out, in) and b (out) start uniform in +-1/sqrt(in).
 struct Linear {
@@ -77,14 +77,14 @@ struct Linear {
   [[nodiscard]] State state() const;
 };
 
-struct ConvLayerOptions {
+struct ConvLayerOptions {  // of Conv1d, Conv2d, Conv3d
   detail::ByName by_name_only = detail::by_name;
-  PerAxis stride = 1;
-  Padding padding = 0;
-  PerAxis dilation = 1;
-  int64_t groups = 1;
-  bool bias = true;
-  TensorOptions tensor = {};
+  PerAxis stride = 1;         // how far windows are apart
+  Padding padding = 0;        // what is put around the axes
+  PerAxis dilation = 1;       // how far elements of a window are apart
+  int64_t groups = 1;         // channels are cut into so many parts that see each other only
+  bool bias = true;           // with one, or without
+  TensorOptions tensor = {};  // dtype and device
 };
 /// tg::conv1d, conv2d, conv3d with a weight (out, in / groups, size...) and a bias (out) that start uniform in +-1/sqrt(fan_in), fan_in
 /// being the elements behind one output.
@@ -105,15 +105,15 @@ struct Conv3d : Conv {
   Conv3d(int64_t in, int64_t out, const PerAxis& size, const ConvLayerOptions& o = {}) : Conv(3, in, out, size, o) {}
 };
 
-struct ConvTransposeLayerOptions {
+struct ConvTransposeLayerOptions {  // of ConvTranspose1d, 2d, 3d
   detail::ByName by_name_only = detail::by_name;
-  PerAxis stride = 1;
-  Padding padding = 0;
-  PerAxis output_padding = 0;
-  PerAxis dilation = 1;
-  int64_t groups = 1;
-  bool bias = true;
-  TensorOptions tensor = {};
+  PerAxis stride = 1;          // how far windows are apart
+  Padding padding = 0;         // what is put around the axes
+  PerAxis output_padding = 0;  // so much longer at the end
+  PerAxis dilation = 1;        // how far elements of a window are apart
+  int64_t groups = 1;          // channels are cut into so many parts that see each other only
+  bool bias = true;            // with one, or without
+  TensorOptions tensor = {};   // dtype and device
 };
 /// tg::conv_transpose1d, 2d, 3d with a weight (in, out / groups, size...) and a bias (out), which start as PyTorch's.
 struct ConvTranspose {
@@ -136,11 +136,11 @@ struct ConvTranspose3d : ConvTranspose {
       : ConvTranspose(3, in, out, size, o) {}
 };
 
-struct BatchNormOptions {
+struct BatchNormOptions {  // of a BatchNorm
   detail::ByName by_name_only = detail::by_name;
-  double eps = 1e-5;
-  double momentum = 0.1;  // of the running statistics: running = (1 - momentum) running + momentum batch
-  TensorOptions tensor = {};
+  double eps = 1e-5;          // added to the variance
+  double momentum = 0.1;      // of the running statistics: running = (1 - momentum) running + momentum batch
+  TensorOptions tensor = {};  // dtype and device
 };
 /// Over axis 1 of (n, c, ...): in training by the batch's mean and population variance, which also move the running ones (the variance
 /// divided by n - 1 there), in evaluation by the running ones. Ioffe, Szegedy 2015.
@@ -154,11 +154,11 @@ struct BatchNorm {
   [[nodiscard]] State state() const;
 };
 
-struct LayerNormOptions {
+struct LayerNormOptions {  // of a LayerNorm
   detail::ByName by_name_only = detail::by_name;
-  double eps = 1e-5;
-  bool bias = true;
-  TensorOptions tensor = {};
+  double eps = 1e-5;          // added to the variance
+  bool bias = true;           // with one, or without
+  TensorOptions tensor = {};  // dtype and device
 };
 /// Tensor::layer_norm over the last axes, of the given sizes.
 struct LayerNorm {
@@ -169,11 +169,11 @@ struct LayerNorm {
   [[nodiscard]] State state() const;
 };
 
-struct AffineOptions {
+struct AffineOptions {  // of GroupNorm and InstanceNorm
   detail::ByName by_name_only = detail::by_name;
-  double eps = 1e-5;
-  bool affine = true;  // with a weight and a bias a channel, which start at 1 and 0
-  TensorOptions tensor = {};
+  double eps = 1e-5;          // added to the variance
+  bool affine = true;         // with a weight and a bias a channel, which start at 1 and 0
+  TensorOptions tensor = {};  // dtype and device
 };
 /// tg::group_norm of (n, channels, ...). ValueError unless the channels divide by the groups.
 struct GroupNorm {
@@ -194,8 +194,8 @@ struct InstanceNorm {
 };
 struct RMSNormOptions {
   detail::ByName by_name_only = detail::by_name;
-  double eps = 1e-5;
-  TensorOptions tensor = {};
+  double eps = 1e-5;          // added to the mean of squares
+  TensorOptions tensor = {};  // dtype and device
 };
 /// tg::rms_norm over the last axes, of the given sizes. The weight starts at 1.
 struct RMSNorm {
@@ -211,10 +211,10 @@ struct RMSNorm {
 inline constexpr int64_t kNoPadding = INT64_MIN;
 [[nodiscard]] Tensor embedding(const Tensor& x, const Tensor& weight, int64_t padding_idx = kNoPadding);
 
-struct EmbeddingOptions {
+struct EmbeddingOptions {  // of an Embedding
   detail::ByName by_name_only = detail::by_name;
   int64_t padding_idx = kNoPadding;  // this row starts at 0 and stays
-  TensorOptions tensor = {};
+  TensorOptions tensor = {};         // dtype and device
 };
 /// embedding() with a table that starts normal, variance 1.
 struct Embedding {

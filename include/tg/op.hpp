@@ -6,12 +6,12 @@
 
 namespace tg {
 
-enum class Op : uint8_t {
+enum class Op : uint8_t {  // rows of ops.def
 #define OP(name, ...) name,
 #include "tg/ops.def"
 #undef OP
 };
-
+/// As the row spells it.
 constexpr std::string_view name_of(Op op) {
   constexpr std::string_view names[] = {
 #define OP(name, ...) #name,

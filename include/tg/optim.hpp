@@ -17,34 +17,34 @@
 
 namespace tg::nn {
 
-struct SgdOptions {
+struct SgdOptions {  // of SGD
   detail::ByName by_name_only = detail::by_name;
-  double lr = 1e-3;
-  double momentum = 0;
+  double lr = 1e-3;         // the learning rate
+  double momentum = 0;      // how much of the last update is in the next
   double weight_decay = 0;  // added to the gradient: L2 regularisation
   bool nesterov = false;    // needs momentum
 };
-struct AdamOptions {
+struct AdamOptions {  // of Adam and AdamW
   detail::ByName by_name_only = detail::by_name;
-  double lr = 1e-3;
-  double beta1 = 0.9, beta2 = 0.999;
-  double eps = 1e-8;
-  double weight_decay = 0;  // Adam: added to the gradient; AdamW: p shrinks by lr * weight_decay a step
+  double lr = 1e-3;                   // the learning rate
+  double beta1 = 0.9, beta2 = 0.999;  // how much of the last averages, of gradients and of their squares, is in the next
+  double eps = 1e-8;                  // added to the divisor
+  double weight_decay = 0;            // Adam: added to the gradient; AdamW: p shrinks by lr * weight_decay a step
 };
 
-struct LambOptions {
+struct LambOptions {  // of LAMB
   detail::ByName by_name_only = detail::by_name;
-  double lr = 1e-3;
-  double beta1 = 0.9, beta2 = 0.999;
-  double eps = 1e-6;
-  double weight_decay = 0;
+  double lr = 1e-3;                   // the learning rate
+  double beta1 = 0.9, beta2 = 0.999;  // how much of the last averages, of gradients and of their squares, is in the next
+  double eps = 1e-6;                  // added to the divisor
+  double weight_decay = 0;            // times p, added to the update
 };
-struct MuonOptions {
+struct MuonOptions {  // of Muon
   detail::ByName by_name_only = detail::by_name;
-  double lr = 1e-3;
-  double momentum = 0.95;
+  double lr = 1e-3;           // the learning rate
+  double momentum = 0.95;     // how much of the last average is in the next
   double weight_decay = 0.1;  // p shrinks by lr * weight_decay a step
-  bool nesterov = true;
+  bool nesterov = true;       // looks ahead by the momentum
   int steps = 5;              // of the iteration that makes the update orthogonal
 };
 
@@ -58,7 +58,7 @@ class Optimizer {
   /// Removes all gradients, for a backward that is not to count.
   void zero_grad() const;
 
-  [[nodiscard]] size_t groups() const { return groups_.size(); }
+  [[nodiscard]] size_t groups() const { return groups_.size(); }  // how many were added
   /// The learning rate of a group; set_lr of all of them, or of one. From the next step on. ValueError unless it is finite and not
   /// negative, or where there is no such group.
   [[nodiscard]] double lr(size_t group = 0) const;

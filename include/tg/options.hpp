@@ -22,7 +22,7 @@ struct ByName {
 inline constexpr ByName by_name{ByName::Key{}};
 }  // namespace detail
 
-using Sizes = std::vector<int64_t>;
+using Sizes = std::vector<int64_t>;  // of a shape, an axis each
 
 /// Axes of a tensor: 1, {0, 1}, or {} for all of them.
 class Axes {
@@ -78,94 +78,94 @@ class Padding {
   bool same_ = false;
 };
 
-struct TensorOptions {
+struct TensorOptions {  // of what makes tensors
   detail::ByName by_name_only = detail::by_name;
-  DType dtype = DType::void_;   // void_: the data's own; float32 where there is no data
-  std::string device = "";      // "": TG_DEVICE, else cpu
-  bool requires_grad = false;
+  DType dtype = DType::void_;  // void_: the data's own; float32 where there is no data
+  std::string device = "";     // "": TG_DEVICE, else cpu
+  bool requires_grad = false;  // it is a leaf that backward gives a gradient
 };
 
-struct ReduceOptions {
+struct ReduceOptions {  // of sum and the other reductions
   detail::ByName by_name_only = detail::by_name;
   Axes axis = {};               // {}: all
   bool keepdim = false;         // reduced axes stay, of size 1
   DType dtype = DType::void_;   // to compute and return in; void_: see each reduction
 };
 
-struct VarOptions {
+struct VarOptions {  // of var and std
   detail::ByName by_name_only = detail::by_name;
-  Axes axis = {};
-  bool keepdim = false;
-  double correction = 1;        // divides by n - correction (Bessel); 0 for the population's variance
+  Axes axis = {};         // {}: all
+  bool keepdim = false;   // reduced axes stay, of size 1
+  double correction = 1;  // divides by n - correction (Bessel); 0 for the population's variance
 };
 
-struct ArgOptions {
+struct ArgOptions {  // of argmax, argmin, median
   detail::ByName by_name_only = detail::by_name;
-  Axes axis = {};               // one axis; {}: of the flattened tensor
-  bool keepdim = false;
+  Axes axis = {};        // one axis; {}: of the flattened tensor
+  bool keepdim = false;  // reduced axes stay, of size 1
 };
 
-struct SortOptions {
+struct SortOptions {  // of sort and argsort
   detail::ByName by_name_only = detail::by_name;
-  int axis = -1;
-  bool descending = false;
+  int axis = -1;            // which one
+  bool descending = false;  // the largest first
 };
 
-struct ClampOptions {
+struct ClampOptions {  // of clamp
   detail::ByName by_name_only = detail::by_name;
-  double min = -__builtin_inf(), max = __builtin_inf();
+  double min = -__builtin_inf(), max = __builtin_inf();  // both included
 };
 
-struct GeluOptions {
+struct GeluOptions {  // of gelu
   detail::ByName by_name_only = detail::by_name;
   bool tanh = false;            // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) instead of the one with erf
 };
 
-enum class Rounding : uint8_t { None, Trunc, Floor };
-struct DivOptions {
+enum class Rounding : uint8_t { None, Trunc, Floor };  // not at all, towards zero, down
+struct DivOptions {  // of div
   detail::ByName by_name_only = detail::by_name;
-  Rounding rounding = Rounding::None;
+  Rounding rounding = Rounding::None;  // of the quotient
 };
 
 struct CloseOptions {           // |a - b| <= atol + rtol |b|
   detail::ByName by_name_only = detail::by_name;
-  double rtol = 1e-5, atol = 1e-8;
-  bool equal_nan = false;
+  double rtol = 1e-5, atol = 1e-8;  // as above
+  bool equal_nan = false;           // nan is close to nan
 };
 
-struct ConvOptions {
+struct ConvOptions {  // of convolutions
   detail::ByName by_name_only = detail::by_name;
-  PerAxis stride = 1;
-  Padding padding = 0;
-  PerAxis dilation = 1;
-  int64_t groups = 1;           // channels are cut into so many parts that see each other only
+  PerAxis stride = 1;    // how far windows are apart
+  Padding padding = 0;   // what is put around the axes
+  PerAxis dilation = 1;  // how far elements of a window are apart
+  int64_t groups = 1;    // channels are cut into so many parts that see each other only
 };
 
-struct PoolOptions {
+struct PoolOptions {  // of pooling
   detail::ByName by_name_only = detail::by_name;
-  PerAxis size = 2;
-  PerAxis stride = 0;           // 0: the size
-  Padding padding = 0;
-  PerAxis dilation = 1;
-  bool ceil_mode = false;       // a last window that begins inside may end outside
+  PerAxis size = 2;               // of a window
+  PerAxis stride = 0;             // 0: the size
+  Padding padding = 0;            // what is put around the axes
+  PerAxis dilation = 1;           // how far elements of a window are apart
+  bool ceil_mode = false;         // a last window that begins inside may end outside
   bool count_include_pad = true;  // of means: padding counts as zeros
   int64_t divisor = 0;            // of means: divides by it; 0: by how many count
 };
 
-struct NormOptions {
+struct NormOptions {  // of layer_norm and the other norms
   detail::ByName by_name_only = detail::by_name;
-  double eps = 1e-5;
+  double eps = 1e-5;  // added to the variance
 };
 
-struct PadOptions {
+struct PadOptions {  // of pad
   detail::ByName by_name_only = detail::by_name;
-  double value = 0;
+  double value = 0;  // what fills the border
 };
 
-struct UniformOptions {
+struct UniformOptions {  // of uniform
   detail::ByName by_name_only = detail::by_name;
-  double low = 0, high = 1;
-  TensorOptions tensor = {};
+  double low = 0, high = 1;   // from low, below high
+  TensorOptions tensor = {};  // dtype and device
 };
 
 struct BackwardOptions;  // tensor.hpp

@@ -62,10 +62,10 @@ class Drawing {
 /// seed alone.
 [[nodiscard]] Generator split_generator();
 
-struct NormalOptions {
+struct NormalOptions {  // of normal
   detail::ByName by_name_only = detail::by_name;
-  double mean = 0, std = 1;
-  TensorOptions tensor = {};
+  double mean = 0, std = 1;   // of the distribution
+  TensorOptions tensor = {};  // dtype and device
 };
 /// mean + std randn. ValueError: a negative or infinite std.
 [[nodiscard]] Tensor normal(const Sizes& shape, const NormalOptions& options = {});

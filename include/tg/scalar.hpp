@@ -42,7 +42,7 @@ class Scalar {
   Scalar(double v, DType dtype);
   Scalar(int64_t v, DType dtype);
 
-  [[nodiscard]] DType dtype() const { return dtype_; }
+  [[nodiscard]] DType dtype() const { return dtype_; }  // of the number
   /// The value as a C++ number. Floats to integers truncate; beyond T's range they saturate, and nan is 0. Integers wrap.
   template <detail::Arithmetic T>
   [[nodiscard]] T to() const {

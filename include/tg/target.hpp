@@ -15,20 +15,20 @@ struct MatrixInstruction {
   int depth = 2;                  // operands that lie side by side in a lane
 };
 
-struct Target {
+struct Target {  // facts of a machine that the compiler goes by
   std::string name;               // part of every cache key: "cpu x86-64 znver5 avx512", "opencl pocl 3.1"
   std::string renderer = "llvm";  // "llvm", "c", "opencl"; or a name registered with register_renderer
   int vector_bytes = 0;           // widest vector register; 0: emit scalar code only
-  int vector_registers = 16;
-  int64_t l1_bytes = 32 << 10, l2_bytes = 512 << 10, l3_bytes = 4 << 20;
-  int cores = 1;
-  bool fma = true;
+  int vector_registers = 16;      // of that width
+  int64_t l1_bytes = 32 << 10, l2_bytes = 512 << 10, l3_bytes = 4 << 20;  // caches of data: a core's own two, and all cores'
+  int cores = 1;                  // that run at once
+  bool fma = true;                // products are added with one rounding
   bool grid = false;              // GPU-like: blocks of threads with shared memory and barriers
   int max_threads = 1;            // per block
-  int64_t shared_bytes = 0;
-  std::vector<MatrixInstruction> matrix = {};
+  int64_t shared_bytes = 0;       // of memory that a block's threads share
+  std::vector<MatrixInstruction> matrix = {};  // what the verb mma can use
   uint32_t dtypes = (1u << kDTypeCount) - 1;  // bit per DType
-  bool supports(DType t) const { return dtypes >> static_cast<int>(t) & 1; }
+  bool supports(DType t) const { return dtypes >> static_cast<int>(t) & 1; }  // its bit is set
 };
 
 }  // namespace tg

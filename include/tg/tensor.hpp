@@ -113,7 +113,7 @@ class Handle {
 };
 }  // namespace detail
 
-class Tensor {
+class Tensor {  // an array that knows how it was computed: see the head of this file
  public:
   Tensor() = default;
   /// Data, never a shape: Tensor({{1.f, 2.f}, {3.f, 4.f}}). Dtypes of literals: see tg/value.hpp. ShapeError where lists differ in length.
@@ -134,8 +134,8 @@ class Tensor {
                                           const TensorOptions& options = {});
 
   [[nodiscard]] static Tensor full(const Sizes& shape, Scalar value, const TensorOptions& options = {});  // dtype of a literal
-  [[nodiscard]] static Tensor zeros(const Sizes& shape, const TensorOptions& options = {});
-  [[nodiscard]] static Tensor ones(const Sizes& shape, const TensorOptions& options = {});
+  [[nodiscard]] static Tensor zeros(const Sizes& shape, const TensorOptions& options = {});               // float32 unless told
+  [[nodiscard]] static Tensor ones(const Sizes& shape, const TensorOptions& options = {});                // float32 unless told
   /// start, start + step, ... before stop: ceil((stop - start) / step) numbers. ValueError: a step of 0.
   [[nodiscard]] static Tensor arange(Scalar start, Scalar stop, Scalar step = 1, const TensorOptions& options = {});
   [[nodiscard]] static Tensor arange(Scalar stop, const TensorOptions& options = {}) { return arange(0, stop, 1, options); }
@@ -383,7 +383,7 @@ struct Found {
   Tensor values, indices;
 };
 
-struct BackwardOptions {
+struct BackwardOptions {  // of backward and gradient
   detail::ByName by_name_only = detail::by_name;
   Tensor seed = {};           // d(result)/d(this tensor), of its shape; not given: 1
   bool keep_graph = false;    // so that backward can run again

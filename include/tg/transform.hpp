@@ -19,25 +19,25 @@
 
 namespace tg {
 
-using Tensors = std::vector<Tensor>;
-using TensorFunction = std::function<Tensors(const Tensors&)>;
+using Tensors = std::vector<Tensor>;  // arguments, or results
+using TensorFunction = std::function<Tensors(const Tensors&)>;  // any number of them to any number
 
 inline constexpr int kShared = INT_MIN;  // in VmapOptions::in_axes: an argument that all examples share
 
-struct VmapOptions {
+struct VmapOptions {  // of vmap
   detail::ByName by_name_only = detail::by_name;
   std::vector<int> in_axes = {};  // one an argument: the axis that counts examples, or kShared; {}: 0 for each
   int out_axis = 0;               // where that axis is in the results
 };
-enum class Mode { Reverse, Forward };
-struct JacobianOptions {
+enum class Mode { Reverse, Forward };  // by vjp, or by jvp
+struct JacobianOptions {  // of jacobian
   detail::ByName by_name_only = detail::by_name;
-  int argument = 0;
+  int argument = 0;           // of the function, with respect to which
   Mode mode = Mode::Reverse;  // a row, or a column, at a time: the cheaper is the smaller of result and argument
 };
-struct GradcheckOptions {
+struct GradcheckOptions {  // of gradcheck and gradgradcheck
   detail::ByName by_name_only = detail::by_name;
-  double step = 1e-6, absolute = 1e-6, relative = 1e-5;
+  double step = 1e-6, absolute = 1e-6, relative = 1e-5;  // of the finite differences; how far they may be from the derivatives
 };
 
 namespace detail {

@@ -21,12 +21,12 @@ struct Attended {
   Tensor weights;  // (n, l, s): the mean over the heads; costs nothing unless its value is asked for
 };
 
-struct MultiheadAttentionOptions {
+struct MultiheadAttentionOptions {  // of a MultiheadAttention
   detail::ByName by_name_only = detail::by_name;
-  double dropout = 0;
-  bool bias = true;
-  bool batch_first = false;
-  TensorOptions tensor = {};
+  double dropout = 0;         // of the weights of attention, in training
+  bool bias = true;           // with one, or without
+  bool batch_first = false;   // (n, l, width) instead of (l, n, width)
+  TensorOptions tensor = {};  // dtype and device
 };
 /// Queries, keys and values of one width, projected, cut into heads, attended to, put side by side and projected again. Vaswani et al.
 /// 2017. ValueError unless the width divides by the heads.
@@ -41,17 +41,17 @@ struct MultiheadAttention {
   [[nodiscard]] State state() const;
 };
 
-enum class Activation : uint8_t { Relu, Gelu };
-struct TransformerOptions {
+enum class Activation : uint8_t { Relu, Gelu };  // of transformer layers
+struct TransformerOptions {  // of both kinds of layer
   detail::ByName by_name_only = detail::by_name;
-  int64_t feedforward = 2048;  // the width between the two linear layers
-  double dropout = 0.1;
-  Activation activation = Activation::Relu;
-  double eps = 1e-5;
-  bool batch_first = false;
-  bool norm_first = false;     // normalise what goes into attention and linear layers, instead of the sums
-  bool bias = true;
-  TensorOptions tensor = {};
+  int64_t feedforward = 2048;                // the width between the two linear layers
+  double dropout = 0.1;                      // of weights and results, in training
+  Activation activation = Activation::Relu;  // between the two linear layers
+  double eps = 1e-5;                         // added to the variance
+  bool batch_first = false;                  // (n, l, width) instead of (l, n, width)
+  bool norm_first = false;                   // normalise what goes into attention and linear layers, instead of the sums
+  bool bias = true;                          // with one, or without
+  TensorOptions tensor = {};                 // dtype and device
 };
 /// Attention of the sequence to itself, then two linear layers, each added to what went in and normalised.
 struct TransformerEncoderLayer {

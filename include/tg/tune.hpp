@@ -18,7 +18,7 @@
 
 namespace tg {
 
-struct TuneOptions {
+struct TuneOptions {  // of tune
   int beam = 4;          // how many verb lists are kept from round to round, 1 to 64
   double seconds = 30;   // wall time for all kernels together
   std::string file = {};  // where to write what was found; empty: nowhere. Replaced in one step

@@ -12,16 +12,16 @@
 
 namespace tg {
 
-class Value {
+class Value {  // a number or a list, of Tensor's literals
  public:
   template <detail::Arithmetic T>
   Value(T v) : number_(v) {}
   Value(Scalar v) : number_(v) {}
   Value(std::initializer_list<Value> values) : number_(0), list_(values), is_list_(true) {}
 
-  [[nodiscard]] bool is_list() const { return is_list_; }
-  [[nodiscard]] const std::vector<Value>& list() const { return list_; }
-  [[nodiscard]] const Scalar& number() const { return number_; }
+  [[nodiscard]] bool is_list() const { return is_list_; }                 // else a number
+  [[nodiscard]] const std::vector<Value>& list() const { return list_; }  // empty of a number
+  [[nodiscard]] const Scalar& number() const { return number_; }          // 0 of a list
 
  private:
   Scalar number_;

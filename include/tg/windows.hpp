@@ -18,13 +18,13 @@ namespace tg {
 [[nodiscard]] inline Tensor conv2d(const Tensor& x, const Tensor& w, const ConvOptions& o = {}) { return conv2d(x, w, Tensor(), o); }
 [[nodiscard]] inline Tensor conv3d(const Tensor& x, const Tensor& w, const ConvOptions& o = {}) { return conv3d(x, w, Tensor(), o); }
 
-struct ConvTransposeOptions {
+struct ConvTransposeOptions {  // of transposed convolutions
   detail::ByName by_name_only = detail::by_name;
-  PerAxis stride = 1;
+  PerAxis stride = 1;          // how far windows are apart
   Padding padding = 0;         // cut off the result, as it is added by the convolution that this one is the adjoint of
   PerAxis output_padding = 0;  // so much longer at the end; less than stride or dilation
-  PerAxis dilation = 1;
-  int64_t groups = 1;
+  PerAxis dilation = 1;        // how far elements of a window are apart
+  int64_t groups = 1;          // channels are cut into so many parts that see each other only
 };
 /// The adjoint of a convolution: with weights (channels, out / groups, window...) to (n, out, sizes...), of which each is
 /// (size - 1) stride - padding + dilation (window - 1) + output_padding + 1.
@@ -58,8 +58,8 @@ struct ConvTransposeOptions {
 [[nodiscard]] Tensor adaptive_avg_pool2d(const Tensor& x, const PerAxis& count);
 [[nodiscard]] Tensor adaptive_avg_pool3d(const Tensor& x, const PerAxis& count);
 
-enum class Resize : uint8_t { Nearest, Linear };
-struct InterpolateOptions {
+enum class Resize : uint8_t { Nearest, Linear };  // the nearest element, or between neighbours
+struct InterpolateOptions {  // of interpolate
   detail::ByName by_name_only = detail::by_name;
   Sizes size = {};                 // the new sizes, one for all or one an axis; or
   std::vector<double> scale = {};  // what they are multiplied by

@@ -1,5 +1,7 @@
 """The package as a whole: its type stubs, and its installation into a virtual environment."""
+import importlib
 import os
+import re
 import subprocess
 import sys
 
@@ -46,6 +48,28 @@ def test_every_function_is_in_the_stub():
     for owner, indent in ((tg._tg, ""), (tg.Tensor, "    ")):
         names = [n for n in dir(owner) if not n.startswith("_") and callable(getattr(owner, n)) and not isinstance(getattr(owner, n), type)]
         assert [n for n in names if f"{indent}def {n}(" not in stub] == []
+
+
+MODULES = ["tg", "tg.data", "tg.nn", "tg.nn.functional", "tg.nn.utils", "tg.optim", "tg.lr_scheduler"]
+
+
+def said(thing):
+    """What a docstring says beside signatures."""
+    return re.sub(r"^\s*(\d+\. )?\w*\(.*\) -> .*$|Overloaded function\.", "", thing.__doc__ or "", flags=re.M).strip()
+
+
+def test_every_public_name_is_documented():
+    silent = set()
+    for module in map(importlib.import_module, MODULES):
+        assert module.__doc__
+        for name, value in vars(module).items():
+            if name.startswith("_") or not callable(value) or not getattr(value, "__module__", "tg").startswith("tg"):
+                continue
+            members = vars(value).items() if isinstance(value, type) else ()
+            parts = [(f"{name}.{k}", v) for k, v in members
+                     if not k.startswith("_") and (callable(v) or isinstance(v, (property, staticmethod)))]
+            silent |= {f"{value.__module__}.{k}" for k, v in [(name, value), *parts] if not said(v)}
+    assert silent == set()
 
 
 def test_installation_into_a_virtual_environment(tmp_path):

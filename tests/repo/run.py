@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from documented import undocumented
+
 ROWS = ["base", "ir", "autodiff schedule codegen render runtime", "engine", "tensor", "jit", "nn io", "cli python"]
 LEVEL = {layer: level for level, row in enumerate(ROWS) for layer in row.split()}
 EXCEPTIONS = {("nn", "io"), ("io", "nn")}  # nn saves with io, through io's public header
@@ -165,6 +167,16 @@ def data(root):
             yield f"data/mnist/{name} is not the file that its README describes"
 
 
+def documented(root):
+    """Every public name has a comment."""
+    sample = "struct AOptions {  // of a\n  int b = 1;\n};\n\nint f();\n/// g\nint g();\nint h();\n\nclass C {  // c\n  int hidden;\n};\n"
+    if (found := [d for _, d in undocumented(sample)]) != ["int b = 1;", "int f();"]:
+        yield f"tests/repo/documented.py finds {found} in its sample"
+    for file in sources(root, "include"):
+        for number, declaration in undocumented(file.read_text()) if file.suffix == ".hpp" else ():
+            yield f"{file.relative_to(root)}:{number}: no comment says what this is: {declaration}"
+
+
 def formatter(root):
     """tools/format, given what clang-format says of a comment too long for its line: the next line is its continuation, never code."""
     from importlib.machinery import SourceFileLoader
@@ -187,7 +199,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--source", type=Path, default=Path(__file__).resolve().parents[2])
     root = parser.parse_known_args()[0].source
-    rules = [layers, public_headers, one_llvm, budgets, library_manners, heads, text, data, formatter]
+    rules = [layers, public_headers, one_llvm, budgets, library_manners, heads, text, data, documented, formatter]
     failed = 0
     for rule in rules:
         problems = list(rule(root))
