@@ -3,13 +3,15 @@
 //
 //   report({"matmul 1024", 350, "GFLOP/s", "OpenBLAS", 360});     {"name": "matmul 1024", ..., "ratio": 0.972}
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
+
+#include "base/env.hpp"
 
 namespace tg::bench {
 
@@ -40,11 +42,17 @@ inline double median_of(int times, const std::function<double()>& measure) {
 inline void at_their_best() {
   for (const char* pin : {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"}) unsetenv(pin);
 }
-/// Wall time of a call.
+/// Wall time; on one thread that thread's own, so that other programs' turns are not counted.
+inline double now() {
+  timespec t{};
+  clock_gettime(settings().threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+/// How long a call takes.
 inline double seconds(const std::function<void()>& run) {
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = now();
   run();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return now() - begin;
 }
 
 }  // namespace tg::bench

@@ -46,12 +46,6 @@ bool wanted(const std::string& name, std::span<char*> words) {
   return words.empty() || std::ranges::any_of(words, [&](const char* w) { return name.find(w) != std::string::npos; });
 }
 
-double now() {
-  timespec t{};
-  clock_gettime(settings().threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
 // Median times of those that are not empty. Idle threads of each spin for a while: the next begins when they sleep, and its first call,
 // which wakes its own, is free.
 std::vector<double> take_turns(const std::vector<bench::Prepared>& sides, double operations) {
@@ -63,9 +57,9 @@ std::vector<double> take_turns(const std::vector<bench::Prepared>& sides, double
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
       sides[s]();
       for (int i = 0; i < repeats; ++i) {
-        const double begin = now();
+        const double begin = bench::now();
         sides[s]();
-        times[s].push_back(now() - begin);
+        times[s].push_back(bench::now() - begin);
       }
     }
   std::vector<double> out;
