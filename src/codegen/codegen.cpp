@@ -7,6 +7,7 @@
 #include "codegen/group.hpp"
 #include "codegen/heuristic.hpp"
 #include "codegen/pack.hpp"
+#include "codegen/split.hpp"
 
 namespace tg {
 namespace {
@@ -60,7 +61,7 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
 }  // namespace
 
 Generated generate(const Kernel& kernel, const Target& target, const std::optional<Verbs>& verbs) {
-  Generated out{.phases = {}, .kernel = collapse(kernel), .verbs = {}, .nest = {}, .temporaries = {}};
+  Generated out{.phases = {}, .kernel = collapse(split(kernel)), .verbs = {}, .nest = {}, .temporaries = {}};
   out.verbs = add_phases(out, Kernel(out.kernel), target, verbs, {.group = true, .copy = true});
   return out;
 }

@@ -1,7 +1,7 @@
 #pragma once
 // The compiler's front: a kernel to phases of instructions.
 //
-//   kernel -> collapse -> verbs (chosen or given) -> nest -> lower -> instruction list
+//   kernel -> split, collapse -> verbs (chosen or given) -> nest -> lower -> instruction list
 #include <optional>
 
 #include "codegen/lower.hpp"
@@ -10,7 +10,7 @@ namespace tg {
 
 struct Generated {
   std::vector<LoweredPhase> phases;
-  Kernel kernel;        // after collapse: what the verbs' axes name
+  Kernel kernel;        // after split and collapse: what the verbs' axes name
   Verbs verbs;
   std::string nest;     // for people
   std::vector<std::pair<DType, Dim>> temporaries;  // memory between phases, behind the kernel's params: element type and number

@@ -418,15 +418,15 @@ void Demands::inline_into(const UOp& u, const Demand& d) {
     case Op::Reduce: case Op::OverlapAdd: {
       const bool overlap = u.op() == Op::OverlapAdd;
       std::vector<UOp> nest = needed(d.nest, open_ranges(d.idx));
-      const std::vector<Dim> extents = overlap ? std::vector<Dim>{u.as<WindowArg>().size} : reduced_extents(u);
+      const std::vector<Dim> extents = overlap ? std::vector<Dim>{overlap_terms(u)} : reduced_extents(u);
       const std::vector<UOp> opened = fresh_ranges(d.idx, extents);
       for (const UOp& r : opened) if (r.op() == Op::Range) nest.push_back(r);
       Index idx = d.idx;
       if (overlap) {
-        const auto& w = u.as<WindowArg>();
-        UOp& at = idx[static_cast<size_t>(w.axis)];
-        at = simplify(floor_div(at - opened[0] * w.dilation, w.stride));
-        idx.push_back(opened[0]);
+        UOp& at = idx[static_cast<size_t>(u.as<WindowArg>().axis)];
+        const Overlap term = overlap_term(u, at, opened[0]);
+        at = term.position;
+        idx.push_back(term.element);
       } else {
         size_t next = 0;
         for (size_t a = 0; a < idx.size(); ++a) if (u.as<ReduceArg>().axes >> a & 1) idx[a] = opened[next++];

@@ -1,6 +1,8 @@
 // See index_map.hpp.
 #include "schedule/index_map.hpp"
 
+#include <numeric>
+
 #include <fmt/format.h>
 
 #include "ir/op_info.hpp"
@@ -10,27 +12,34 @@
 namespace tg {
 namespace {
 
-// Reshape only adds or drops axes of size 1: no arithmetic is needed.
-bool squeeze_index(const Shape& from, const Shape& to, const Index& idx, Index& out) {
-  size_t j = 0;
-  for (const Dim& d : from) {
-    if (d == Dim(1)) { out.push_back(index(0)); continue; }
-    while (j < to.rank() && to[j] == Dim(1)) ++j;
-    if (j == to.rank() || !(to[j] == d)) return false;
-    out.push_back(idx[j++]);
-  }
-  return true;
-}
-
+// Axes are taken apart block by block, the smallest that have as many elements in both shapes: (4, 16, 56, 56) to (64, 56, 56) is three
+// of them. An index that lies outside of one, which a gate then forbids, leaves the others alone.
 Index reshape_index(const Shape& from, const Shape& to, const Index& idx) {
-  Index out;
-  if (squeeze_index(from, to, idx, out)) return out;
-  out.assign(from.rank(), index(0));
-  UOp rest = linear(idx, to);
-  for (size_t i = from.rank(); i-- > 0;) {
-    if (from[i] == Dim(1)) continue;
-    out[i] = simplify(floor_mod(rest, from[i].expr()));
-    rest = simplify(floor_div(rest, from[i].expr()));
+  Index out(from.rank(), index(0));
+  const auto several = [](const Shape& s, size_t i) {
+    while (i < s.rank() && s[i] == Dim(1)) ++i;
+    return i;
+  };
+  for (size_t i = several(from, 0), j = several(to, 0); i < from.rank() && j < to.rank();) {
+    Dim mine = from[i], other = to[j];
+    size_t end = i + 1, stop = j + 1;
+    while (!(mine == other)) {
+      const bool known = mine.known() && other.known(), less = known && mine.value() < other.value();
+      if (less && end < from.rank()) mine = mine * from[end++];
+      else if (known && !less && stop < to.rank()) other = other * to[stop++];
+      else mine = other = Dim(0), end = from.rank(), stop = to.rank();
+    }
+    UOp rest = index(0);
+    for (size_t k = j; k < stop; ++k) if (!(to[k] == Dim(1))) rest = rest * to[k].expr() + idx[k];
+    rest = simplify(rest);
+    for (size_t k = end; k-- > i + 1;) {
+      if (from[k] == Dim(1)) continue;
+      out[k] = simplify(floor_mod(rest, from[k].expr()));
+      rest = simplify(floor_div(rest, from[k].expr()));
+    }
+    out[i] = rest;
+    i = several(from, end);
+    j = several(to, stop);
   }
   return out;
 }
@@ -83,6 +92,29 @@ Index source_index(const UOp& u, size_t i, const Index& idx) {
     case Op::Contiguous: case Op::Detach: case Op::Copy: return out;
     default: throw InternalError(fmt::format("{} is not a function of its source's indices alone", name_of(u.op())));
   }
+}
+
+// dx[i] = sum over k of g[(i - k*dilation) / stride, k], where that is a whole number. With all divided by what stride and dilation have
+// in common those are k = i * u mod stride, u * dilation = 1 mod stride, and every stride-th from there; where i is no multiple of it
+// there is none, and k lies outside of the window.
+Dim overlap_terms(const UOp& u) {
+  const auto& w = u.as<WindowArg>();
+  const int64_t step = w.stride / std::gcd(w.stride, w.dilation);
+  return (w.size + step - 1) / step;
+}
+Overlap overlap_term(const UOp& u, const UOp& at, const UOp& n) {
+  const auto& w = u.as<WindowArg>();
+  const int64_t common = std::gcd(w.stride, w.dilation), step = w.stride / common, dilation = w.dilation / common;
+  int64_t inverse = 0;
+  while (inverse < step - 1 && inverse * dilation % step != 1) ++inverse;
+  const UOp i = floor_div(at, common), first = floor_mod(i * inverse, step);
+  Overlap out;
+  out.element = simplify(n * step + first + floor_mod(at, common) * w.size);
+  out.position = simplify((dilation == 1 ? floor_div(i, step) : floor_div(i - first * dilation, step)) - n * dilation);
+  const auto require = [&](const UOp& c) { if (c) out.gate = out.gate ? out.gate & c : c; };
+  require(within(out.position, index(0), u.src(0).shape()[static_cast<size_t>(w.axis)].expr()));
+  require(within(out.element, index(0), index(w.size)));
+  return out;
 }
 
 UOp source_gate(const UOp& u, const Index& idx) {

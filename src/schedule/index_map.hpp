@@ -20,4 +20,11 @@ UOp linear(const Index& idx, const Shape& shape);
 /// `lo <= x < hi`, simplified; empty when it always holds.
 UOp within(const UOp& x, const UOp& lo, const UOp& hi);
 
+/// How many elements an OverlapAdd adds up at most for one of its own: of each window those a multiple of the stride away.
+Dim overlap_terms(const UOp& u);
+/// The n-th of them for the element at `at`: where in the source its window is, and which of the window's it is. Empty gate: there always
+/// is one.
+struct Overlap { UOp position, element, gate; };
+Overlap overlap_term(const UOp& u, const UOp& at, const UOp& n);
+
 }  // namespace tg

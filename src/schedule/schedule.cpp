@@ -26,6 +26,10 @@ constexpr size_t kMostBuffers = 24;                    // of a kernel made of tw
 UOp and_(const UOp& a, const UOp& b) { return !a ? b : !b ? a : a & b; }
 UOp gated(const UOp& gate, const UOp& value) { return gate ? where(gate, value, constant(value.dtype(), 0)) : value; }
 
+bool among(const std::vector<UOp>& some, const std::vector<UOp>& all) {
+  return std::ranges::all_of(some, [&](const UOp& u) { return std::ranges::find(all, u) != all.end(); });
+}
+
 class Builder {
  public:
   Builder(std::span<const UOp> roots) : roots_(roots), demands_(roots, Demands(roots).stored()) {}
@@ -242,19 +246,24 @@ class Builder {
     gate_ = outer;
     return vanishes(v, gate) ? v : gated(gate, v);
   }
-  // An element of memory. Where the index cannot lie outside there is no gate; what a halo of zeros covers needs none either.
+  // An element of memory. Where the index cannot lie outside there is no gate; what a halo of zeros covers needs none either. Of what holds
+  // here it is tested that the index lies inside, if that is among it.
   UOp element(const UOp& u, const Index& idx, PlanLaunch& launch) {
     const UOp outside = inside(idx, u.shape());
     const auto zeros = demands_.halo.find(u);
-    if (zeros == demands_.halo.end()) return load(param_of(u, launch), linear(idx, u.shape()), outside ? gate_ : UOp());
+    if (zeros == demands_.halo.end()) return load(param_of(u, launch), linear(idx, u.shape()), tested(outside));
     const Shape padded = zeros->second.padded(u.shape());
     const Index at = zeros->second.outer(idx);
-    const UOp v = load(param_of(u, launch), linear(at, padded), inside(at, padded) ? gate_ : UOp());
+    const UOp v = load(param_of(u, launch), linear(at, padded), tested(inside(at, padded)));
     if (outside) {
       const std::vector<UOp> all = conjunction(outside);
       covered_[v].insert(covered_[v].end(), all.begin(), all.end());
     }
     return v;
+  }
+  UOp tested(const UOp& inside) const {
+    if (!inside || !gate_) return {};
+    return among(conjunction(inside), conjunction(gate_)) ? inside : gate_;
   }
   UOp value_under_gate(const UOp& u, const Index& idx, PlanLaunch& launch) {
     if (u.op() == Op::Param) return element(u, idx, launch);
@@ -336,38 +345,36 @@ class Builder {
     states.push_back(along);
     return UOp::make(Op::Scan, states, u.arg());
   }
-  // dx[i] = sum over k of g[(i - k*dilation) / stride, k], where that is a whole number inside g
   UOp overlap_add(const UOp& u, const Index& idx, PlanLaunch& launch) {
-    const auto& w = u.as<WindowArg>();
-    const auto axis = static_cast<size_t>(w.axis);
-    const Dim size = w.size;
-    const UOp k = fresh_ranges_at(idx, std::span(&size, 1))[0];
-    const UOp from = simplify(idx[axis] - k * w.dilation);
-    UOp gate = within(from, index(0), u.src(0).shape()[axis].expr() * w.stride);
-    if (w.stride > 1) {
-      const UOp whole = simplify(logical_not(not_equal(floor_mod(from, w.stride), index(0))));
-      if (!is_const(whole, 1)) gate = and_(gate, whole);
-    }
+    const auto axis = static_cast<size_t>(u.as<WindowArg>().axis);
+    const Dim terms = overlap_terms(u);
+    const UOp n = fresh_ranges_at(idx, std::span(&terms, 1))[0];
+    const Overlap term = overlap_term(u, idx[axis], n);
     Index at = idx;
-    at[axis] = simplify(floor_div(from, w.stride));
-    at.push_back(k);
+    at[axis] = term.position;
+    at.push_back(term.element);
     const UOp outer = gate_;
-    gate_ = and_(gate_, gate);
+    gate_ = and_(gate_, term.gate);
     const UOp v = value_under_gate(u.src(0), at, launch);
     gate_ = outer;
-    return close(Monoid::Sum, v, gate, {k});
+    return close(Monoid::Sum, v, term.gate, {n});
   }
-  // Whether a value is 0 already where the gate is false: an element loaded under it or from among zeros, or a product with one. (Were the
-  // other factor infinite there, the product would be nan: padding with zeros is what a convolution means.)
+  // Whether a value is 0 already where the gate is false. (Were the other factor of a product infinite there, it would be nan: padding with
+  // zeros is what a convolution means.)
   bool vanishes(const UOp& v, const UOp& gate) const {
     if (!gate) return true;
+    return among(conjunction(gate), needs(v));
+  }
+  // Conditions where one of which is false a value is 0: of an element loaded under them or from among zeros, of a factor.
+  std::vector<UOp> needs(const UOp& v) const {
+    std::vector<UOp> out;
     if (v.op() == Op::Mul)
-      return std::any_of(v.src().begin(), v.src().end(), [&](const UOp& f) { return f.op() == Op::Load && vanishes(f, gate); });
-    if (v.op() != Op::Load) return false;
-    const std::vector<UOp> wanted = conjunction(gate);
-    std::vector<UOp> held = v.src().size() > 2 ? conjunction(v.src(2)) : std::vector<UOp>();
-    if (auto it = covered_.find(v); it != covered_.end()) held.insert(held.end(), it->second.begin(), it->second.end());
-    return std::all_of(wanted.begin(), wanted.end(), [&](const UOp& c) { return std::find(held.begin(), held.end(), c) != held.end(); });
+      for (const UOp& f : v.src())
+        if (f.op() == Op::Load) for (UOp& c : needs(f)) out.push_back(std::move(c));
+    if (v.op() != Op::Load) return out;
+    if (v.src().size() > 2) out = conjunction(v.src(2));
+    if (auto it = covered_.find(v); it != covered_.end()) out.insert(out.end(), it->second.begin(), it->second.end());
+    return out;
   }
   // A sum of sums over loops of its own is one sum.
   UOp close(Monoid m, const UOp& v, const UOp& gate, const std::vector<UOp>& opened) {

@@ -4,16 +4,10 @@
 
 #include <random>
 
-#include "codegen/codegen.hpp"
 #include "codegen/neighbours.hpp"
 #include "codegen/nest.hpp"
-#include "engine/canonical.hpp"
-#include "engine/kernels.hpp"
+#include "codegen/one_kernel.hpp"
 #include "fuzzing.hpp"
-#include "schedule/plan.hpp"
-#include "tensor/impl.hpp"
-#include "tg/device.hpp"
-#include "tg/tg.hpp"
 
 namespace tg {
 namespace {
@@ -28,82 +22,12 @@ TEST(Verbs, PrintAndParse) {
   EXPECT_THROW(parse_verbs("tile(i0, many, loop)"), ValueError);
 }
 
-using Numbers = std::vector<double>;
-
-// Inputs of small whole numbers, so that sums are exact in any order.
-struct Inputs {
-  std::string device;
-  Tensor operator()(const Sizes& shape) const {
-    int64_t n = 1;
-    for (int64_t s : shape) n *= s;
-    std::vector<float> data(static_cast<size_t>(n));
-    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<float>((i * 7 + i / 5) % 11) - 5;
-    return Tensor::from(data, shape, {.device = device}).realize();
-  }
-  Tensor indices(int64_t n, int64_t bound) const {
-    std::vector<int32_t> data(static_cast<size_t>(n));
-    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<int32_t>(static_cast<int64_t>(i * i + 3) % bound);
-    return Tensor::from(data, {n}, {.device = device}).realize();
-  }
-};
-
-// One kernel and the memory it runs over.
-struct Case {
-  Case(const Tensor& y, Device& d) : device(d), like(y) {
-    const UOp node = node_of(y, "test");
-    const Canonical c = canonicalize(std::span(&node, 1));
-    const Plan p = schedule(c.roots);
-    if (p.launches.size() != 1) throw InternalError("this test wants one kernel:\n" + to_string(p));
-    kernel = p.launches[0].kernel;
-    for (int b : p.launches[0].buffers) {
-      const PlanBuffer& of = p.buffers[static_cast<size_t>(b)];
-      const bool given = of.kind == PlanBuffer::Kind::Input;
-      buffers.push_back(given ? c.inputs[static_cast<size_t>(of.input)]
-                              : make_buffer(d, static_cast<size_t>(of.elements.value()) * size_of(of.dtype)));
-    }
-  }
-  Numbers run(const Verbs& verbs) const { return run(generate(kernel, device.target(), verbs)); }
-  Numbers run(const Generated& g) const {
-    std::vector<PhaseInfo> infos;
-    std::vector<Grid> grids;
-    for (const LoweredPhase& p : g.phases) {
-      infos.push_back({p.phase.entry, p.phase.written, p.phase.scratch_bytes, {p.phase.block[0], p.phase.block[1], p.phase.block[2]}});
-      grids.push_back({{p.grid[0].value(), p.grid[1].value(), p.grid[2].value()}});
-    }
-    const auto program = device.load(device.compile(source(g, device.target())), infos);
-    std::vector<std::shared_ptr<Buffer>> all = buffers;
-    for (const auto& [dtype, n] : g.temporaries) all.push_back(make_buffer(device, static_cast<size_t>(n.value()) * size_of(dtype)));
-    std::vector<MemoryRef> refs;
-    for (const auto& b : all) refs.push_back(b->ref());
-    std::vector<float> out(static_cast<size_t>(like.numel()), -1e30f);
-    const bool whole = like.dtype() == int32;
-    device.copy_in(refs[0], out.data(), out.size() * sizeof(float));
-    device.launch(*program, {refs, {}, grids});
-    EXPECT_FALSE(device.synchronize());
-    device.copy_out(out.data(), refs[0], out.size() * sizeof(float));
-    Numbers numbers;
-    for (float& v : out) numbers.push_back(whole ? std::bit_cast<int32_t>(v) : v);
-    return numbers;
-  }
-
-  Device& device;
-  Tensor like;
-  Kernel kernel;
-  std::vector<std::shared_ptr<Buffer>> buffers;
-};
-
 Tensor half(const Tensor& x) { return x.cast(bfloat16).realize(); }
 
 struct Program {
   const char* name;
   Tensor (*build)(const Inputs&);
 };
-// d(convolution)/d(its input): x's shape, w's shape.
-Tensor input_gradient(const Inputs& in, const Sizes& image, const Sizes& kernel) {
-  const Tensor x = Tensor::zeros(image, {.device = in.device, .requires_grad = true}), y = x.conv2d(in(kernel));
-  return gradient(y, {x}, {.seed = in(y.shape())})[0];
-}
-
 const Program kPrograms[] = {
     {"Product7x5x3", [](const Inputs& in) { return in({7, 5}).matmul(in({5, 3})); }},
     {"Product64x48x64", [](const Inputs& in) { return in({64, 48}).matmul(in({64, 48}).T()); }},
@@ -115,6 +39,9 @@ const Program kPrograms[] = {
     {"Products", [](const Inputs& in) { return in({3, 17, 23}).matmul(in({3, 23, 19})); }},
     {"Convolution", [](const Inputs& in) { return in({2, 5, 13, 13}).conv2d(in({9, 5, 3, 3})); }},
     {"InputGradient", [](const Inputs& in) { return input_gradient(in, {69, 18, 7, 6}, {6, 18, 3, 3}); }},
+    {"InputGradientOfStride",
+     [](const Inputs& in) { return input_gradient(in, {3, 18, 13, 15}, {6, 18, 3, 3}, {.stride = 2, .padding = 1}); }},
+    {"ConvolutionInGroups", [](const Inputs& in) { return in({2, 6, 11, 13}).conv2d(in({9, 2, 3, 3}), {.groups = 3}); }},
     {"Elementwise", [](const Inputs& in) { return in({41, 13}) * in({13}) + in({41, 1}); }},
     {"Transpose", [](const Inputs& in) { return in({45, 37}).T() * 2.0f; }},
     {"TransposeOfWholeTiles", [](const Inputs& in) { return in({3, 64, 48}).transpose(1, 2) * 2.0f; }},
