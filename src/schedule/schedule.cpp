@@ -15,6 +15,7 @@
 #include "schedule/expansions.hpp"
 #include "schedule/plan.hpp"
 #include "schedule/same_values.hpp"
+#include "schedule/work.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
@@ -22,6 +23,7 @@ namespace {
 
 constexpr double kFewResults = 16, kLarge = 16 << 10;  // elements
 constexpr size_t kMostBuffers = 24;                    // of a kernel made of two
+constexpr double kBusy = 8;                            // operations a byte, from which on a kernel does not wait for memory
 
 UOp and_(const UOp& a, const UOp& b) { return !a ? b : !b ? a : a & b; }
 UOp gated(const UOp& gate, const UOp& value) { return gate ? where(gate, value, constant(value.dtype(), 0)) : value; }
@@ -105,7 +107,7 @@ class Builder {
     return order;
   }
   // Kernels over the same loops that walk through one large array: it is read once if they are one. Few results of long reductions are
-  // better left apart, since each is then shared out among the cores.
+  // better left apart, since each is then shared out among the cores; products too, since each wants a register tile of its own.
   bool read_the_same(int a, int b) const {
     const Group &ga = demands_.groups[static_cast<size_t>(a)], &gb = demands_.groups[static_cast<size_t>(b)];
     if (ga.outputs.empty() || gb.outputs.empty() || !(ga.shape == gb.shape) || elements(ga.shape) < kFewResults) return false;
@@ -116,7 +118,11 @@ class Builder {
       const PlanBuffer& p = plan_.buffers[static_cast<size_t>(i)];
       if (std::find(of_b.begin(), of_b.end(), i) != of_b.end() && elements(Shape{p.elements}) >= kLarge) shared = true;
     }
-    return shared && !overwrites(ga, of_b) && !overwrites(gb, of_a);
+    return shared && !overwrites(ga, of_b) && !overwrites(gb, of_a) && !busy(a) && !busy(b);
+  }
+  bool busy(int g) const {
+    const Work w = work_of(plan_, kernels_[static_cast<size_t>(g)]);
+    return w.operations > kBusy * w.bytes();
   }
   // Whether a group assigns in place to memory that is among these buffers.
   bool overwrites(const Group& g, const std::vector<int>& buffers) const {

@@ -70,6 +70,11 @@ TEST(Fusion, SumsOfOneArrayAreOneKernel) {
   const UOp scalars[] = {node_of(x.sum(), "test"), node_of((x * y).sum(), "test")};  // each of them is shared out among the cores
   EXPECT_EQ(schedule(canonicalize(scalars).roots).launches.size(), 2u);
 }
+TEST(Fusion, ProductsOfOneArrayAreKernelsOfTheirOwn) {
+  const Tensor x = input({256, 256}), y = input({256, 256}), z = input({256, 256});
+  const UOp both[] = {node_of(x.matmul(y), "test"), node_of(x.T().matmul(z), "test")};
+  EXPECT_EQ(schedule(canonicalize(both).roots).launches.size(), 2u);
+}
 TEST(Batch, EqualKernelsThatDoNotWaitForEachOtherAreOneLaunch) {
   const Tensor a = input({3, 5}), b = input({7}), c = input({2, 2, 2});
   const UOp two[] = {node_of(a * 2 + 1, "test"), node_of(b * 2 + 1, "test"), node_of(c * 3 + 1, "test")};
