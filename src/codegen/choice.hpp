@@ -1,0 +1,46 @@
+#pragma once
+// What those who choose verbs for a CPU know of a kernel, and the verbs they have chosen so far.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "codegen/access.hpp"
+#include "codegen/nest.hpp"
+#include "tg/target.hpp"
+
+namespace tg {
+
+inline double efficiency(int64_t n, int64_t tile) { return static_cast<double>(n) / static_cast<double>(ceil_div(n, tile) * tile); }
+
+class Choice {
+ public:
+  Choice(const Kernel&, const Target&);
+  Verbs take() { return std::move(verbs_); }
+
+ protected:
+  struct Access { UOp index, gate; double times; bool store; };
+
+  bool apply(Verb v);
+  // Splits, and says what the inner part is called; empty if it does not fit.
+  std::string tile(const std::string& axis, int64_t n, AxisKind as);
+  std::string name(const UOp& r) const { return nest_.axes[static_cast<size_t>(nest_.split_of(r).axes[0])].name; }
+  double times(const UOp& idx) const;  // how often this access happens, all loops counted that it depends on
+  bool sequential(const UOp& r) const;
+  static double length(const UOp& reduce);
+
+  const Kernel& kernel_;
+  const Target& target_;
+  Nest nest_;
+  Verbs verbs_;
+  std::vector<UOp> reduces_;
+  std::vector<Access> accesses_;
+  size_t widest_ = 1;
+  bool gates_ = false;  // some load is tested
+  int64_t lanes_ = 1;
+};
+
+/// Verbs for a kernel whose time is the arithmetic of a sum of products; none if it is no such kernel. may_copy: whether an operand may be
+/// copied in a phase of its own.
+Verbs choose_contraction(const Choice&, bool may_copy);
+
+}  // namespace tg
