@@ -9,12 +9,17 @@ namespace {
 
 constexpr double kNear = 0.5, kFar = 1, kDistant = 4;  // cycles of a vector load from L1, and of streaming one from L2 or beyond
 constexpr double kMissed = 4, kCopied = 8;             // of a number that has to be waited for, and of copying one
-constexpr double kPacked = 10, kWaited = 10;           // of packing a vector, and of waiting for one from beyond L2
-constexpr double kBeyond = 0.15;                       // of a number from there, foreseen
+constexpr double kWaited = 6;                          // of a vector from beyond L2, asked for ahead, where each lies in another page
+constexpr double kBeyond = 0.15;                       // of a number from beyond L2, foreseen
+constexpr double kPacked = 2, kTurned = 5;             // of packing a vector beside reading it, and of transposing one for that
 constexpr double kCrossed = 12;                        // of storing a vector column by column where the output does not fit L2
+constexpr double kScattered = 8;                       // of storing a number into a page of its own
 constexpr double kOverlapped = 0.15;                   // of what loads cost that arithmetic does not hide
 constexpr double kMask = 1, kWindow = 0.05;            // cycles that a test adds to a row's load, and that packing windows does
 constexpr double kDone = 0.8;                          // what is left to do where the rounds in which a test fails are left out
+constexpr double kAcross = 5;                          // of adding up the lanes of a vector
+constexpr double kInterleaved = 2;                     // of a vector whose steps are put side by side for a matrix instruction
+constexpr int64_t kPage = 4096;                        // bytes
 constexpr int64_t kRun = 64;                           // elements side by side, for the processor to fetch ahead
 constexpr int64_t kPanels = 4;                         // of lanes that read packed rows again, before packing them pays
 // The last rows of a tile that does not divide its range are clamped: each has an address, in a register.
@@ -41,9 +46,15 @@ class Contraction : public Choice {
       if (in_b && !in_a) only_b.push_back(r);
     }
     if (only_a.empty() || only_b.empty()) return {};
-    const Plan from_a = plan(only_a, only_b, *best, may_copy), from_b = plan(only_b, only_a, *best, may_copy);
-    const Plan& p = from_a.cost < from_b.cost ? from_a : from_b;
+    Plan p;
+    for (const Plan& other : {plan(only_a, only_b, *best, may_copy), plan(only_b, only_a, *best, may_copy),
+                              along_sum(only_a, only_b, *best), along_sum(only_b, only_a, *best)})
+      if (other.cost < p.cost) p = other;
     if (p.cost >= 1e30) return {};
+    if (p.sum) {
+      along_sum(p);
+      return take();
+    }
     if (p.copied >= 0) {  // the verbs that follow are chosen for what then is left
       verbs_.push_back(Verb::stage(p.copied, "phase"));
       return take();
@@ -60,21 +71,22 @@ class Contraction : public Choice {
   }
 
  private:
-  // Steps of the sum in pairs, where the target has an instruction for such products.
+  // What makes steps of the sum in pairs, if the target has an instruction for such products.
+  const MatrixInstruction* matrix_instruction(const UOp& reduce) const {
+    for (const MatrixInstruction& m : target_.matrix)
+      if (multiplies(m, reduce)) return reduces_.size() == 1 && extent(reduce_ranges(reduce).back()) % m.depth == 0 ? &m : nullptr;
+    return nullptr;
+  }
   void matrix(const UOp& reduce) {
-    const UOp& k = reduce_ranges(reduce).back();
-    for (const MatrixInstruction& m : target_.matrix) {
-      if (!multiplies(m, reduce) || reduces_.size() > 1 || extent(k) % m.depth != 0) continue;
-      if (!tile(name(k), m.depth, AxisKind::Unroll).empty()) apply(Verb::mma(m.name));
-      return;
-    }
+    const MatrixInstruction* const m = matrix_instruction(reduce);
+    if (m && !tile(name(reduce_ranges(reduce).back()), m->depth, AxisKind::Unroll).empty()) apply(Verb::mma(m->name));
   }
 
   // How the operand that has the lanes is packed: not; all of it by each core; a panel at a time, for each of so many blocks of rows.
   enum class Packing : uint8_t { None, Whole, Panels };
-  // copied: the operand whose rows are first copied
+  // copied: the operand whose rows are first copied. sum: the range of the sum that has the lanes instead, if any
   struct Plan {
-    UOp lanes, rows;
+    UOp lanes, rows, sum = {};
     int64_t vectors = 1, height = 1, blocks = 1;
     double cost = 1e30;
     Packing packing = Packing::None;
@@ -94,8 +106,10 @@ class Contraction : public Choice {
     const double by_columns = stream_cost(outputs / batch) < kDistant ? 0 : kCrossed;
     const bool fits = stream_cost(all) < kDistant && batch == 1;
     for (const UOp& v : along) {
-      const bool windows = rows_of(of_lanes, v, reduce).windowed, waits = !windows && stream_cost(all) >= kDistant;
-      const double unpacked = (windows ? kNear : waits ? kWaited : stream_cost(all)) * (misaligned(of_lanes, v) ? 1.5 : 1);
+      const bool windows = rows_of(of_lanes, v, reduce).windowed;
+      const double read = windows ? kNear : stream_cost(all) < kDistant ? stream_cost(all) : kWaited;
+      const double unpacked = read * (misaligned(of_lanes, v) ? 2 : 1) + (matrix_instruction(reduce) ? kInterleaved : 0);
+      const double to_pack = kPacked + read + (turns(v, reduce) ? kTurned : load_cost(v));
       for (const UOp& r : across) {
         const Rows how = rows_of(of_rows, r, reduce);
         const double window = how.windowed ? window_bytes(of_rows, r, reduce) : 0;
@@ -111,29 +125,75 @@ class Contraction : public Choice {
             const double row = packed ? kNear + kWindow : unpacked_row * (addressed ? 1 : 2);
             const double tile = static_cast<double>(vectors * height);
             const double used = tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height);
-            const double packing = (load_cost(v) + kPacked) * static_cast<double>(height) / rows;
-            const auto consider = [&](Packing how_packed, int64_t blocks, double load, double far, double store, int64_t units) {
+            const double packing = to_pack * static_cast<double>(height) / rows;
+            const auto consider = [&](Packing how_packed, int64_t blocks, double load, double pack, double far, double store,
+                                      int64_t units) {
               const double of_vectors = static_cast<double>(vectors) * load,
                            loads = of_vectors + static_cast<double>(height) * (row + (how.windowed ? 0 : far));
-              const double cycles = std::max({tile / 2, loads, 4.0}) + kOverlapped * (loads + (packed ? of_vectors : 0));
+              const double cycles = std::max({tile / 2, loads, 4.0}) + kOverlapped * (loads + (packed ? of_vectors : 0)) +
+                                    static_cast<double>(vectors) * pack;
               const double cost = done * cycles / (used * efficiency(units, target_.cores)) + (store_cost(v) + store) / length(reduce);
-              if (cost < best.cost) best = {v, r, vectors, height, blocks, cost, how_packed, copied ? how.param : -1};
+              if (cost < best.cost) best = {v, r, {}, vectors, height, blocks, cost, how_packed, copied ? how.param : -1};
             };
             const auto products = static_cast<int64_t>(batch);
             const int64_t tiles = products * panels * ceil_div(static_cast<int64_t>(rows), height);
-            // rows and vectors that all lie pages apart share few places of L1
-            consider(Packing::None, 1, unpacked + load_cost(v), waits && height >= 8 ? 1 : 0, 0, tiles);
-            if (fits) consider(Packing::Whole, 1, std::min(stream_cost(all), kFar) + packing * target_.cores, 0, 0, tiles);
+            consider(Packing::None, 1, unpacked + load_cost(v), 0, 0, 0, tiles);
+            if (fits) consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), packing * target_.cores, 0, 0, tiles);
             if (panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
             const bool may_cut = across.size() == 1 && !how.packable;
             for (int64_t blocks = 1; blocks == 1 || (may_cut && blocks <= 8 && blocks * 4 * height <= extent(r)); blocks *= 2)
-              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar) + packing * static_cast<double>(blocks), beyond,
+              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), packing * static_cast<double>(blocks), beyond,
                        by_columns, products * panels * blocks);
           }
         }
       }
     }
     return best;
+  }
+  // Lanes along the sum, a register tile of rows of one operand by rows of the other: for sums that both operands read straight through.
+  // Nothing is packed; a tile of one operand's rows stays near while all rows of the other pass by, and lanes are added up at the end.
+  Plan along_sum(const std::vector<UOp>& inner, const std::vector<UOp>& outer, const UOp& reduce) const {
+    Plan best;
+    if (reduce_ranges(reduce).size() != 1 || gates_ || matrix_instruction(reduce)) return best;
+    const UOp &k = reduce_ranges(reduce)[0], &product = reduce.src(0), &a = product.src(0), &b = product.src(1);
+    if (extent(k) < lanes_ || !straight(product, k)) return best;
+    double batch = 1;
+    for (const UOp& r : kernel_.ranges) if (in_both(reduce, r)) batch *= static_cast<double>(extent(r));
+    const bool first = reads(a, inner[0]);
+    const double passing = stream_cost(footprint(first ? a : b) / batch), coming = stream_cost(footprint(first ? b : a) / batch);
+    const double row = length(reduce) * static_cast<double>(widest_), end = kAcross * static_cast<double>(lanes_) / length(reduce);
+    const double split = misaligned(product, k) ? 2 : 1;
+    for (const UOp& v : inner)
+      for (const UOp& r : outer)
+        for (int64_t height = 1; height <= std::min<int64_t>(extent(r), target_.vector_registers); ++height)
+          for (int64_t width = 1; width <= extent(v) && height * width + std::min(height, width) + 2 <= target_.vector_registers; ++width) {
+            const auto across = static_cast<double>(height), along = static_cast<double>(width), tile = across * along;
+            const int64_t addresses = (extent(r) % height ? height : 0) + (extent(v) % width ? width : 0);
+            const double again = stream_cost(row * across), first_of = 1 / static_cast<double>(ceil_div(extent(v), width));
+            const double loads = split * (addresses > kAddresses ? 2 : 1) *
+                                 (across * (again + (coming - again) * first_of) + along * passing);
+            const double cycles = std::max({tile / 2, loads, 4.0}) + kOverlapped * loads;
+            const double used = tile * efficiency(extent(r), height) * efficiency(extent(v), width) * efficiency(extent(k), lanes_);
+            const auto tiles = static_cast<int64_t>(batch) * ceil_div(extent(r), height) * ceil_div(extent(v), width);
+            const double cost = cycles / (used * efficiency(tiles, target_.cores)) + end;
+            if (cost < best.cost) best = {.lanes = v, .rows = r, .sum = k, .vectors = width, .height = height, .cost = cost};
+          }
+    return best;
+  }
+  void along_sum(const Plan& p) {
+    tile(name(p.sum), lanes_, AxisKind::Vector);
+    tile(name(p.rows), p.height, AxisKind::Unroll);
+    tile(name(p.lanes), p.vectors, AxisKind::Unroll);
+    Verb order = Verb::order(nest_.loops());
+    const auto rows = std::find(order.axes.begin(), order.axes.end(), name(p.rows)),
+               passing = std::find(order.axes.begin(), order.axes.end(), name(p.lanes));
+    if (passing < rows) std::iter_swap(rows, passing), apply(std::move(order));
+  }
+  // Whether all that is loaded for a product either lies side by side along r or is the same for all of it.
+  static bool straight(const UOp& product, const UOp& r) {
+    return std::ranges::all_of(toposort(product), [&](const UOp& u) {
+      return u.op() != Op::Load || stride(u.src(1), r) == 0 || stride(u.src(1), r) == 1;
+    });
   }
   // Whether loads are tested along r.
   bool gated(const UOp& r) const {
@@ -226,6 +286,17 @@ class Contraction : public Choice {
     out.packable = out.param >= 0 && !out.windowed && !out.streams && out.step >= 64 / static_cast<int64_t>(widest_);
     return out;
   }
+  // Whether lanes along v lie far apart in all that is loaded for them, and steps of the sum side by side: panels are packed by
+  // transposing.
+  bool turns(const UOp& v, const UOp& reduce) const {
+    const auto lies_across = [&](const Access& a) {
+      const int64_t apart = stride(a.index, v);
+      return a.store || apart == 0 || apart == kIrregular || std::ranges::any_of(reduce_ranges(reduce), [&](const UOp& k) {
+        return stride(a.index, k) == 1 && extent(k) >= lanes_;
+      });
+    };
+    return load_cost(v) > 0 && std::ranges::all_of(accesses_, lies_across);
+  }
   // What lanes that do not lie side by side add to a load.
   double load_cost(const UOp& v) const {
     double worst = 0;
@@ -293,9 +364,11 @@ class Contraction : public Choice {
   double store_cost(const UOp& v) const {
     double sum = 0;
     for (const Access& a : accesses_)
-      if (const int64_t s = stride(a.index, v); a.store && s != 0) sum += s == 1 ? 1.0 : static_cast<double>(lanes_);
+      if (const int64_t s = stride(a.index, v); a.store && s != 0)
+        sum += s == 1 ? 1.0 : static_cast<double>(lanes_) * (pages_apart(s) ? kScattered : 1);
     return sum;
   }
+  bool pages_apart(int64_t step) const { return step != kIrregular && std::abs(step) * static_cast<int64_t>(widest_) >= kPage; }
 };
 
 }  // namespace

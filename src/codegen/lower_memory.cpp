@@ -53,8 +53,9 @@ int Lower::emit_load(const UOp& u, int level) {
   const Address a = address(u.src(1), vector);
   const int mask = gate ? mask_of(gate, lanes) : -1, step = spread(a, lanes);
   const bool contiguous = lanes == 1 || step > 0;
-  if (!contiguous && mask < 0 && !(written_ >> slot & 1))
-    if (const Axis* rows = crossing(u.src(1), a, lanes)) return load_transposed(u, *rows, level, a.lane_step, lanes);
+  if (!contiguous && !(written_ >> slot & 1))
+    if (const Axis* rows = crossing(u.src(1), a, lanes); rows && !(gate && (gate.ranges() & bit(rows->range))))
+      return load_transposed(u, *rows, level, a.lane_step, lanes);
   Inst i = make(contiguous ? InstOp::load : InstOp::gather, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)]});
   i.lanes = static_cast<uint16_t>(step > 1 ? lanes * step : lanes);
   i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
@@ -80,16 +81,21 @@ const Axis* Lower::crossing(const UOp& idx, const Address& a, int lanes) const {
 }
 
 // All points of the tile at once: row l, loaded, holds lane l of each of them. Stage by stage rows i and i + h exchange their lanes of
-// which bit h differs from the row's, as in a recursive transpose of halves.
+// which bit h differs from the row's, as in a recursive transpose of halves. A row whose lane is masked off is zeros.
 int Lower::load_transposed(const UOp& u, const Axis& rows, int level, int64_t lane_step, int lanes) {
   int64_t& at = point_[id(rows.range)];
   const int64_t here = std::exchange(at, 0);
-  const int first = address(u.src(1), vector_axis(u.src(1).ranges())).base;
+  const UOp& vector = *vector_axis(u.src(1).ranges());
+  const int first = address(u.src(1), &vector).base;
   std::vector<int> x;
   for (int l = 0; l < lanes; ++l) {
     const int from = e_.alu(level, Op::Add, DType::index, {first, e_.constant(DType::index, l * lane_step)});
     Inst i = make(InstOp::load, u.dtype(), 0, {pointers_[static_cast<size_t>(u.src(0).as<ParamArg>().slot)], from});
     i.lanes = static_cast<uint16_t>(lanes);
+    if (u.src().size() > 2) {
+      const UOp here_too = simplify(substitute(u.src(2), {{vector, index(l)}}));
+      if (const int mask = mask_of(here_too, lanes); mask >= 0) i.src.push_back(mask);
+    }
     x.push_back(e_.push(level, std::move(i)));
   }
   for (int h = 1; h < lanes; h *= 2)
@@ -128,14 +134,31 @@ bool Lower::aligned(const UOp& index, int lanes) const {
   return out;
 }
 
+// Whether each round of the innermost loop reads from another page of an operand that does not fit L2.
+bool Lower::pages_apart(const UOp& load) const {
+  constexpr int64_t kPage = 4096;
+  if (target_.grid) return false;
+  auto bytes = static_cast<double>(size_of(load.dtype()));
+  bool far = false;
+  for (const Axis& a : nest_.axes) {
+    if (!(load.ranges() & bit(a.range))) continue;
+    bytes *= static_cast<double>(a.most);
+    if (a.kind != AxisKind::Loop || depth_of_[id(a.range)] != e_.depth()) continue;
+    const int64_t step = stride(load.src(1), a.range);
+    far |= step != kIrregular && std::abs(step) * static_cast<int64_t>(size_of(load.dtype())) >= kPage;
+  }
+  return far && bytes > static_cast<double>(target_.l2_bytes);
+}
+
 // How many elements ahead of a load memory is asked for what comes next, some rounds of the innermost loop; 0: not at all. The processor
 // does this by itself, but not beyond a page. Where a row is passed several times only its first pass waits for memory: the last one
 // asks for the next row.
 int64_t Lower::ahead(const UOp& load) const {
   constexpr int64_t kAhead = 4096;  // bytes
-  if (!streams(load.src(1), load.dtype())) return 0;
+  const bool far = pages_apart(load);
+  if (!far && !streams(load.src(1), load.dtype())) return 0;
   bool again = false;
-  for (const UOp& u : toposort(stores_))
+  for (const UOp& u : toposort(far ? std::vector<UOp>() : stores_))
     again |= u.op() == Op::Load && u.src(0) == load.src(0) && u.ranges() != load.ranges();
   const auto step = [&](const Axis& a) {
     const int64_t s = stride(load.src(1), a.range);
@@ -245,18 +268,56 @@ Lower::Panel Lower::fill(const UOp& u, int depth) {
   Panel p = layout(u, depth);
   at_level(depth, [&] {
     filling_ = true;
-    for (const UOp& r : p.loops) open(r);
+    const UOp* const turned = across_lanes_of(u, p);
+    for (const UOp& r : p.loops) if (!turned || !(r == *turned)) open(r);
     const UOp to = p.place();
     keep_.push_back(to);
-    for_points(p.tile, [&] {
-      const std::vector<const Axis*> pair(p.pair ? 1 : 0, p.pair);
-      store_staged(p, u, to, {});
-      for_points(pair, [&] { e_.levels[static_cast<size_t>(level_of(u.ranges()))].memo.erase(key(u, 0)); });
-    });
-    for (size_t i = 0; i < p.loops.size(); ++i) e_.close_loop({});
+    const UOp done = turned ? fill_turned(p, u, to, *turned) : UOp();
+    const bool all_done = turned && done == turned->src(0);
+    if (turned && !all_done) open(*turned, {done, turned->src(0), {}});
+    if (!all_done)
+      for_points(p.tile, [&] {
+        const std::vector<const Axis*> pair(p.pair ? 1 : 0, p.pair);
+        store_staged(p, u, to, {});
+        for_points(pair, [&] { e_.levels[static_cast<size_t>(level_of(u.ranges()))].memo.erase(key(u, 0)); });
+      });
+    for (size_t i = all_done ? 1 : 0; i < p.loops.size(); ++i) e_.close_loop({});
     filling_ = false;
   });
   return p;
+}
+
+// Where lanes lie far apart: a loop of the panel along which elements lie side by side, which whole vectors can be loaded along.
+const UOp* Lower::across_lanes_of(const UOp& u, const Panel& p) const {
+  const UOp* const vector = vector_axis(u.src(1).ranges());
+  if (!vector || p.pair) return nullptr;
+  const int64_t apart = stride(u.src(1), *vector);
+  if (apart == kIrregular || (apart >= 0 && apart <= 4)) return nullptr;
+  for (const UOp& r : p.loops)
+    if (stride(u.src(1), r) == 1 && extent(r) >= width(*vector) && !(u.src().size() > 2 && (u.src(2).ranges() & bit(r)))) return &r;
+  return nullptr;
+}
+
+// As many steps of a loop at once as there are lanes, transposed in registers; says at which step fewer are left.
+UOp Lower::fill_turned(const Panel& p, const UOp& u, const UOp& to, const UOp& loop) {
+  const int lanes = width(*vector_axis(u.src(1).ranges()));
+  int next = 0;
+  for (const Axis& a : nest_.axes) next = std::max(next, id(a.range) + 1);
+  if (next + 2 > 64) throw ValueError("more than 64 axes: " + nest_.text());
+  const UOp rounds = simplify(floor_div(loop.src(0), index(lanes))), round = range(Dim(rounds), next, RangeKind::Tile);
+  const Axis step{"", range(Dim(lanes), next + 1, RangeKind::Tile), AxisKind::Unroll, lanes, 1};
+  axis_of_[id(step.range)] = &step;
+  depth_of_[id(step.range)] = 0;
+  const Substitution at{{loop, round * lanes + step.range}};
+  const UOp what = substitute(u, at), place = simplify(substitute(to, at));
+  keep_.insert(keep_.end(), {round, step.range, what, place});
+  open(round);
+  std::vector<const Axis*> points = p.tile;
+  points.push_back(&step);
+  for_points(points, [&] { store_staged(p, what, place, {}); });
+  e_.close_loop({});
+  axis_of_[id(step.range)] = nullptr;
+  return simplify(rounds * lanes);
 }
 
 void Lower::store_staged(const Panel& p, const UOp& what, const UOp& place, const UOp& inside) {

@@ -121,6 +121,7 @@ class Lower {
   int load_transposed(const UOp& u, const Axis& rows, int level, int64_t lane_step, int lanes);
   bool streams(const UOp& index, DType dtype) const;
   bool aligned(const UOp& index, int lanes) const;
+  bool pages_apart(const UOp& load) const;
   int64_t ahead(const UOp& load) const;
 
   // ---- lanes a few elements apart: memory is accessed as if they were side by side, with a mask, and shuffled ----
@@ -157,6 +158,8 @@ class Lower {
   int load_staged(const UOp& u, const Nest::Staged& s);
   Panel layout(const UOp& u, int depth);
   Panel fill(const UOp& u, int depth);
+  const UOp* across_lanes_of(const UOp& u, const Panel& p) const;
+  UOp fill_turned(const Panel& p, const UOp& u, const UOp& to, const UOp& loop);
 
   // ---- windows: parts of an index in which loops of the output and of a sum meet ----
 

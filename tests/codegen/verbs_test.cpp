@@ -33,6 +33,9 @@ const Program kPrograms[] = {
     {"Product64x48x64", [](const Inputs& in) { return in({64, 48}).matmul(in({64, 48}).T()); }},
     {"Product33x130x97", [](const Inputs& in) { return in({33, 130}).matmul(in({97, 130}).T()); }},
     {"Product128x200x33", [](const Inputs& in) { return in({128, 200}).matmul(in({200, 33})); }},
+    {"ThinProduct", [](const Inputs& in) { return in({3, 131}).matmul(in({131, 97})); }},
+    {"ThinProductOfRows", [](const Inputs& in) { return in({5, 131}).matmul(in({97, 131}).T()); }},
+    {"ProductsOfRows", [](const Inputs& in) { return in({3, 4, 67}).matmul(in({3, 19, 67}).transpose(1, 2)) * 2.0f + 1.0f; }},
     {"ProductOfTransposed", [](const Inputs& in) { return (in({50, 37}).T().matmul(in({50, 41})) + in({41})).relu(); }},
     {"ProductOfBfloat16", [](const Inputs& in) { return half(in({33, 48})).matmul(half(in({48, 64}))).cast(float32); }},
     {"ProductOfTransposedBfloat16", [](const Inputs& in) { return half(in({48, 33})).T().matmul(half(in({65, 48})).T()).cast(float32); }},
@@ -258,6 +261,50 @@ TEST(Parts, OnlyTheLastRoundIsMasked) {
     EXPECT_GT(whole, 0) << c.kernel.name();
     EXPECT_GT(masked, 0) << c.kernel.name();
   }
+}
+
+// Instructions of a kernel on null with caches of so many bytes.
+struct Counted { int64_t gathers, shuffles, ahead; };
+Counted counted(const Tensor& y, int64_t cache, const std::optional<Verbs>& verbs = {}) {
+  const Case c(y, device("null"));
+  Target t = c.device.target();
+  t.l2_bytes = cache;
+  const Generated g = generate(c.kernel, t, verbs);
+  const auto count = [&](InstOp op) { return std::ranges::count(g.phases[0].phase.insts, op, &Inst::op); };
+  return {count(InstOp::gather), count(InstOp::shuffle), count(InstOp::prefetch)};
+}
+
+TEST(Panels, OfRowsAreTransposedInRegisters) {
+  const Inputs in{"null"};
+  const Verbs packed = parse_verbs("tile(i1, 16, vector); tile(i1, 2, unroll); tile(i0, 6, unroll); order(i1, i0); stage(p2, i1)");
+  for (const int64_t columns : {96, 97}) {
+    const Counted whole = counted(in({96, 128}).matmul(in({columns, 128}).T()), 1 << 20, packed);
+    EXPECT_EQ(whole.gathers, 0) << columns;
+    EXPECT_EQ(whole.shuffles, 2 * 64) << "four stages of 16 for each of two vectors";
+    EXPECT_EQ(counted(in({96, 130}).matmul(in({columns, 130}).T()), 1 << 20, packed).gathers, 2) << "the last steps of the sum";
+  }
+}
+
+TEST(Streams, OfPiecesOfRowsAskAhead) {
+  const Inputs in{"null"};
+  EXPECT_GT(counted(in({4, 64}).matmul(in({64, 2048})), 64 << 10).ahead, 0) << "a piece of each row, pages apart";
+  EXPECT_EQ(counted(in({4, 64}).matmul(in({64, 2048})), 1 << 20).ahead, 0) << "it is in the cache";
+  EXPECT_EQ(counted(in({4, 2048}).matmul(in({64, 2048}).T()), 64 << 10).ahead, 0) << "rows are read straight through";
+}
+
+// A few rows by many, both read along the sum: nothing is packed, and nothing read more than once.
+TEST(Sums, HaveTheLanesWhereRowsAreFew) {
+  const Inputs in{"null"};
+  const auto verbs = [](const Tensor& y) {
+    const Case c(y, device("null"));
+    return to_string(generate(c.kernel, c.device.target()).verbs);
+  };
+  for (const int64_t rows : {2, 5, 8}) {
+    EXPECT_THAT(verbs(in({rows, 1024}).matmul(in({1000, 1024}).T())), testing::StartsWith("tile(r2, 16, vector); tile("));
+    EXPECT_THAT(verbs(in({rows, 1024}).matmul(in({1024, 1000}))), testing::StartsWith("tile(i1, 16, vector); tile("));
+  }
+  EXPECT_THAT(verbs(in({512, 512}).matmul(in({512, 512}).T())), testing::StartsWith("tile(i1, 16, vector); tile(")) << "packing pays";
+  EXPECT_THAT(verbs(in({512, 24}).matmul(in({512, 24}).T())), testing::StartsWith("tile(i1, 16, vector); tile(")) << "sums are short";
 }
 
 // However few rows there are: blocks that share a row would each make its maximum and sum.
