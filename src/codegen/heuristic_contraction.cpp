@@ -107,9 +107,10 @@ class Contraction : public Choice {
     const bool fits = stream_cost(all) < kDistant && batch == 1;
     for (const UOp& v : along) {
       const bool windows = rows_of(of_lanes, v, reduce).windowed;
-      const double read = windows ? kNear : stream_cost(all) < kDistant ? stream_cost(all) : kWaited;
-      const double unpacked = read * (misaligned(of_lanes, v) ? 2 : 1) + (matrix_instruction(reduce) ? kInterleaved : 0);
-      const double to_pack = kPacked + read + (turns(v, reduce) ? kTurned : load_cost(v));
+      const double once = stream_cost(all) < kDistant ? stream_cost(all) : kWaited;
+      const double unpacked =
+          (windows ? kNear : once) * (misaligned(of_lanes, v) ? 2 : 1) + (matrix_instruction(reduce) ? kInterleaved : 0);
+      const double to_pack = kPacked + once + (!windows && turns(v, reduce) ? kTurned : load_cost(v));
       for (const UOp& r : across) {
         const Rows how = rows_of(of_rows, r, reduce);
         const double window = how.windowed ? window_bytes(of_rows, r, reduce) : 0;
@@ -289,13 +290,12 @@ class Contraction : public Choice {
   // Whether lanes along v lie far apart in all that is loaded for them, and steps of the sum side by side: panels are packed by
   // transposing.
   bool turns(const UOp& v, const UOp& reduce) const {
-    const auto lies_across = [&](const Access& a) {
+    return load_cost(v) > 0 && std::ranges::all_of(accesses_, [&](const Access& a) {
       const int64_t apart = stride(a.index, v);
-      return a.store || apart == 0 || apart == kIrregular || std::ranges::any_of(reduce_ranges(reduce), [&](const UOp& k) {
+      return a.store || apart == 0 || (apart != kIrregular && !a.gate && std::ranges::any_of(reduce_ranges(reduce), [&](const UOp& k) {
         return stride(a.index, k) == 1 && extent(k) >= lanes_;
-      });
-    };
-    return load_cost(v) > 0 && std::ranges::all_of(accesses_, lies_across);
+      }));
+    });
   }
   // What lanes that do not lie side by side add to a load.
   double load_cost(const UOp& v) const {
