@@ -15,7 +15,7 @@ int64_t stride(const UOp& index, const UOp& range) {
   const Sum sum(index);
   for (const Sum::Term& t : sum.terms()) {
     if (t.atom == range) out = t.coef;
-    else if ((t.atom.ranges() & range.ranges()) && reads(t.atom, range)) return kIrregular;
+    else if (t.atom.op() != Op::Range && (t.atom.ranges() & range.ranges()) && reads(t.atom, range)) return kIrregular;
   }
   return out;
 }

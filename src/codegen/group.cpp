@@ -36,8 +36,10 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
   int id = 0;
   while (ids >> id) ++id;
   const Dim extent(r.src(0)), block = floor_div(extent + Dim(v.size - 1), Dim(v.size)), parts = floor_div(extent + block - Dim(1), block);
-  const UOp g = range(parts, id, RangeKind::Output), inner = range(block, r.as<RangeArg>().id, RangeKind::Reduce);
-  const UOp at = g * block.expr() + inner;
+  const UOp g = range(parts, id, RangeKind::Output), left = extent.expr() - g * block.expr();
+  const bool even = extent.known() && extent.value() % block.value() == 0;  // else the last part is shorter
+  const Dim own = even ? block : Dim(simplify(where(less(left, block.expr()), left, block.expr())));
+  const UOp inner = range(own, r.as<RangeArg>().id, RangeKind::Reduce), at = g * block.expr() + inner;
 
   std::vector<UOp> outs, params = k.params;
   UOp place = g;
@@ -50,12 +52,7 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
   params.push_back(memory);
 
   std::vector<UOp> src(whole.src().begin(), whole.src().end());
-  if (extent.known() && extent.value() % block.value() == 0) {
-    src[0] = substitute(src[0], {{r, at}});
-  } else {  // the last part reaches past the end: it reads the last element again and counts it for nothing
-    const UOp in = less(at, extent.expr());
-    src[0] = where(in, substitute(src[0], {{r, where(in, at, extent.expr() - 1)}}), identity(monoid, src[0].dtype())[0]);
-  }
+  src[0] = substitute(src[0], {{r, at}});
   for (size_t i = 1; i < src.size(); ++i) if (src[i] == r) src[i] = inner;
   Grouped out;
   out.partial.stores = {simplify(store(memory, place, whole.with(src)))};

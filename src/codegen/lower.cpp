@@ -196,10 +196,10 @@ std::vector<Lower::Part> Lower::parts(const UOp& r) const {
       else furthest = furthest + (a.kind == AxisKind::Loop ? a.range : index(a.most - 1)) * a.step;
     }
     if (!lanes) return {all(r)};
-    const UOp room = s.original.src(0) - 1 - furthest, whole = floor_div(room, index(step)) + 1;
+    const UOp extent = nest_.extent_of(s), room = extent - 1 - furthest, whole = floor_div(room, index(step)) + 1;
     const UOp end = simplify(where(less(whole, 0), index(0), least(whole, r.src(0))));
     if (end.bounds().max <= 0) return {all(r)};
-    return {{index(0), end, simplify(less(nest_.expression(s), s.original.src(0)))}, {end, r.src(0), {}}};
+    return {{index(0), end, simplify(less(nest_.expression(s), extent))}, {end, r.src(0), {}}};
   }
   return {all(r)};
 }

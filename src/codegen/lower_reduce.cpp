@@ -1,11 +1,20 @@
 // See lowering.hpp. Loops that combine: accumulators for each point of the register tile, joined at the end.
 #include <algorithm>
+#include <functional>
+#include <span>
 
+#include "codegen/access.hpp"
 #include "codegen/lowering.hpp"
 #include "ir/op_info.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
+namespace {
+
+constexpr int64_t kTerms = 16;       // added one after the other to an accumulator of a sum
+constexpr int64_t kProducts = 1024;  // ... of a contraction
+
+}  // namespace
 
 // ---- reductions ----
 
@@ -112,6 +121,37 @@ std::vector<UOp> Lower::known_before(const UOp& innermost, const std::vector<UOp
   return out;
 }
 
+// Whether its error grows with the number of terms that are added one after the other.
+bool Lower::rounds_off(const UOp& r) { return monoid(r) == Monoid::Sum && is_float(r.dtype()); }
+
+// In which sizes of blocks, outermost first, each loop is walked, so that no accumulator of a float sum is what more than a few terms or
+// blocks were added to one after the other: errors then grow with the logarithm of the number of terms. An empty list: the loop as it is.
+std::vector<std::vector<int64_t>> Lower::chain_blocks(const std::vector<UOp>& loops, const std::vector<UOp>& group) const {
+  std::vector<std::vector<int64_t>> out(loops.size());
+  if (std::none_of(group.begin(), group.end(), rounds_off)) return out;
+  const int64_t most = std::all_of(group.begin(), group.end(), is_contraction) ? kProducts : kTerms;
+  int64_t chain = 1;  // additions that a round makes
+  for (size_t i = loops.size(); i-- > 0;) {
+    const int64_t n = loops[i].src(0).bounds().max;
+    if (chain * n <= most) {
+      chain *= n;
+      continue;
+    }
+    for (int64_t size = most / chain; size < n; size *= most) out[i].insert(out[i].begin(), size);
+    chain = ceil_div(n, out[i][0]);
+  }
+  return out;
+}
+
+// A product whose factors each depend on outputs of their own: a tile of accumulators fills the registers, so that each pass to another
+// set of them is paid in loads and stores, and the time is that of arithmetic.
+bool Lower::is_contraction(const UOp& r) {
+  const UOp& v = r.src(0);
+  if (v.op() != Op::Mul) return false;
+  const uint64_t a = v.src(0).ranges() & r.ranges(), b = v.src(1).ranges() & r.ranges();
+  return (a & ~b) && (b & ~a);
+}
+
 void Lower::emit_loops(const std::vector<UOp>& group, int level) {
   const UOp& first = group[0];
   std::vector<UOp> loops;
@@ -136,9 +176,10 @@ void Lower::emit_loops(const std::vector<UOp>& group, int level) {
   const auto each = [&](auto f) {  // what the accumulators consist of, in one order
     for (auto& a : acc) for (auto& o : a) for (State& s : o) for (int& v : s) f(v);
   };
-  const auto enter = [&](const UOp& r, const Part& part) {
-    open(r, part);
+  const auto enter = [&](int begin, int end, int64_t step) {
+    const int counter = e_.open_loop(begin, end, step);
     each([&](int& v) { v = e_.phi(v); });
+    return counter;
   };
   const auto leave = [&] {
     std::vector<int> next;
@@ -159,23 +200,53 @@ void Lower::emit_loops(const std::vector<UOp>& group, int level) {
       ++o;
     });
   };
-  for (size_t i = 0; i + 1 < loops.size(); ++i) enter(loops[i], all(loops[i]));
-  if (loops.empty()) {
-    round();
-  } else {
-    UOp wanted;
-    const std::vector<UOp> known = known_before(loops.back(), group);
-    for (const UOp& c : known) wanted = wanted ? wanted & c : c;
-    for (Part p : parts(loops.back())) {
-      if (wanted) p.end = where(wanted, p.end, p.begin);
-      enter(loops.back(), p);
-      for (const UOp& c : known) holds_.emplace_back(c, e_.depth());
-      if (wanted) holds_.emplace_back(wanted, e_.depth());
-      round();
-      leave();
+  // Runs body with accumulators of their own for the sums, which then are added to those that were.
+  const auto apart = [&](const auto& body) {
+    const auto before = acc;
+    for (size_t g = 0; g < group.size(); ++g)
+      if (rounds_off(group[g])) for (auto& o : acc[g]) for (State& s : o) s = initial(group[g], lanes_of);
+    body();
+    for (size_t g = 0; g < group.size(); ++g)
+      for (size_t o = 0; rounds_off(group[g]) && o < acc[g].size(); ++o)
+        for (size_t p = 0; p < acc[g][o].size(); ++p) acc[g][o][p] = combined(group[g], before[g][o][p], acc[g][o][p]);
+  };
+  const std::vector<std::vector<int64_t>> blocks = chain_blocks(loops, group);
+  std::function<void(size_t)> loops_from;
+  // Rounds of a loop in blocks of these sizes, outermost first. `hold`: what is true in them.
+  using Sizes = std::span<const int64_t>;
+  const std::function<void(size_t, int, int, Sizes, const std::vector<UOp>&)> in_blocks = [&](size_t i, int begin, int end, Sizes sizes,
+                                                                                              const std::vector<UOp>& hold) {
+    const int64_t size = sizes.empty() ? 1 : sizes[0];
+    const int counter = enter(begin, end, size);
+    if (size > 1) {
+      const int after = e_.alu(e_.depth(), Op::Add, DType::index, {counter, e_.constant(DType::index, size)}),
+                inside = e_.alu(e_.depth(), Op::Less, DType::bool_, {after, end}),
+                stop = e_.alu(e_.depth(), Op::Where, DType::index, {inside, after, end});
+      apart([&] { in_blocks(i, counter, stop, sizes.subspan(1), hold); });
+    } else {
+      bind_range(loops[i], counter);
+      for (const UOp& h : hold) holds_.emplace_back(h, e_.depth());
+      if (sizes.empty()) loops_from(i + 1);
+      else apart([&] { loops_from(i + 1); });
     }
-  }
-  for (size_t i = 0; i + 1 < loops.size(); ++i) leave();
+    leave();
+  };
+  loops_from = [&](size_t i) {
+    if (i == loops.size()) return round();
+    if (i + 1 < loops.size()) return in_blocks(i, emit(index(0)), emit(loops[i].src(0)), blocks[i], {});
+    UOp wanted;
+    const std::vector<UOp> known = known_before(loops[i], group);
+    for (const UOp& c : known) wanted = wanted ? wanted & c : c;
+    for (Part p : parts(loops[i])) {
+      std::vector<UOp> hold = known;
+      for (const UOp& c : {p.holds, wanted}) if (c) hold.push_back(c);
+      Sizes sizes = blocks[i];
+      while (!sizes.empty() && sizes[0] >= simplify(p.end - p.begin).bounds().max) sizes = sizes.subspan(1);
+      if (wanted) p.end = where(wanted, p.end, p.begin);
+      in_blocks(i, emit(p.begin), emit(p.end), sizes, hold);
+    }
+  };
+  loops_from(0);
   std::vector<State> results;
   for (size_t g = 0; g < group.size(); ++g)
     for (auto& parts : acc[g]) {

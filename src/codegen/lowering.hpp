@@ -190,6 +190,9 @@ class Lower {
   bool beside_lanes(const Axis& a) const;
   void emit_reduces(const UOp& first);
   void emit_loops(const std::vector<UOp>& group, int level);
+  static bool rounds_off(const UOp& r);
+  static bool is_contraction(const UOp& r);
+  std::vector<std::vector<int64_t>> chain_blocks(const std::vector<UOp>& loops, const std::vector<UOp>& group) const;
   std::vector<UOp> known_before(const UOp& innermost, const std::vector<UOp>& group) const;
   using State = Block::State;
   static Monoid monoid(const UOp& r) { return r.op() == Op::Scan ? r.as<ScanArg>().monoid : r.as<ReduceArg>().monoid; }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "codegen/access.hpp"
+#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
 
@@ -127,7 +128,7 @@ Nest::Nest(const Kernel& k) : params_(static_cast<int>(k.params.size())) {
     for (int n = 2; std::find(taken.begin(), taken.end(), name) != taken.end(); ++n) name = fmt::format("{}_{}", to_string(r), n);
     taken.push_back(name);
     splits.push_back({r, {static_cast<int>(axes.size())}, true});
-    axes.push_back({name, range(Dim(r.src(0)), next_id_++, RangeKind::Tile), AxisKind::Loop, extent(r), 1});
+    axes.push_back({name, range(Dim(extent_of(splits.back())), next_id_++, RangeKind::Tile), AxisKind::Loop, extent(r), 1});
   }
   for (size_t i = 0; i < k.ranges.size(); ++i) order.push_back(static_cast<int>(i));
 }
@@ -149,6 +150,12 @@ UOp Nest::expression(const Split& s) const {
   UOp sum = index(0);
   for (int a : s.axes) sum = sum + axes[static_cast<size_t>(a)].range * axes[static_cast<size_t>(a)].step;
   return simplify(sum);
+}
+
+UOp Nest::extent_of(const Split& s) const {
+  Substitution bound;
+  for (const Split& o : splits) if (reads(s.original.src(0), o.original)) bound[o.original] = expression(o);
+  return bound.empty() ? s.original.src(0) : simplify(substitute(s.original.src(0), bound));
 }
 
 void Nest::tile(const Verb& v) {

@@ -78,6 +78,7 @@ class Nest {
   std::vector<std::string> loops() const;   // names of `order`
   const Split& split_of(const UOp& original) const;
   UOp expression(const Split&) const;  // the original range in terms of its axes
+  UOp extent_of(const Split&) const;   // ... and its extent, which another range may cut short
   std::string text() const;            // for people
  private:
   void tile(const Verb&);
