@@ -21,14 +21,16 @@ class Binder {
   }
 
   std::vector<UOp> run(const Kernel& k) {
-    for (const UOp& u : toposort(k.stores)) if (!done_.contains(u)) done_[u] = rebuild(u);
+    for (const UOp& u : toposort(k.roots())) if (!done_.contains(u)) done_[u] = rebuild(u);
     std::vector<UOp> stores;
-    for (const UOp& s : k.stores) {
+    const auto add = [&](const UOp& s, std::span<const UOp> ranges) {
       std::vector<UOp> src(done_.at(s).src().begin(), done_.at(s).src().end());
       UOp gate = src.size() > 3 ? src[3] : UOp();
-      for (const UOp& r : k.ranges) gate = both(gate, inside_.at(r));
+      for (const UOp& r : ranges) gate = both(gate, inside_.at(r));
       stores.push_back(store(src[0], src[1], src[2], gate));
-    }
+    };
+    for (const UOp& s : k.stores) add(s, k.ranges);
+    for (const Kept& kept : k.kept) add(kept.store, {&kept.range, 1});
     return simplify(stores);
   }
 

@@ -9,7 +9,7 @@
 
 namespace tg {
 
-/// The kernel's stores over the nest's axes, simplified.
+/// The kernel's roots over the nest's axes, simplified.
 std::vector<UOp> bind(const Kernel&, const Nest&);
 
 }  // namespace tg

@@ -6,6 +6,7 @@
 #include "codegen/collapse.hpp"
 #include "codegen/group.hpp"
 #include "codegen/heuristic.hpp"
+#include "codegen/keep.hpp"
 #include "codegen/pack.hpp"
 #include "codegen/split.hpp"
 
@@ -36,20 +37,25 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
   if (!verbs.empty() && verbs[0].kind == Verb::Kind::Group) {  // two phases, each with verbs of its own
     const Grouped parts = group(kernel, nest, verbs[0]);
     out.temporaries.emplace_back(parts.partial.params.back().dtype(), parts.elements);
-    add(collapse(parts.partial), {}, {.group = false, .copy = true});
+    add(collapse(parts.partial), {}, {.group = false});
     add(collapse(parts.final), {}, {.group = false, .copy = false});
     return verbs;
   }
-  if (!verbs.empty() && verbs[0].before_all()) {  // the verbs that follow are the second phase's
-    const Packed parts = pack(kernel, verbs[0]);
-    out.temporaries.emplace_back(parts.dtype, parts.elements);
-    add(parts.copy, {}, {.group = false, .copy = false});
+  // The verbs that follow are of the kernel that is left.
+  const auto add_rest = [&](const Kernel& k) {
     std::optional<Verbs> rest;
     if (verbs.size() > 1) rest.emplace(verbs.begin() + 1, verbs.end());
-    const Verbs made = add(parts.main, rest, {.group = false, .copy = false});
+    const Verbs made = add(k, rest, {.group = false, .copy = false, .keep = false});
     verbs.resize(1);
     verbs.insert(verbs.end(), made.begin(), made.end());
     return verbs;
+  };
+  if (!verbs.empty() && verbs[0].kind == Verb::Kind::Keep) return add_rest(keep(kernel, nest, verbs[0]));
+  if (!verbs.empty() && verbs[0].before_all()) {
+    const Packed parts = pack(kernel, verbs[0]);
+    out.temporaries.emplace_back(parts.dtype, parts.elements);
+    add(parts.copy, {}, {.group = false, .copy = false, .keep = false});
+    return add_rest(parts.main);
   }
   for (const Verb& v : verbs) nest.apply(v);
   out.nest += nest.text();
@@ -62,7 +68,7 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
 
 Generated generate(const Kernel& kernel, const Target& target, const std::optional<Verbs>& verbs) {
   Generated out{.phases = {}, .kernel = collapse(split(kernel)), .verbs = {}, .nest = {}, .temporaries = {}};
-  out.verbs = add_phases(out, Kernel(out.kernel), target, verbs, {.group = true, .copy = true});
+  out.verbs = add_phases(out, Kernel(out.kernel), target, verbs, {});
   return out;
 }
 

@@ -63,15 +63,29 @@ std::pair<double, double> log_of_2(const FloatFormat& f) {
   return f.real == float64 ? std::pair(0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56) : std::pair(0x1.62e43p-1, -0x1.05c61p-29);
 }
 
+/// Whether it is what is left of a number after the largest of several, this one among them, was subtracted (or nan).
+bool never_positive(const UOp& u) {
+  if (u.op() != Op::Add) return false;
+  const auto is_largest_of = [](const UOp& m, const UOp& x) {
+    if (m.op() != Op::Mul || !is_const(m.src(1), -1) || m.src(0).op() != Op::Reduce) return false;
+    if (m.src(0).as<ReduceArg>().monoid != Monoid::Max) return false;
+    const UOp& each = m.src(0).src(0);
+    return each == x || (each.op() == Op::Where && each.src(1) == x);
+  };
+  return is_largest_of(u.src(1), u.src(0)) || is_largest_of(u.src(0), u.src(1));
+}
+
 /// 2^(x * doublings), by p(remainder(n, x)) * 2^n where n is the whole number nearest to x * doublings.
 template <class F> UOp power(const UOp& argument, double doublings, F remainder, const Polynomial& p) {
   const FloatFormat f(argument.dtype());
   // Beyond these the result is 0 or infinity. A nan compares false and passes.
   const UOp lowest = f.number(-(f.bias + f.mantissa + 1) / doublings), highest = f.number((f.bias + 1.25) / doublings);
-  const UOp raised = where(less(argument, lowest), lowest, argument), x = where(less(highest, raised), highest, raised);
+  const UOp raised = where(less(argument, lowest), lowest, argument);
+  const bool falls = never_positive(argument);
+  const UOp x = falls ? raised : where(less(highest, raised), highest, raised);
   const UOp t = fma(x, f.number(doublings), f.number(f.magic())), n = t + f.number(-f.magic());
   // 2^n may be too large or too small for a number where p * 2^n is not, so it is multiplied in two steps, of which the first is exact.
-  const UOp negative = less(x, f.number(0));
+  const UOp negative = falls ? constant(DType::bool_, 1) : less(x, f.number(0));
   const int half = (f.bias + 1) / 2;
   const auto exponent = [&](int e) { return f.integer(static_cast<int64_t>(e) << f.mantissa); };
   const UOp biased = shl(bitcast(t, f.bits), f.mantissa) + where(negative, exponent(f.bias + half), exponent(f.bias - half));

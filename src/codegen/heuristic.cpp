@@ -7,6 +7,7 @@
 
 #include "codegen/choice.hpp"
 #include "codegen/heuristic_gpu.hpp"
+#include "codegen/keep.hpp"
 
 namespace tg {
 namespace {
@@ -19,7 +20,7 @@ class Chooser : public Choice {
   using Choice::Choice;
 
   Verbs run(const Phases& may) {
-    if ((may.group && split_long_reduction()) || lanes_ == 1) return take();
+    if ((may.group && split_long_reduction()) || (may.keep && keep_row()) || lanes_ < 2) return take();
     if (Verbs verbs = choose_contraction(*this, may.copy); !verbs.empty()) return verbs;
     streaming();
     return take();
@@ -62,6 +63,28 @@ class Chooser : public Choice {
       }
     return true;
   }
+  // ---- rows that are walked several times, with the same computation ----
+
+  bool keep_row() {
+    for (const UOp& u : reduces_) if (is_contraction(u)) return false;
+    for (const Split& s : nest_.splits) {
+      if (!s.reduces() || extent(s.original) < 4 * lanes_) continue;
+      const double row = static_cast<double>(extent(s.original));
+      double bytes = 0;
+      for (const UOp& v : computed_again(kernel_, s.original)) bytes += row * static_cast<double>(size_of(v.dtype()));
+      if (bytes == 0 || bytes > 0.5 * static_cast<double>(target_.l2_bytes)) continue;
+      verbs_.push_back(Verb::keep(name(s.original)));
+      return true;
+    }
+    return false;
+  }
+  // Whether something is kept in each round of this loop, which then must stay one.
+  bool outside_of_row(const UOp& r) const {
+    return std::any_of(kernel_.kept.begin(), kernel_.kept.end(), [&](const Kept& k) {
+      return (k.store.src(2).ranges() & ~k.range.ranges() & r.ranges()) != 0;
+    });
+  }
+
   bool is_contraction(const UOp& u) const {
     if (u.as<ReduceArg>().monoid != Monoid::Sum || u.src(0).op() != Op::Mul) return false;
     bool a = false, b = false;
@@ -126,7 +149,10 @@ class Chooser : public Choice {
     const UOp* best = nullptr;
     double best_gain = 0;
     for (const UOp& r : kernel_.ranges)
-      if (const double g = gain(r); (!sequential(r) || scans(r)) && extent(r) > 1 && g > best_gain) { best = &r; best_gain = g; }
+      if (const double g = gain(r); (!sequential(r) || scans(r)) && !outside_of_row(r) && extent(r) > 1 && g > best_gain) {
+        best = &r;
+        best_gain = g;
+      }
     if (best) scans(*best) ? scan_lanes(*best) : crossed(*best) ? transpose(*best, *crossed(*best)) : lanes_along(*best);
     for (const Split& s : std::vector<Split>(nest_.splits))
       if (s.reduces() && gain(s.original) > 0 && !open_over_lanes(s.original, best) && !has_lanes_beside(s.original))
@@ -207,7 +233,7 @@ class Chooser : public Choice {
 }  // namespace
 
 Choice::Choice(const Kernel& k, const Target& t) : kernel_(k), target_(t), nest_(k) {
-  for (const UOp& u : toposort(k.stores)) {
+  for (const UOp& u : toposort(k.roots())) {
     if (u.op() == Op::Reduce) reduces_.push_back(u), widest_ = std::max(widest_, size_of(u.dtype()));
     if (u.op() == Op::Load || u.op() == Op::Store)
       widest_ = std::max(widest_, size_of(u.op() == Op::Load ? u.dtype() : u.src(2).dtype()));

@@ -5,8 +5,8 @@
 
 namespace tg {
 
-/// What may make two phases of a kernel; what already is a phase may not become two by the same means.
-struct Phases { bool group = true, copy = true; };
+/// What may make other kernels of this one; what already is a part of one may not become two by the same means.
+struct Phases { bool group = true, copy = true, keep = true; };
 Verbs choose_verbs(const Kernel&, const Target&, const Phases& may = {});
 
 }  // namespace tg

@@ -19,12 +19,14 @@ UOp least(const UOp& a, const UOp& b) { return where(less(a, b), a, b); }
 }  // namespace
 
 LoweredPhase Lower::run() {
-  stores_ = decompose(bind(kernel_, nest_), target_);
+  const std::vector<UOp> roots = decompose(bind(kernel_, nest_), target_);
+  stores_.assign(roots.begin(), roots.begin() + static_cast<ptrdiff_t>(kernel_.stores.size()));
   for (const UOp& s : stores_) written_ |= uint64_t{1} << s.src(0).as<ParamArg>().slot;
   for (const Axis& a : nest_.axes) axis_of_[id(a.range)] = &a;
   threads_ = Threads(nest_, stores_, target_);
   scope_ = stores_;
-  for (const UOp& u : toposort(stores_)) {
+  for (size_t i = stores_.size(); i < roots.size(); ++i) add_kept(kernel_.kept[i - stores_.size()], roots[i]);
+  for (const UOp& u : toposort(roots)) {
     if (u.op() == Op::Reduce) add_reduce(u);
     if (u.op() == Op::Scan) place_scan(u);
     const bool load = u.op() == Op::Load && (written_ >> u.src(0).as<ParamArg>().slot & 1);
@@ -93,6 +95,7 @@ void Lower::buffers_and_scalars() {
     p.written.push_back(written_ >> slot & 1);
     pointers_.push_back(e_.push(0, make(InstOp::buffer, b.dtype(), slot)));
   }
+  for (const KeptArray& k : kept_) pointers_.push_back(block_.shared(k.store.src(2).dtype(), k.elements));
   p.scalars = static_cast<int>(kernel_.variables.size());
   for (int i = 0; i < p.scalars; ++i) {
     const UOp& v = kernel_.variables[static_cast<size_t>(i)];

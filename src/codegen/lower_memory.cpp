@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <bit>
 
+#include <fmt/format.h>
 #include "codegen/access.hpp"
 #include "codegen/lowering.hpp"
+
+#include "ir/pattern.hpp"
 #include "ir/sum.hpp"
 #include "tg/error.hpp"
 
@@ -43,6 +46,10 @@ int Lower::mask_of(const UOp& gate, int lanes) {
 }
 
 int Lower::emit_load(const UOp& u, int level) {
+  if (const KeptArray* k = kept(u)) {
+    fill_row(*k);
+    if (const UOp here = in_row(u, *k); !(here == u)) return emit_load(here, level);
+  }
   const int slot = u.src(0).as<ParamArg>().slot;
   if (const Nest::Staged* s = staging(u); s && !filling_ && depth_of(*s, u) <= level) return load_staged(u, *s);
   const UOp gate = u.src().size() > 2 ? u.src(2) : UOp();
@@ -156,15 +163,16 @@ bool Lower::pages_apart(const UOp& load) const {
 int64_t Lower::ahead(const UOp& load) const {
   constexpr int64_t kAhead = 4096;  // bytes
   const bool far = pages_apart(load);
-  if (!far && !streams(load.src(1), load.dtype())) return 0;
+  if (kept(load) || (!far && !streams(load.src(1), load.dtype()))) return 0;
   bool again = false;
   for (const UOp& u : toposort(far ? std::vector<UOp>() : stores_))
     again |= u.op() == Op::Load && u.src(0) == load.src(0) && u.ranges() != load.ranges();
+  for (const KeptArray& k : kept_) again |= reads(k.store, load);
   const auto step = [&](const Axis& a) {
     const int64_t s = stride(load.src(1), a.range);
     return s == kIrregular ? 0 : s;
   };
-  if (again && level_ != INT_MAX) return 0;
+  if (again && level_ != INT_MAX && !filling_row_) return 0;
   int64_t bytes = static_cast<int64_t>(size_of(load.dtype()));  // a round
   for (const Axis& a : nest_.axes)
     if (a.kind != AxisKind::Loop && (load.ranges() & bit(a.range))) bytes *= a.most;
@@ -380,7 +388,7 @@ void Lower::emit_store(const UOp& s) {
   }
   if (step > 1) mask = every(level, step, lanes, mask);
   if (mask >= 0) i.src.push_back(mask);
-  else if (step == 1 && lanes * static_cast<int>(size_of(i.dtype)) == target_.vector_bytes && streams(s.src(1), i.dtype) &&
+  else if (!kept(s) && step == 1 && lanes * static_cast<int>(size_of(i.dtype)) == target_.vector_bytes && streams(s.src(1), i.dtype) &&
            aligned(s.src(1), lanes))
     i.hint = Hint::non_temporal;
   if (const int sole = block_.sole(); sole >= 0) {
@@ -388,6 +396,62 @@ void Lower::emit_store(const UOp& s) {
     else i.src.push_back(e_.broadcast(sole, lanes));
   }
   e_.push(level, std::move(i));
+}
+
+// ---- arrays in scratch of what several walks over a row need: of one round of the loops outside ----
+
+void Lower::add_kept(const Kept& k, const UOp& bound) {
+  KeptArray out{bound, &nest_.split_of(k.range), extent(k.range), {}, 0};
+  if (target_.grid) throw ValueError(fmt::format("keep({}): this target's threads share no row", to_string(k.range)));
+  for (const Axis& a : nest_.axes) {
+    const auto at = std::find(out.row->axes.begin(), out.row->axes.end(), static_cast<int>(&a - nest_.axes.data()));
+    if (at != out.row->axes.end() || !(bound.src(2).ranges() & bit(a.range))) continue;
+    if (a.kind != AxisKind::Loop) throw ValueError(fmt::format("keep({}): {} is not a loop", to_string(k.range), a.name));
+    out.here[a.range] = index(0);
+    out.outside |= bit(a.range);
+  }
+  kept_.push_back(std::move(out));
+}
+
+const Lower::KeptArray* Lower::kept(const UOp& access) const {
+  const size_t slot = static_cast<size_t>(access.src(0).as<ParamArg>().slot), first = kernel_.params.size();
+  return slot < first ? nullptr : &kept_[slot - first];
+}
+
+// The access in the memory that there is.
+UOp Lower::in_row(const UOp& u, const KeptArray& k) const {
+  std::vector<UOp> src(u.src().begin(), u.src().end());
+  src[1] = simplify(substitute(src[1], k.here));
+  return u.with(src);
+}
+
+void Lower::fill_row(const KeptArray& k) {
+  const int level = level_of(k.outside);
+  if (!e_.levels[static_cast<size_t>(level)].memo.try_emplace(key(k.store.src(0), 0), 0).second) return;
+  const UOp row = in_row(k.store, k);
+  keep_.push_back(row);
+  const auto scope = std::exchange(scope_, {row});
+  const auto changed = changed_;
+  const bool outer = std::exchange(filling_row_, true);
+  std::vector<UOp> loops;
+  std::vector<const Axis*> tile;
+  for (int i : k.row->axes) {
+    const Axis& a = nest_.axes[static_cast<size_t>(i)];
+    if (a.kind == AxisKind::Loop) loops.push_back(a.range);
+    if (a.kind == AxisKind::Unroll) tile.push_back(&a);
+  }
+  at_level(level, [&] {
+    for (size_t i = 0; i + 1 < loops.size(); ++i) open(loops[i]);
+    for (const Part& p : loops.empty() ? std::vector<Part>(1) : parts(loops.back())) {
+      if (!loops.empty()) open(loops.back(), p);
+      for_points(tile, [&] { emit_store(row); });
+      if (!loops.empty()) close({});
+    }
+    for (size_t i = 0; i + 1 < loops.size(); ++i) close({});
+  });
+  scope_ = scope;
+  changed_ = changed;
+  filling_row_ = outer;
 }
 
 }  // namespace tg

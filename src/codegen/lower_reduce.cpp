@@ -32,14 +32,22 @@ std::vector<UOp> Lower::together(const UOp& r) const {
   return out;
 }
 
-bool Lower::contains(const UOp& root, const UOp& u) {
-  for (const UOp& n : toposort(root)) if (n == u) return true;
-  return false;
+// What an expression depends on, through the arrays that are kept of it as well.
+std::vector<UOp> Lower::behind(const UOp& u) const {
+  std::vector<UOp> roots{u};
+  for (const KeptArray& k : kept_)
+    if (std::any_of(roots.begin(), roots.end(), [&](const UOp& r) { return reads(r, k.store.src(0)); })) roots.push_back(k.store.src(2));
+  return toposort(roots);
+}
+
+bool Lower::contains(const UOp& root, const UOp& u) const {
+  const auto all = behind(root);
+  return std::find(all.begin(), all.end(), u) != all.end();
 }
 
 // Whatever o needs from other reductions has been computed.
 bool Lower::ready(const UOp& o, int level) const {
-  for (const UOp& n : toposort(o))
+  for (const UOp& n : behind(o))
     if (n.op() == Op::Reduce && !(n == o) &&
         !e_.levels[static_cast<size_t>(std::min(level, level_of(n.ranges())))].memo.contains(key(n, 0)))
       return false;

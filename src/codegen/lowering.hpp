@@ -1,7 +1,7 @@
 #pragma once
-// What lowers one kernel, for the six files that share the work: loops and expressions (lower.cpp), memory (lower_memory.cpp), windows
-// (lower_window.cpp), reductions (lower_reduce.cpp), scans (lower_scan.cpp) and matrix instructions (lower_matrix.cpp). Each calls the
-// others: a reduction is emitted where an expression needs it, its loads inside its loop.
+// What lowers one kernel, for the six files that share the work: loops and expressions (lower.cpp), memory and what is kept of rows
+// (lower_memory.cpp), windows (lower_window.cpp), reductions (lower_reduce.cpp), scans (lower_scan.cpp) and matrix instructions
+// (lower_matrix.cpp). Each calls the others: a reduction is emitted where an expression needs it, its loads inside its loop.
 //
 // An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
 // each point of the register tile that it depends on (key).
@@ -172,6 +172,14 @@ class Lower {
   void fill_together(const UOp& needed, int at, int depth);
   void emit_store(const UOp& s);
 
+  // ---- arrays in scratch of what several walks over a row need: of one round of the loops outside ----
+
+  struct KeptArray { UOp store; const Split* row; int64_t elements; Substitution here; uint64_t outside; };
+  void add_kept(const Kept& k, const UOp& bound);
+  const KeptArray* kept(const UOp& access) const;
+  UOp in_row(const UOp& access, const KeptArray& k) const;
+  void fill_row(const KeptArray& k);
+
   // ---- reductions ----
 
   // ---- matrix instructions ----
@@ -183,7 +191,8 @@ class Lower {
   int load_pairs(const UOp& u, int level);
 
   std::vector<UOp> together(const UOp& r) const;
-  static bool contains(const UOp& root, const UOp& u);
+  std::vector<UOp> behind(const UOp& u) const;
+  bool contains(const UOp& root, const UOp& u) const;
   bool ready(const UOp& o, int level) const;
   uint64_t unrolled(uint64_t ranges) const;
   std::vector<const Axis*> axes_in(uint64_t ranges) const;
@@ -234,6 +243,7 @@ class Lower {
   Block block_{e_, out_.phase.scratch_bytes, threads_};
   std::vector<int> order_;  // the output's loops
   std::vector<UOp> stores_, reduces_;
+  std::vector<KeptArray> kept_;
   const MatrixInstruction* matrix_ = nullptr;
   const Axis* pair_ = nullptr;  // the part of a reduction whose steps one matrix instruction makes
   std::vector<UOp> scope_;  // what is being computed: the stores, or the values of the reductions whose loops are open
@@ -248,7 +258,7 @@ class Lower {
   uint64_t written_ = 0, blocks_ = 0;
   std::vector<std::pair<UOp, int>> holds_;  // conditions that are true in the loops that are open, and in which
   std::unordered_map<UOp, Panel> panels_;
-  bool filling_ = false;
+  bool filling_ = false, filling_row_ = false;
   int level_ = INT_MAX;  // where the reduction that is being made will be
   size_t grid_axes_ = 0;
   std::vector<int> carried_;  // by scans, into the next round of the innermost loop

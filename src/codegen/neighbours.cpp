@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "codegen/keep.hpp"
 #include "codegen/pack.hpp"
 
 namespace tg {
@@ -35,7 +36,7 @@ class Editor {
  private:
   void offer(Verbs v) {
     if (v == verbs_ || std::find(out_.begin(), out_.end(), v) != out_.end()) return;
-    if (v.empty() || (v[0].kind != Verb::Kind::Group && !v[0].before_all())) {  // which are a matter of the whole kernel
+    if (v.empty() || !v[0].rewrites()) {
       Nest nest(kernel_);
       for (const Verb& verb : v) {
         if (!nest.fits(verb)) return;
@@ -147,10 +148,11 @@ class Editor {
 }  // namespace
 
 std::vector<Verbs> neighbours(const Kernel& k, const Target& t, const Verbs& verbs) {
-  if (verbs.empty() || !verbs[0].before_all()) return Editor(k, t, verbs).run();
+  if (verbs.empty() || !verbs[0].rewrites() || verbs[0].kind == Verb::Kind::Group) return Editor(k, t, verbs).run();
   std::vector<Verbs> out{{}};  // the verbs that follow are of the kernel that is left
-  for (Verbs& v : Editor(pack(k, verbs[0]).main, t, Verbs(verbs.begin() + 1, verbs.end())).run()) {
-    if (v.empty() || v[0].kind == Verb::Kind::Group || v[0].before_all()) continue;
+  const Kernel left = verbs[0].before_all() ? pack(k, verbs[0]).main : keep(k, Nest(k), verbs[0]);
+  for (Verbs& v : Editor(left, t, Verbs(verbs.begin() + 1, verbs.end())).run()) {
+    if (v.empty() || v[0].rewrites()) continue;
     v.insert(v.begin(), verbs[0]);
     out.push_back(std::move(v));
   }

@@ -47,6 +47,7 @@ std::string to_string(const Verb& v) {
     case Verb::Kind::Stage: return fmt::format("stage(p{}, {})", v.param, v.axis);
     case Verb::Kind::Mma: return fmt::format("mma({})", v.axis);
     case Verb::Kind::Group: return fmt::format("group({}, {})", v.axis, v.size);
+    case Verb::Kind::Keep: return fmt::format("keep({})", v.axis);
   }
   return {};
 }
@@ -62,6 +63,7 @@ Verb Verb::order(std::vector<std::string> axes) { return {.kind = Kind::Order, .
 Verb Verb::stage(int param, std::string axis) { return {.kind = Kind::Stage, .axis = std::move(axis), .axes = {}, .param = param}; }
 Verb Verb::mma(std::string instruction) { return {.kind = Kind::Mma, .axis = std::move(instruction), .axes = {}}; }
 Verb Verb::group(std::string axis, int64_t parts) { return {.kind = Kind::Group, .axis = std::move(axis), .size = parts, .axes = {}}; }
+Verb Verb::keep(std::string axis) { return {.kind = Kind::Keep, .axis = std::move(axis), .axes = {}}; }
 
 Verbs parse_verbs(const std::string& text) {
   Verbs out;
@@ -109,6 +111,9 @@ Verbs parse_verbs(const std::string& text) {
       v.kind = Verb::Kind::Group;
       v.axis = args[0];
       v.size = number(args[1]);
+    } else if (name == "keep" && args.size() == 1) {
+      v.kind = Verb::Kind::Keep;
+      v.axis = args[0];
     } else {
       bad("unknown verb or wrong number of arguments");
     }
@@ -119,7 +124,7 @@ Verbs parse_verbs(const std::string& text) {
 
 Nest::Nest(const Kernel& k) : params_(static_cast<int>(k.params.size())) {
   std::vector<UOp> ranges = k.ranges;
-  for (const UOp& u : toposort(k.stores))
+  for (const UOp& u : toposort(k.roots()))
     if (u.op() == Op::Range && std::find(ranges.begin(), ranges.end(), u) == ranges.end()) ranges.push_back(u);
   for (const UOp& r : ranges) next_id_ = std::max(next_id_, r.as<RangeArg>().id + 1);
   std::vector<std::string> taken;
@@ -233,6 +238,7 @@ void Nest::apply(const Verb& v) {
     }
     case Verb::Kind::Group:
       refuse(v, "group splits the whole kernel in two and can only be the first verb");
+    case Verb::Kind::Keep: refuse(v, "it rewrites the whole kernel and can only be the first verb");
     case Verb::Kind::Mma: matrix = v.axis; return;
   }
 }

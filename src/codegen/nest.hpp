@@ -35,26 +35,29 @@ struct Split {
 };
 
 struct Verb {
-  enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group };
+  enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group, Keep };
   Kind kind = Kind::Tile;
-  std::string axis;  // Tile, Group: which. Mma: which instruction. Stage: in each round of which loop, "launch" for before all of them by
-                     // each core for itself, "phase" for by all cores together, which only the first verb can be
+  std::string axis;  // Tile, Group, Keep: which. Mma: which instruction. Stage: in each round of which loop, "launch" for before all of
+                     // them by each core for itself, "phase" for by all cores together, which only the first verb can be
   int64_t size = 0;                // Tile: how many. Group: into how many parts
   AxisKind as = AxisKind::Loop;    // Tile: what the inner part becomes
   std::vector<std::string> axes;   // Order: output axes, outermost first
   int param = -1;                  // Stage: which operand's loads
   friend bool operator==(const Verb&, const Verb&) = default;
   bool before_all() const { return kind == Kind::Stage && axis == "phase"; }
+  /// Whether it makes other kernels of this one: such a verb is the first, and those that follow are of what it leaves.
+  bool rewrites() const { return before_all() || kind == Kind::Keep || kind == Kind::Group; }
 
   static Verb tile(std::string axis, int64_t size, AxisKind as);
   static Verb order(std::vector<std::string> axes);
   static Verb stage(int param, std::string axis);
   static Verb mma(std::string instruction);
   static Verb group(std::string axis, int64_t parts);
+  static Verb keep(std::string axis);
 };
 using Verbs = std::vector<Verb>;
 
-/// "tile(i0, 16, vector)", "order(i1, i0)", "stage(p2, i1)", "group(r2, 8)"; "no verbs" of an empty list.
+/// "tile(i0, 16, vector)", "order(i1, i0)", "stage(p2, i1)", "group(r2, 8)", "keep(r2)"; "no verbs" of an empty list.
 std::string to_string(const Verb&);
 std::string to_string(const Verbs&);
 /// The inverse. Throws ValueError naming the verb that is not understood.

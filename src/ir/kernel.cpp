@@ -7,9 +7,15 @@
 
 namespace tg {
 
+std::vector<UOp> Kernel::roots() const {
+  std::vector<UOp> out = stores;
+  for (const Kept& k : kept) out.push_back(k.store);
+  return out;
+}
+
 Hash128 Kernel::hash() const {
   Hash128 h = mix(kHashSeed, sequential);
-  for (const UOp& s : stores) h = mix(h, s.hash());
+  for (const UOp& s : roots()) h = mix(h, s.hash());
   for (const UOp& r : ranges) h = mix(h, r.hash());
   for (const UOp& p : params) h = mix(h, p.hash());  // those, too, that nothing is read from: they are arguments
   return h;
@@ -23,11 +29,11 @@ std::span<const UOp> scan_ranges(const UOp& s) { return s.src().subspan(componen
 
 std::string Kernel::name() const {
   bool reduces = false;
-  for (const UOp& u : toposort(stores)) reduces |= u.op() == Op::Reduce;
+  for (const UOp& u : toposort(roots())) reduces |= u.op() == Op::Reduce;
   std::string out = sequential ? "s" : reduces ? "r" : "e";
   for (const UOp& r : ranges) out += fmt::format("_{}", r.src(0).op() == Op::Const ? r.src(0).as<int64_t>() : r.src(0).bounds().max);
   if (reduces)
-    for (const UOp& u : toposort(stores)) {
+    for (const UOp& u : toposort(roots())) {
       if (u.op() != Op::Reduce) continue;
       const char* separator = "_";
       for (const UOp& r : reduce_ranges(u)) out += fmt::format("{}{}", std::exchange(separator, "x"), r.src(0).bounds().max);

@@ -12,12 +12,21 @@
 
 namespace tg {
 
+/// A value that is computed once for several walks over a range: an array in the core's scratch, filled before it is read, anew in each
+/// round of the loops outside. Its index names them, but there is memory for one round.
+struct Kept {
+  UOp store;  // Store(Param, index, value)
+  UOp range;
+};
+
 struct Kernel {
   std::vector<UOp> stores;     // Store(Param, index, value[, gate]), all over `ranges`
   std::vector<UOp> ranges;     // output ranges, outermost first
   uint64_t sequential = 0;     // bit per range id: must run in order, on one worker (scatter)
+  std::vector<Kept> kept;      // in Params behind those of the kernel
   std::vector<UOp> params;     // Param by slot
   std::vector<UOp> variables;  // scalar arguments by number
+  std::vector<UOp> roots() const;  // the stores, then those of what is kept
   Hash128 hash() const;        // of the structure
   std::string name() const;    // "r_64_128_3", from what it does and its sizes
 };

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "codegen/keep.hpp"
 #include "codegen/neighbours.hpp"
 #include "codegen/nest.hpp"
 #include "codegen/one_kernel.hpp"
@@ -13,7 +14,7 @@ namespace tg {
 namespace {
 
 TEST(Verbs, PrintAndParse) {
-  const std::string text = "tile(i0, 16, vector); tile(r2, 64, thread); order(i1, i0); stage(p2, launch); group(r2, 8)";
+  const std::string text = "tile(i0, 16, vector); tile(r2, 64, thread); order(i1, i0); stage(p2, launch); group(r2, 8); keep(r1)";
   EXPECT_EQ(to_string(parse_verbs(text)), text);
   EXPECT_EQ(to_string(Verbs{}), "no verbs");
   EXPECT_TRUE(parse_verbs("no verbs").empty());
@@ -87,36 +88,41 @@ INSTANTIATE_TEST_SUITE_P(Programs, Removal, testing::Combine(testing::Values("cp
 // Verbs that nobody would choose: whatever is not refused computes the same.
 class Fuzz : public Removal {};
 
+Verbs random_verbs(const Kernel& kernel, const Target& target, std::mt19937& random) {
+  const auto below = [&](size_t n) { return static_cast<int64_t>(random() % n); };
+  Nest nest(kernel);
+  Verbs verbs;
+  for (int64_t n = 1 + below(6); n > 0; --n) {
+    Verb v;
+    v.axis = nest.axes[static_cast<size_t>(below(nest.axes.size() + 1) % static_cast<int64_t>(nest.axes.size()))].name;
+    if (below(4) == 0) {
+      v.kind = Verb::Kind::Stage;
+      v.param = static_cast<int>(below(kernel.params.size()));
+      if (below(4) == 0) v.axis = "launch";
+    } else {
+      constexpr int64_t kSizes[] = {2, 3, 4, 5, 8, 16};
+      constexpr AxisKind kCpu[] = {AxisKind::Loop, AxisKind::Unroll, AxisKind::Vector},
+                         kGpu[] = {AxisKind::Loop, AxisKind::Unroll, AxisKind::Thread, AxisKind::Thread};
+      v.size = kSizes[below(6)];
+      v.as = target.grid ? kGpu[below(4)] : kCpu[below(3)];
+      if (v.as == AxisKind::Vector) v.size = 16;
+    }
+    if (!nest.fits(v)) continue;
+    nest.apply(v);
+    verbs.push_back(v);
+  }
+  return verbs;
+}
+
 TEST_P(Fuzz, AnyVerbsLeaveTheResultRight) {
   const auto [name, program] = GetParam();
   const Numbers expected = program.build({"interpreter"}).to_vector<double>();
   const Case c(program.build({name}), device(name));
   const auto right = testing::Pointwise(testing::DoubleNear(2e-5), expected);
   std::mt19937 random(static_cast<unsigned>(std::hash<std::string_view>()(program.name)));
-  const auto below = [&](size_t n) { return static_cast<int64_t>(random() % n); };
   const Kernel kernel = generate(c.kernel, c.device.target()).kernel;
   for (int round = 0, runs = fuzz_runs(4); round < runs; ++round) {
-    Nest nest(kernel);
-    Verbs verbs;
-    for (int64_t n = 1 + below(6); n > 0; --n) {
-      Verb v;
-      v.axis = nest.axes[static_cast<size_t>(below(nest.axes.size() + 1) % static_cast<int64_t>(nest.axes.size()))].name;
-      if (below(4) == 0) {
-        v.kind = Verb::Kind::Stage;
-        v.param = static_cast<int>(below(kernel.params.size()));
-        if (below(4) == 0) v.axis = "launch";
-      } else {
-        constexpr int64_t kSizes[] = {2, 3, 4, 5, 8, 16};
-        constexpr AxisKind kCpu[] = {AxisKind::Loop, AxisKind::Unroll, AxisKind::Vector},
-                           kGpu[] = {AxisKind::Loop, AxisKind::Unroll, AxisKind::Thread, AxisKind::Thread};
-        v.size = kSizes[below(6)];
-        v.as = c.device.target().grid ? kGpu[below(4)] : kCpu[below(3)];
-        if (v.as == AxisKind::Vector) v.size = 16;
-      }
-      if (!nest.fits(v)) continue;
-      nest.apply(v);
-      verbs.push_back(v);
-    }
+    const Verbs verbs = random_verbs(kernel, c.device.target(), random);
     SCOPED_TRACE(to_string(verbs));
     try {
       EXPECT_THAT(c.run(verbs), right);
@@ -168,6 +174,64 @@ TEST(Copied, WhatIsReadAcrossAndDoesNotFitTheCache) {
   EXPECT_THAT(verbs(in_pieces, 16 << 10), testing::StartsWith("stage(p1, phase); tile(")) << "once: the copy is read straight through";
   const Tensor in_part = (in({9, 300}).T().reshape({300, 1, 9, 1}) * in({1, 200, 9, 9})).sum({.axis = {2, 3}});
   EXPECT_THAT(verbs(in_part, 16 << 10), testing::HasSubstr("tile(")) << "whether or not it is copied: not again and again";
+}
+
+// Rows that are walked several times with the same computation.
+const Program kRows[] = {
+    {"Softmax", [](const Inputs& in) { return in({19, 131}).softmax(1); }},
+    {"SoftmaxOfMany", [](const Inputs& in) { return in({3, 5, 4099}).softmax(2); }},
+    {"SoftmaxOfSums", [](const Inputs& in) { return (in({19, 131}) + in({131})).softmax(1) * in({19, 1}); }},
+    {"SumOfSoftmax", [](const Inputs& in) { return in({19, 131}).softmax(1).square().sum({.axis = 1}); }},
+    {"LayerNormOfExp", [](const Inputs& in) { return (in({19, 131}) / 16).exp().layer_norm(in({131}), in({131})); }},
+    {"VarianceOfExp", [](const Inputs& in) { return (in({19, 131}) / 16).exp().var({.axis = 1}); }},
+    {"TwoOutputs", [](const Inputs& in) { return in({2, 7, 131}).softmax(2).sum({.axis = 2}) + in({2, 7}).exp2(); }},
+};
+class Rows : public testing::TestWithParam<Program> {};
+
+TEST_P(Rows, KeptLeaveTheResultRight) {
+  const Program& program = GetParam();
+  const Numbers expected = program.build({"interpreter"}).to_vector<double>();
+  const Case c(program.build({"cpu"}), device("cpu"));
+  const auto right = testing::Pointwise(testing::DoubleNear(2e-5), expected);
+  const Target& target = c.device.target();
+  const Generated chosen = generate(c.kernel, target);
+  EXPECT_THAT(to_string(chosen.verbs), testing::StartsWith("keep(")) << to_string(chosen.kernel.stores[0]);
+  EXPECT_THAT(c.run(chosen), right);
+  EXPECT_THAT(c.run(Verbs{chosen.verbs[0]}), right);
+  const Kernel left = keep(chosen.kernel, Nest(chosen.kernel), chosen.verbs[0]);
+  std::mt19937 random(static_cast<unsigned>(std::hash<std::string_view>()(program.name)));
+  for (int round = 0, ran = 0; ran < 4; ++round) {
+    ASSERT_LT(round, 100) << "all are refused";
+    Verbs verbs = random_verbs(left, target, random);
+    verbs.insert(verbs.begin(), chosen.verbs[0]);
+    SCOPED_TRACE(to_string(verbs));
+    try {
+      EXPECT_THAT(c.run(verbs), right);
+      ++ran;
+    } catch (const ValueError&) {
+      continue;  // lanes of what is kept in each round
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Programs, Rows, testing::ValuesIn(kRows), [](const auto& test) { return test.param.name; });
+
+TEST(Rows, AreKeptWhereItPays) {
+  const Inputs in{"cpu"};
+  const auto verbs = [&](const Tensor& y, int64_t l2 = 1 << 20) {
+    Target t = device("cpu").target();
+    t.l2_bytes = l2;
+    return to_string(generate(Case(y, device("cpu")).kernel, t).verbs);
+  };
+  const auto kept = testing::StartsWith("keep(r1); tile(");
+  EXPECT_THAT(verbs(in({19, 1031}).softmax(1)), kept);
+  EXPECT_THAT(verbs(in({19, 1031}).softmax(1), 4096), testing::Not(kept)) << "it does not fit the cache";
+  EXPECT_THAT(verbs(in({19, 1031}).log_softmax(1)), testing::Not(kept)) << "one subtraction is sooner made again";
+  EXPECT_THAT(verbs(in({19, 1031}).layer_norm(in({1031}), in({1031}))), testing::Not(kept)) << "likewise";
+  EXPECT_THAT(verbs(in({19, 8}).softmax(1)), testing::Not(kept)) << "rows of a vector";
+  const Case c(in({19, 1031}).softmax(1), device("opencl"));
+  EXPECT_THROW((void)c.run(parse_verbs("keep(r1)")), ValueError) << "a GPU's threads share no row";
+  const Case sums(in({19, 1031}).sum({.axis = 1}), device("cpu"));
+  EXPECT_THROW((void)sums.run(parse_verbs("keep(r1)")), ValueError) << "nothing is computed twice";
 }
 
 // What a search goes through: neighbours of the chosen verbs, and theirs.

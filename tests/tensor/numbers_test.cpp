@@ -56,6 +56,27 @@ TEST(Numbers, FunctionsAtTheEndsOfTheirRanges) {
   near(Tensor({-20.f}).softplus(), std::log1p(std::exp(-20.0)), 4);
 }
 
+TEST(Numbers, SoftmaxOfWhatIsFarFromZero) {
+  for (const float far : {-300.f, -1e30f, 300.f, 1e30f})
+    for (const int64_t n : {1, 3, 17, 131, 1031}) {
+      const Tensor x = (Tensor::arange(2 * n, {.dtype = float32}).reshape({2, n}) % 7 * -30 + far).realize();
+      const auto values = x.to_vector<double>();
+      std::vector<double> expected;
+      for (size_t row = 0; row < 2; ++row) {
+        const auto begin = values.begin() + static_cast<ptrdiff_t>(row) * n;
+        const double most = *std::max_element(begin, begin + n);
+        double sum = 0;
+        for (auto v = begin; v < begin + n; ++v) sum += std::exp(*v - most);
+        for (auto v = begin; v < begin + n; ++v) expected.push_back(std::exp(*v - most) / sum);
+      }
+      expect_near(x.softmax(), expected);
+    }
+  expect_near(Tensor({-kInf, 0.f, -kInf}).softmax(), {0, 1, 0});
+  expect_near(Tensor({-kInf, -kInf}).softmax(), {NAN, NAN});
+  expect_near(Tensor({kInf, 0.f}).softmax(), {NAN, NAN});
+  expect_near(Tensor({1.f, kNan, 0.f}).softmax(), {NAN, NAN, NAN});
+}
+
 TEST(Numbers, PowersOfIntegersAreExact) {
   EXPECT_EQ(pow(Tensor({3}), 19).item<int32_t>(), 1162261467);
   EXPECT_EQ(pow(Tensor({3}), Tensor({19})).item<int32_t>(), 1162261467);
