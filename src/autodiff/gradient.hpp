@@ -6,7 +6,7 @@
 // The result is graph like any other: it is fused and compiled with the rest, and its own gradient is the second derivative.
 #include <optional>
 
-#include "ir/pattern.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 

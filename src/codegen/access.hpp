@@ -4,7 +4,7 @@
 //   stride(i * 64 + j * 2, j) == 2        stride(i / 3, i) == kIrregular       stride(i * 64, j) == 0
 #include <algorithm>
 
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 #include "tg/target.hpp"
 
 namespace tg {

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "ir/monoid.hpp"
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

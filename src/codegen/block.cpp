@@ -5,8 +5,8 @@
 #include <bit>
 
 #include "codegen/access.hpp"
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 

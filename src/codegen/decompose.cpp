@@ -5,8 +5,8 @@
 
 #include "codegen/exp_log.hpp"
 #include "codegen/sin.hpp"
-#include "ir/op_info.hpp"
-#include "ir/pattern.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 #include "tg/target.hpp"
 
 namespace tg {

@@ -5,7 +5,7 @@
 #include <bit>
 #include <cmath>
 
-#include "ir/op_info.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

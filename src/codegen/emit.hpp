@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ir/uop.hpp"
 #include "tg/inst.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

@@ -5,7 +5,7 @@
 //
 // All within 1.5 units in the last place everywhere, denormal arguments and results included. exp(nan) is nan; log(0) is -inf, the
 // logarithm of a negative number nan.
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg::codegen {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <span>
 
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg::codegen {
 

@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 
 #include "ir/monoid.hpp"
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 

@@ -5,8 +5,8 @@
 
 #include "codegen/bind.hpp"
 #include "codegen/lowering.hpp"
-#include "ir/op_info.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 namespace {

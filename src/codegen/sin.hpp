@@ -2,7 +2,7 @@
 // sin, cos and tan of a float32 or float64 expression of any size, from integer and float arithmetic.
 //
 //   sin_polynomial(x)  = +-p(r) or +-q(r), x = n * pi / 2 + r, r found by multiplying the bits of x with as many bits of 1/pi as matter
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg::codegen {
 

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "ir/pattern.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
-#include "ir/uop.hpp"
 #include "runtime/buffer.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

@@ -7,20 +7,22 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <tuple>
 
 #include <fmt/format.h>
 
 #include "base/log.hpp"
 #include "engine/canonical.hpp"
 #include "engine/kernels.hpp"
+#include "engine/passes.hpp"
 #include "engine/tuner.hpp"
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "runtime/interpreter/evaluate.hpp"
 #include "schedule/batch.hpp"
 #include "schedule/plan.hpp"
 #include "schedule/work.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {
@@ -34,7 +36,7 @@ struct ReadyPlan {
 
 struct PlanCache {
   std::mutex mutex;
-  std::map<std::pair<const Device*, Hash128>, std::shared_ptr<const ReadyPlan>> plans;
+  std::map<std::tuple<const Device*, uint64_t, Hash128>, std::shared_ptr<const ReadyPlan>> plans;  // by device, passes and graph
 };
 PlanCache& plans() { static auto& leaked = *new PlanCache; return leaked; }
 
@@ -51,7 +53,8 @@ size_t check_before_overwriting(Plan& plan) {
 }
 
 std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device) {
-  const std::pair<const Device*, Hash128> key{&device, graph.key()};
+  const Passes passes = Passes::in_force();
+  const std::tuple<const Device*, uint64_t, Hash128> key{&device, passes.number, graph.key()};
   Tuner* const tuner = Tuner::current();
   if (!tuner || !tuner->looks_again()) {
     std::lock_guard lock(plans().mutex);
@@ -59,7 +62,7 @@ std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device)
   }
   auto ready = std::make_shared<ReadyPlan>();
   ready->variables = graph.variables;
-  ready->plan = schedule(graph.roots);
+  ready->plan = passes.plan(graph.roots);
   ready->checked = check_before_overwriting(ready->plan);
   if (logging(2)) log(2, to_string(ready->plan));
   if (tuner) tuner->tune(ready->plan, device);

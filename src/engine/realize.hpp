@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

@@ -16,12 +16,12 @@
 #include "base/env.hpp"
 #include "codegen/neighbours.hpp"
 #include "engine/kernels.hpp"
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "runtime/buffer.hpp"
 #include "runtime/interpreter/host_array.hpp"
 #include "schedule/batch.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

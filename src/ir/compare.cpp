@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "ir/op_info.hpp"
 #include "ir/sum.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 namespace {

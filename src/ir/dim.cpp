@@ -3,9 +3,9 @@
 //   Dim n(variable("n", 1, 8));   (n + 1) * 2 - n * 2 == Dim(2)
 #include <fmt/format.h>
 
-#include "ir/op_info.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

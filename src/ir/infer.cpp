@@ -8,9 +8,9 @@
 
 #include <fmt/format.h>
 
-#include "ir/op_info.hpp"
-#include "ir/uop.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg::detail {
 namespace {

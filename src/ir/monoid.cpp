@@ -6,7 +6,7 @@
 #include <limits>
 #include <numbers>
 
-#include "ir/op_info.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 namespace {
@@ -78,7 +78,7 @@ constexpr Row kRows[] = {
 struct Declared { std::string_view name; size_t components; };
 constexpr Declared kDeclared[] = {
 #define MONOID(name, components) {#name, components},
-#include "ir/monoids.def"
+#include "tg/ir/monoids.def"
 #undef MONOID
 };
 consteval bool rows_in_declared_order() {

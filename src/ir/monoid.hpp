@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

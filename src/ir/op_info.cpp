@@ -1,5 +1,5 @@
 // Scalar arithmetic in each dtype's own precision: what constant folding and the interpreter agree on.
-#include "ir/op_info.hpp"
+#include "tg/ir/op_info.hpp"
 
 #include <bit>
 #include <limits>

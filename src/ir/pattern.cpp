@@ -1,5 +1,5 @@
 // Matching, building and the one rewrite engine.
-#include "ir/pattern.hpp"
+#include "tg/ir/pattern.hpp"
 
 #include <algorithm>
 #include <deque>

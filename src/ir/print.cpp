@@ -5,16 +5,16 @@
 
 #include <fmt/format.h>
 
-#include "ir/op_info.hpp"
-#include "ir/pattern.hpp"
-#include "ir/uop.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/pattern.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 namespace {
 
 constexpr std::string_view kMonoids[] = {
 #define MONOID(name, ...) #name,
-#include "ir/monoids.def"
+#include "tg/ir/monoids.def"
 #undef MONOID
 };
 std::string join(const std::vector<int64_t>& v) { return fmt::format("[{}]", fmt::join(v, ", ")); }

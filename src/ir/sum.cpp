@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "ir/op_info.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "ir/op_info.hpp"
 #include "ir/sum.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 namespace {

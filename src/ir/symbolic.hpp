@@ -6,7 +6,7 @@
 //
 // Simplify a graph after its buffers have become params: where a buffer is below, commutative operands keep their order, because a
 // buffer's serial must not shape the graph.
-#include "ir/pattern.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 

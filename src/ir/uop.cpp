@@ -1,7 +1,7 @@
 // The interner: one table of all live nodes, in shards so that threads rarely meet; release without recursion; small builders.
 //
 // A node is one allocation: its facts, then its sources. It sits in a bucket chained through `next`, so the table costs one pointer a node.
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 #include <bit>
 #include <cstdlib>
@@ -12,8 +12,8 @@
 #include <fmt/format.h>
 
 #include "ir/node_map.hpp"
-#include "ir/op_info.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

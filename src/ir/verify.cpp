@@ -1,5 +1,5 @@
 // The verifier is a table: {op, stage, what must hold, how to say that it does not}.
-#include "ir/verify.hpp"
+#include "tg/ir/verify.hpp"
 
 #include <algorithm>
 
@@ -7,8 +7,8 @@
 
 #include "base/env.hpp"
 #include "ir/monoid.hpp"
-#include "ir/op_info.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 namespace {

@@ -9,10 +9,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ir/op_info.hpp"
 #include "tensor/impl.hpp"
 #include "tg/contract.hpp"
 #include "tg/functions.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg::nn {
 

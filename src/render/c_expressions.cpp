@@ -15,7 +15,7 @@
 #include <fmt/format.h>
 
 #include "base/float16.hpp"
-#include "ir/op_info.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg::render {
 namespace {

@@ -6,8 +6,8 @@
 // Several buffers may share one allocation: an assignment made in place gives the same memory a new identity.
 #include <memory>
 
-#include "ir/uop.hpp"
 #include "tg/device.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

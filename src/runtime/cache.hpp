@@ -15,7 +15,7 @@
 #include <unordered_map>
 
 #include "base/fork.hpp"
-#include "base/hash.hpp"
+#include "tg/ir/hash.hpp"
 
 struct sqlite3;
 

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "ir/op_info.hpp"
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

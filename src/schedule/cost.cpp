@@ -5,7 +5,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "ir/op_info.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 namespace {

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

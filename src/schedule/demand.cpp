@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 
 #include "ir/monoid.hpp"
-#include "ir/op_info.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 namespace {

@@ -1,9 +1,9 @@
 // See expansions.hpp. Few long lines are cut into chunks, so that many workers have something to do; everything is read twice instead of
 // once.
 #include "ir/monoid.hpp"
-#include "ir/pattern.hpp"
 #include "schedule/cost.hpp"
 #include "schedule/expansions.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

@@ -15,9 +15,9 @@
 #include <cmath>
 #include <unordered_set>
 
-#include "ir/pattern.hpp"
 #include "schedule/cost.hpp"
 #include "schedule/expansions.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

@@ -6,7 +6,7 @@
 //   the first k of a sort  ->  the least of each piece, and a sort of the k pieces that have the least of all
 //
 // The number of kernels does not depend on the size.
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

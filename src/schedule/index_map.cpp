@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "ir/op_info.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 namespace {

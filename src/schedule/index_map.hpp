@@ -4,7 +4,7 @@
 //   Permute[1, 0] read at (i, j)  ->  its source at (j, i)         Pad (1, 1) read at (i)  ->  its source at (i - 1) if 0 <= i-1 < n
 #include <vector>
 
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

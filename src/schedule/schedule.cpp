@@ -7,8 +7,6 @@
 #include <fmt/format.h>
 
 #include "ir/monoid.hpp"
-#include "ir/op_info.hpp"
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "schedule/batch.hpp"
 #include "schedule/demand.hpp"
@@ -17,6 +15,8 @@
 #include "schedule/same_values.hpp"
 #include "schedule/work.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "ir/node_map.hpp"
-#include "ir/op_info.hpp"
 #include "tensor/impl.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 namespace {

@@ -6,7 +6,7 @@
 // Every op has a row that says where the batch's axis goes, or stands in kNoBatching. The number of nodes does not depend on the size.
 #include <span>
 
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "ir/op_info.hpp"
 #include "runtime/interpreter/host_array.hpp"
 #include "tensor/impl.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

@@ -5,9 +5,9 @@
 
 #include <cmath>
 
-#include "ir/op_info.hpp"
 #include "tensor/impl.hpp"
 #include "tensor/special.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

@@ -12,9 +12,10 @@
 #include "base/log.hpp"
 #include "engine/canonical.hpp"
 #include "engine/kernels.hpp"
-#include "ir/pattern.hpp"
+#include "engine/passes.hpp"
 #include "schedule/plan.hpp"
 #include "tensor/impl.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {
@@ -44,7 +45,7 @@ struct Explained {
   Plan plan() const {
     if (root.storage() || device.interprets()) return {};
     const UOp here = without_copies(root);
-    return tg::schedule(canonicalize(std::span(&here, 1)).roots);
+    return Passes::in_force().plan(canonicalize(std::span(&here, 1)).roots);
   }
   std::string schedule() const {
     if (root.storage()) return "nothing: the value is in memory\n";

@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "ir/uop.hpp"
 #include "runtime/buffer.hpp"
+#include "tg/ir/uop.hpp"
 #include "tg/tensor.hpp"
 
 namespace tg {

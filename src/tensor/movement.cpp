@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "ir/op_info.hpp"
 #include "tensor/impl.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

@@ -9,8 +9,8 @@
 #include <numeric>
 
 #include "base/env.hpp"
-#include "ir/op_info.hpp"
 #include "tensor/impl.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ir/op_info.hpp"
 #include "tensor/sliding.hpp"
+#include "tg/ir/op_info.hpp"
 #include "tg/windows.hpp"
 
 namespace tg {

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ir/op_info.hpp"
 #include "tensor/factors.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

@@ -10,9 +10,9 @@
 #include <numbers>
 #include <utility>
 
-#include "ir/op_info.hpp"
 #include "tensor/impl.hpp"
 #include "tg/functions.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

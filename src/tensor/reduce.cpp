@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "ir/op_info.hpp"
 #include "tensor/impl.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

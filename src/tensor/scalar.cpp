@@ -3,8 +3,8 @@
 
 #include <ostream>
 
-#include "ir/op_info.hpp"
 #include "tensor/print.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

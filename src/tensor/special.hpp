@@ -8,7 +8,7 @@
 #include <initializer_list>
 
 #include "codegen/float_format.hpp"
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg::special {
 

@@ -8,10 +8,10 @@
 
 #include "base/env.hpp"
 #include "engine/realize.hpp"
-#include "ir/op_info.hpp"
 #include "runtime/interpreter/host_array.hpp"
 #include "tensor/batching.hpp"
 #include "tensor/impl.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

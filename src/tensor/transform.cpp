@@ -13,11 +13,11 @@
 #include <fmt/format.h>
 
 #include "autodiff/gradient.hpp"
-#include "ir/op_info.hpp"
-#include "ir/pattern.hpp"
 #include "tensor/batching.hpp"
 #include "tensor/impl.hpp"
 #include "tg/functions.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/pattern.hpp"
 #include "tg/random.hpp"
 
 namespace tg {

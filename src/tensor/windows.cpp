@@ -9,9 +9,9 @@
 
 #include <algorithm>
 
-#include "ir/op_info.hpp"
 #include "tensor/factors.hpp"
 #include "tensor/sliding.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

@@ -1,5 +1,5 @@
 // The structural hash: fixed values across runs and machines, no loss of input, every input bit moves every output bit.
-#include "base/hash.hpp"
+#include "tg/ir/hash.hpp"
 
 #include <gtest/gtest.h>
 

@@ -7,9 +7,9 @@
 #include <random>
 #include <unordered_map>
 
-#include "ir/op_info.hpp"
 #include "ir/symbolic.hpp"
-#include "ir/uop.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

@@ -1,5 +1,5 @@
 // The verifier takes what passes make and refuses, by name, what they must not make.
-#include "ir/verify.hpp"
+#include "tg/ir/verify.hpp"
 
 #include "ir_testing.hpp"
 #include "tg/error.hpp"

@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "base/float16.hpp"
-#include "ir/op_info.hpp"
 #include "render_testing.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg::testing_ {
 

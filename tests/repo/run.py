@@ -20,8 +20,8 @@ EXCEPTIONS = {("nn", "io"), ("io", "nn")}  # nn saves with io, through io's publ
 
 # The layers of public headers. One that is not here belongs where src/<layer>/<name>.cpp is.
 PUBLIC = {
-    "base": "dtype error target",
-    "ir": "op ops inst device",
+    "base": "dtype error target hash",
+    "ir": "op ops inst device interned monoids",
     "engine": "tune",
     "tensor": "functions index memory options random scalar unary value",
     "cli": "tg",  # tg/tg.hpp is everything, so nothing in the library includes it

@@ -7,7 +7,7 @@
 
 #include "interpreting.hpp"
 #include "ir/monoid.hpp"
-#include "ir/pattern.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/env.hpp"
-#include "ir/uop.hpp"
 #include "tensor/impl.hpp"
+#include "tg/ir/uop.hpp"
 #include "tg/tg.hpp"
 
 namespace tg {

@@ -2,10 +2,10 @@
 // higher orders, and what is left behind.
 #include <thread>
 
-#include "ir/uop.hpp"
 #include "runtime/null/null.hpp"
 #include "tensor/impl.hpp"
 #include "tensor_testing.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 namespace {

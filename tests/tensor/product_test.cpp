@@ -1,6 +1,6 @@
 // matmul, convolution, pooling, normalisation and cross-entropy against plain loops.
-#include "ir/uop.hpp"
 #include "tensor_testing.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 namespace {

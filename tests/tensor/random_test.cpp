@@ -1,6 +1,6 @@
 // Random numbers: the published vectors of the block function, the documented layout, and what the distributions must be.
-#include "ir/uop.hpp"
 #include "tensor_testing.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 namespace {

@@ -4,8 +4,8 @@
 #include <numeric>
 #include <thread>
 
-#include "ir/uop.hpp"
 #include "tensor_testing.hpp"
+#include "tg/ir/uop.hpp"
 #include "tg/nn.hpp"
 
 namespace tg {

@@ -1,10 +1,10 @@
 // Transformations against closed forms, differences and each other; and against a loop over the examples for vmap.
 #include <sstream>
 
-#include "ir/op_info.hpp"
 #include "tensor/batching.hpp"
 #include "tensor/tensor_testing.hpp"
 #include "tg/explain.hpp"
+#include "tg/ir/op_info.hpp"
 #include "tg/transform.hpp"
 
 namespace tg {

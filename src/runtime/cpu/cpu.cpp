@@ -14,13 +14,13 @@
 #include <vector>
 
 #include "base/env.hpp"
-#include "base/hash.hpp"
 #include "runtime/cpu/jit.hpp"
 #include "runtime/cpu/loader.hpp"
 #include "runtime/cpu/pool.hpp"
 #include "runtime/host_device.hpp"
 #include "runtime/registry.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/hash.hpp"
 
 namespace tg {
 namespace {

@@ -7,9 +7,9 @@
 #include <span>
 #include <vector>
 
-#include "ir/uop.hpp"
 #include "runtime/interpreter/host_array.hpp"
 #include "tg/device.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

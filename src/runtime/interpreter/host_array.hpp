@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/float16.hpp"
-#include "ir/op_info.hpp"
 #include "tg/dtype.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 

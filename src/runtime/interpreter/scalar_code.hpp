@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "ir/op_info.hpp"
-#include "ir/uop.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

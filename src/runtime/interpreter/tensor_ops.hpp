@@ -5,8 +5,8 @@
 //   reduce(in, arg)               Reduce: one array a component of the monoid's state
 #include <vector>
 
-#include "ir/uop.hpp"
 #include "runtime/interpreter/host_array.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg::interpreter {
 

@@ -14,8 +14,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ir/op_info.hpp"
-#include "ir/uop.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

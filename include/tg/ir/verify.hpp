@@ -4,7 +4,7 @@
 //   if (verifying()) verify(root, Stage::Kernel);     throws InternalError: "Reshape has no place in a kernel: %3 = Reshape ..."
 #include <span>
 
-#include "ir/uop.hpp"
+#include "tg/ir/uop.hpp"
 
 namespace tg {
 

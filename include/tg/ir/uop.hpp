@@ -18,9 +18,9 @@
 #include <variant>
 #include <vector>
 
-#include "base/hash.hpp"
-#include "ir/interned.hpp"
 #include "tg/dtype.hpp"
+#include "tg/ir/hash.hpp"
+#include "tg/ir/interned.hpp"
 #include "tg/op.hpp"
 
 namespace tg {
@@ -37,7 +37,7 @@ class Shape;
 enum class RangeKind : uint8_t { Output, Reduce, Tile };  // what opened a loop
 enum class Monoid : uint8_t {
 #define MONOID(name, ...) name,
-#include "ir/monoids.def"
+#include "tg/ir/monoids.def"
 #undef MONOID
 };
 enum class ScatterMode : uint8_t { Set, Add };

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/hash.hpp"
+#include "tg/ir/hash.hpp"
 
 namespace tg {
 
