@@ -11,9 +11,10 @@
 #include <random>
 #include <unordered_map>
 
-#include "ir/op_info.hpp"
-#include "ir/pattern.hpp"
+#include "fuzzing.hpp"
 #include "ir/symbolic.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {
@@ -165,8 +166,8 @@ class Accuracy : public testing::TestWithParam<Function> {
     RecordProperty(std::string(name_of(f.dtype)), std::to_string(worst));
   }
 };
-TEST_P(Accuracy, Float32) { check(kFloat32, 200, GetParam().units32, GetParam().operations32); }
-TEST_P(Accuracy, Float64) { check(kFloat64, 24, GetParam().units64, GetParam().operations64); }
+TEST_P(Accuracy, Float32) { check(kFloat32, static_cast<size_t>(fuzz_runs(200)), GetParam().units32, GetParam().operations32); }
+TEST_P(Accuracy, Float64) { check(kFloat64, static_cast<size_t>(fuzz_runs(24)), GetParam().units64, GetParam().operations64); }
 INSTANTIATE_TEST_SUITE_P(Decompose, Accuracy, testing::ValuesIn(kFunctions), testing::PrintToStringParamName());
 
 TEST(Decompose, SpecialValues) {

@@ -16,7 +16,6 @@
 #include "engine/kernels.hpp"
 #include "engine/random_program.hpp"
 #include "fuzzing.hpp"
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "runtime/interpreter/evaluate.hpp"
 #include "schedule/batch.hpp"
@@ -24,6 +23,7 @@
 #include "tensor/batching.hpp"
 #include "tensor/impl.hpp"
 #include "tg/device.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {
@@ -184,7 +184,7 @@ void print_failures(const Tally& tally) {
 
 TEST(RandomPrograms, InterpreterAndKernelsAgree) {
   const bool slow = settings().device != "cpu";
-  const auto programs = static_cast<uint64_t>(fuzz_runs(slow ? 200 : settings().eager ? 1000 : 10'000));
+  const auto programs = fuzz_seeds(slow ? 200 : settings().eager ? 1000 : 10'000);
   Tally tally;
   if (const char* one = std::getenv("TG_FUZZ_PROGRAM")) return check(std::strtoull(one, nullptr, 10), tally), print_failures(tally);
   std::atomic<uint64_t> next{0};

@@ -1,4 +1,5 @@
 // Index algebra: laws that must fold, and random expressions checked at every point.
+#include "fuzzing.hpp"
 #include "ir_testing.hpp"
 
 #include <chrono>
@@ -212,7 +213,7 @@ class IndexFuzz {
 
 TEST(IndexAlgebra, SimplifiedIsTheSameEverywhere) {
   size_t before = 0, after = 0;
-  for (uint64_t seed = 1; seed <= 20000 && !testing::Test::HasFailure(); ++seed) {
+  for (uint64_t seed = 1; seed <= fuzz_seeds(20000) && !testing::Test::HasFailure(); ++seed) {
     IndexFuzz fuzz(seed);
     const UOp e = fuzz.random().below(4) ? fuzz.expression(4) : fuzz.condition(4);
     const UOp s = simplify(e);
@@ -229,7 +230,7 @@ TEST(IndexAlgebra, SimplifiedIsTheSameEverywhere) {
   EXPECT_LT(after * 2, before);
 }
 TEST(IndexAlgebra, SimplifiedUnderAConditionIsTheSameWhereItHolds) {
-  for (uint64_t seed = 1; seed <= 3000 && !testing::Test::HasFailure(); ++seed) {
+  for (uint64_t seed = 1; seed <= fuzz_seeds(3000) && !testing::Test::HasFailure(); ++seed) {
     IndexFuzz fuzz(seed);
     const UOp e = fuzz.expression(3), given = fuzz.condition(2), s = simplify_given(e, given);
     fuzz.at_every_point([&](const Values& v) {
@@ -240,7 +241,7 @@ TEST(IndexAlgebra, SimplifiedUnderAConditionIsTheSameWhereItHolds) {
   }
 }
 TEST(Bounds, HoldEveryValue) {
-  for (uint64_t seed = 1; seed <= 10000 && !testing::Test::HasFailure(); ++seed) {
+  for (uint64_t seed = 1; seed <= fuzz_seeds(10000) && !testing::Test::HasFailure(); ++seed) {
     IndexFuzz fuzz(seed);
     const UOp e = fuzz.random().coin() ? fuzz.expression(4) : fuzz.condition(3);
     fuzz.at_every_point([&](const Values& v) {
