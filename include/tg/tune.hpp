@@ -43,6 +43,10 @@ std::vector<TunedKernel> tune(const std::function<void()>& program, const TuneOp
 /// does not have, and verbs whose results are not those of the default up to rounding; IoError for a file that cannot be read.
 std::vector<TunedKernel> replay(const std::function<void()>& program, const std::string& file);
 
+/// Runs the program and measures each of its kernels with none, the first, the first two, ... and all of the verbs that the compiler
+/// chooses for it, each beside all of them: kernel by kernel, a rung a list. Nothing else changes.
+std::vector<TunedKernel> ladder(const std::function<void()>& program);
+
 /// Uses a file's verbs from now on, as TG_TUNED=file does from the start. Entries for other processors wait for them. Throws ValueError
 /// and IoError as replay does; verbs that do not fit are told when their kernel is compiled.
 void use_tuned(const std::string& file);

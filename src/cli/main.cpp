@@ -1,4 +1,4 @@
-// The command tg: arguments in, the work in train, predict, tune and devices, and errors as one message and a code.
+// The command tg: arguments in, the work in train, predict, tune, bench and devices, and errors as one message and a code.
 //
 //   tg train mnist --epochs 1      0: done; 1: an error, said on stderr; 2: wrong usage; 130: interrupted, the checkpoint can be resumed
 #include <fmt/format.h>
@@ -8,6 +8,8 @@
 #include <exception>
 #include <iostream>
 
+#include "cli/bench.hpp"
+#include "cli/examples.hpp"
 #include "cli/predict.hpp"
 #include "cli/train.hpp"
 #include "cli/tune.hpp"
@@ -73,12 +75,23 @@ void add_tune(CLI::App& app, tg::cli::TuneCommand& o) {
       "  tg tune matmul                              writes matmul.tuned\n"
       "  tg tune mnist --seconds 120 --beam 8        a whole training step\n"
       "  tg tune matmul --replay mine.tuned          times the verbs of a file, which may be edited by hand");
-  tune.add_option("example", o.example, "Which program")->required()->check(CLI::IsMember(tg::cli::tune_examples()));
+  tune.add_option("example", o.example, "Which program")->required()->check(CLI::IsMember(tg::cli::example_names()));
   tune.add_option("--beam", o.beam, "Verb lists that are kept from round to round")->check(CLI::Range(1, 64))->capture_default_str();
   tune.add_option("--seconds", o.seconds, "For all kernels together")->check(CLI::PositiveNumber)->capture_default_str();
   auto* out = tune.add_option("-o,--out", o.out, "File to write (default: EXAMPLE.tuned)");
   tune.add_option("--replay", o.replay, "Search for nothing: time the verbs of this file beside the default ones")->excludes(out);
   tune.add_option("--device", o.device, "Where to compute; see `tg devices` (default: TG_DEVICE, else cpu)");
+}
+
+void add_bench(CLI::App& app, tg::cli::BenchCommand& o) {
+  CLI::App& bench = *app.add_subcommand("bench", "Time an example, or what each of the compiler's verbs brings to its kernels");
+  bench.footer(
+      "Examples:\n"
+      "  tg bench matmul               its median time\n"
+      "  tg bench matmul --ladder      from the loops as they are to the final kernel, a verb a line");
+  bench.add_option("example", o.example, "Which program")->required()->check(CLI::IsMember(tg::cli::example_names()));
+  bench.add_flag("--ladder", o.ladder, "Kernel by kernel, with the first of its verbs, the first two, and so on");
+  bench.add_option("--device", o.device, "Where to compute; see `tg devices` (default: TG_DEVICE, else cpu)");
 }
 
 void print_devices() {
@@ -99,6 +112,8 @@ int run(int argc, char** argv) {
   add_predict(app, predict);
   tg::cli::TuneCommand tune;
   add_tune(app, tune);
+  tg::cli::BenchCommand bench;
+  add_bench(app, bench);
   CLI::App* devices = app.add_subcommand("devices", "List the devices, and why one cannot be used");
   try {
     app.parse(argc, argv);
@@ -108,6 +123,7 @@ int run(int argc, char** argv) {
   const tg::cli::Terminal terminal = tg::cli::terminal_of(STDOUT_FILENO);
   if (devices->parsed()) return print_devices(), 0;
   if (app.got_subcommand("tune")) return tg::cli::tune(tune, std::cout), 0;
+  if (app.got_subcommand("bench")) return tg::cli::bench(bench, std::cout), 0;
   if (app.got_subcommand("predict")) return tg::cli::predict(predict, std::cout, terminal), 0;
   return tg::cli::train_mnist(train, std::cout, terminal);
 }

@@ -5,7 +5,6 @@
 //   tune({.example = "matmul", .replay = "mine.tuned"}, std::cout)     mine.tuned beside the compiler's own choice
 #include <iosfwd>
 #include <string>
-#include <vector>
 
 namespace tg::cli {
 
@@ -17,8 +16,6 @@ struct TuneCommand {
   std::string replay{};  // a file of verbs; empty: search
   std::string device{};  // empty: TG_DEVICE, else cpu
 };
-
-std::vector<std::string> tune_examples();
 
 /// Throws ValueError and IoError as tg::tune and tg::replay.
 void tune(const TuneCommand& command, std::ostream& out);

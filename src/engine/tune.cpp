@@ -100,7 +100,8 @@ void Tuner::tune(const Plan& plan, Device& device) {
   for (double w : weights) rest += w;
   for (size_t i : order) {
     const auto start = Clock::now();
-    if (replays_) replay(plan, *launches[i], device);
+    if (does_ == Does::Replay) replay(plan, *launches[i], device);
+    else if (does_ == Does::Ladder) climb(plan, *launches[i], device);
     else search_for(plan, *launches[i], device, std::max(kLeastSeconds, left_ * weights[i] / rest));
     rest -= weights[i];
     left_ -= seconds_since(start);
@@ -146,14 +147,24 @@ void Tuner::replay(const Plan& plan, const PlanLaunch& l, Device& device) {
     used_.insert(t.from);
     const Generated g = generate(l.kernel, device.target(), t);
     try {
-      const Found f = race(plan, l, device, g);
-      kernels.push_back({l.kernel.name(), hex(l.kernel.hash()), to_string(f.verbs), to_string(f.default_verbs), 1e6 * f.seconds,
-                         1e6 * f.default_seconds, 1});
+      race_with(plan, l, device, g);
     } catch (const ValueError& e) {
       throw ValueError(fmt::format("{}: {}: {}", t.from, l.kernel.name(), e.what()));
     }
     return;
   }
+}
+
+void Tuner::climb(const Plan& plan, const PlanLaunch& l, Device& device) {
+  const Verbs all = generate(l.kernel, device.target()).verbs;
+  for (size_t n = 0; n <= all.size(); ++n)
+    race_with(plan, l, device, generate(l.kernel, device.target(), Verbs(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n))));
+}
+
+void Tuner::race_with(const Plan& plan, const PlanLaunch& l, Device& device, const Generated& g) {
+  const Found f = race(plan, l, device, g);
+  kernels.push_back({l.kernel.name(), hex(l.kernel.hash()), to_string(f.verbs), to_string(f.default_verbs), 1e6 * f.seconds,
+                     1e6 * f.default_seconds, 1});
 }
 
 void Tuner::check_all_used() const {
@@ -193,6 +204,15 @@ std::vector<TunedKernel> replay(const std::function<void()>& program, const std:
     program();
   }
   tuner.check_all_used();
+  return std::move(tuner.kernels);
+}
+
+std::vector<TunedKernel> ladder(const std::function<void()>& program) {
+  Tuner tuner = Tuner::of_ladders();
+  {
+    const Tuner::Scope scope(tuner);
+    program();
+  }
   return std::move(tuner.kernels);
 }
 

@@ -20,7 +20,9 @@ class Tuner {
   /// A search that takes at most so long in all, however often tune() is called.
   Tuner(int beam, double seconds) : beam_(beam), left_(seconds) {}
   /// No search: the entries' verbs beside the default ones.
-  explicit Tuner(std::vector<Tuning> replayed) : replayed_(std::move(replayed)), replays_(true) {}
+  explicit Tuner(std::vector<Tuning> replayed) : does_(Does::Replay), replayed_(std::move(replayed)) {}
+  /// No search: the first of the default verbs beside all of them.
+  static Tuner of_ladders() { return Tuner(Does::Ladder); }
 
   void tune(const Plan&, Device&);
   /// Whether graphs that were prepared before shall be prepared again.
@@ -46,14 +48,20 @@ class Tuner {
  private:
   void search_for(const Plan&, const PlanLaunch&, Device&, double seconds);
   void replay(const Plan&, const PlanLaunch&, Device&);
+  void climb(const Plan&, const PlanLaunch&, Device&);
+  void race_with(const Plan&, const PlanLaunch&, Device&, const Generated&);
 
+  enum class Does : uint8_t { Search, Replay, Ladder };
+  explicit Tuner(Does does) : does_(does) {}
+
+  const Does does_ = Does::Search;
   int beam_ = 1;
   double left_ = 0;
   std::vector<Tuning> replayed_;
   std::set<std::string> used_;  // entries, by where they are from
   std::set<Hash128> seen_;
   std::string target_;
-  bool replays_ = false, again_ = false;
+  bool again_ = false;
 };
 
 }  // namespace tg

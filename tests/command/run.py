@@ -181,6 +181,8 @@ CASES = {
     "damaged checkpoints": damaged,
     "second process compiles nothing": compiles_once,
     "tunes": tunes,
+    "times an example": lambda: ends(run("bench", "small"), 0, r"small: [\d.]+ ms, the median of its runs"),
+    "climbs a ladder": lambda: ends(run("bench", "small", "--ladder"), 0, r" +[\d.]+ +[\d.]+ +[\d.]+  \w+\(.*\)"),
     "tunes no unknown example": lambda: ends(run("tune", "everything"), 2, error="everything"),
     "replays no file": lambda: ends(run("tune", "small", "--replay", "nowhere"), 1, error="tg: nowhere: cannot be read"),
     "searches under TG_BEAM": searches_under_beam,

@@ -84,6 +84,19 @@ TEST(Tune, ReplaysWhatIsPrintedAndEdited) {
   EXPECT_GT(other[0].microseconds, 0);
 }
 
+TEST(Tune, ALadderHasARungForEachVerb) {
+  const Product product(48);
+  const std::vector<TunedKernel> rungs = ladder([&] { product(); });
+  ASSERT_GE(rungs.size(), 3u);
+  EXPECT_EQ(rungs[0].verbs, "no verbs");
+  EXPECT_EQ(rungs.back().verbs, rungs.back().default_verbs);
+  for (size_t i = 1; i < rungs.size(); ++i) {
+    if (i > 1) EXPECT_THAT(rungs[i].verbs, StartsWith(rungs[i - 1].verbs + "; "));
+    EXPECT_GT(rungs[i].microseconds, 0);
+    EXPECT_EQ(rungs[i].hash, rungs[0].hash);
+  }
+}
+
 TEST(Tune, UsesAFile) {
   const Product product(46);
   const std::vector<float> before = product().to_vector<float>();
