@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 
 #include "codegen/access.hpp"
-#include "ir/op_info.hpp"
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

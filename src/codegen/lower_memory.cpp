@@ -6,9 +6,9 @@
 #include "codegen/access.hpp"
 #include "codegen/lowering.hpp"
 
-#include "ir/pattern.hpp"
 #include "ir/sum.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 

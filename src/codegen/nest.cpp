@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 
 #include "codegen/access.hpp"
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

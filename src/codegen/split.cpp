@@ -6,8 +6,8 @@
 
 #include "codegen/access.hpp"
 #include "ir/monoid.hpp"
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

@@ -13,6 +13,7 @@ import re
 BLANKED = re.compile(r'"(\\.|[^"\\\n])*"|\'(\\.|[^\'\\\n])\'')
 QUIET = re.compile(
     r"^(namespace\b|using namespace\b|extern\b|static_assert\b|friend (class|struct)\b|(class|struct|enum class) \w+;$)"
+    r"|\b[A-Z]\w*::\w+\([^()]*\) const( \{|$)"
     r"|^(public|private|protected):|= (default|delete);$|\boperator\W|^(explicit |constexpr |virtual )*~?\b([A-Z]\w*)\(|\bby_name")
 
 

@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "ir/pattern.hpp"
 #include "ir/symbolic.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {

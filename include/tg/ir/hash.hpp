@@ -15,6 +15,7 @@
 
 namespace tg {
 
+/// 128 bits of which each depends on all that was mixed in.
 struct Hash128 {
   uint64_t low = 0, high = 0;
   friend constexpr auto operator<=>(const Hash128&, const Hash128&) = default;
@@ -30,11 +31,13 @@ constexpr uint64_t scramble(uint64_t x) {
 }
 }  // namespace detail
 
+/// The hash of what h is of, followed by one thing more.
 constexpr Hash128 mix(Hash128 h, uint64_t value) {
   const uint64_t low = detail::scramble(h.low ^ value);
   const uint64_t high = detail::scramble(h.high + low + 0x9e3779b97f4a7c15);
   return {low + std::rotl(high, 32), high};
 }
+/// The same with all of another hash.
 constexpr Hash128 mix(Hash128 h, Hash128 other) { return mix(mix(h, other.low), other.high); }
 
 /// Of the bytes and their number.
@@ -62,6 +65,7 @@ inline std::string hex(Hash128 h) {
 
 }  // namespace tg
 
+/// For the standard library's containers.
 template <>
 struct std::hash<tg::Hash128> {
   size_t operator()(const tg::Hash128& h) const noexcept { return h.low; }

@@ -14,8 +14,10 @@
 
 namespace tg {
 
+/// From the elements, in order.
 Hash128 hash_of(const std::vector<int64_t>&);
 
+/// Null, or the one copy of a value; counted, safe to copy and drop from any thread.
 template <class T>
 class Interned {
  public:
@@ -29,6 +31,7 @@ class Interned {
   const T& operator*() const { return box_->value; }
   const T* operator->() const { return &box_->value; }
   explicit operator bool() const { return box_ != nullptr; }
+  /// The value's, computed once; 0 of null.
   Hash128 hash() const { return box_ ? box_->hash : Hash128{}; }
   friend bool operator==(const Interned& a, const Interned& b) { return a.box_ == b.box_; }
 

@@ -12,11 +12,15 @@
 
 namespace tg {
 
+/// What is true of an op wherever it stands.
 enum class Trait : uint8_t { None = 0, Elementwise = 1, Commutes = 2, Associates = 4, Movement = 8 };
 constexpr Trait operator|(Trait a, Trait b) { return static_cast<Trait>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b)); }
+/// Whether a set of traits holds that one, or one of those.
 constexpr bool has(Trait set, Trait t) { return (static_cast<uint8_t>(set) & static_cast<uint8_t>(t)) != 0; }
+/// Where a node's dtype is from: what make() is told, the first or the second source's, bool, none.
 enum class Result : uint8_t { Arg, Same, Second, Bool, Void };
 
+/// A row of ops.def: name, number of sources (-1: any), traits, dtype of the result, how C spells it.
 struct OpInfo {
   std::string_view name;
   int8_t arity;
@@ -32,6 +36,7 @@ inline constexpr OpInfo kOps[] = {
 #undef OP
 };
 }  // namespace detail
+/// The rows by op, and questions that many ask of them.
 inline constexpr size_t kOpCount = std::size(detail::kOps);
 constexpr const OpInfo& info(Op op) { return detail::kOps[static_cast<size_t>(op)]; }
 constexpr bool is_elementwise(Op op) { return has(info(op).traits, Trait::Elementwise); }

@@ -26,6 +26,7 @@ struct Var {
 };
 inline constexpr size_t kVars = 10;
 
+/// A hole, a number or an op over patterns.
 class Pat {
  public:
   // The line is taken where a hole or a number becomes a pattern: the compiler knows no better place inside a braced table of rules.
@@ -34,6 +35,7 @@ class Pat {
   Pat(int v, int l = __builtin_LINE()) : value(v), line(l) {}
   Pat(Op o, std::vector<Pat> s, int l = 0) : op(o), src(std::move(s)), line(src.empty() ? l : src[0].line) {}
 
+  // Which it is: the hole, the number, or else the op with its sources, whatever they are where `any_src` is set. And where it was written.
   std::optional<Var> var;
   std::optional<double> value;
   Op op = Op::Const;
@@ -44,6 +46,7 @@ class Pat {
 /// The op with any sources and argument: for rules whose right side is a function of Match::root.
 inline Pat any(Op op, int line = __builtin_LINE()) { Pat p(op, {}, line); p.any_src = true; return p; }
 
+/// Each op as it is written of numbers.
 inline Pat operator+(Pat a, Pat b) { return {Op::Add, {std::move(a), std::move(b)}}; }
 inline Pat operator*(Pat a, Pat b) { return {Op::Mul, {std::move(a), std::move(b)}}; }
 inline Pat operator-(Pat a) { return {Op::Mul, {std::move(a), -1}}; }
@@ -85,17 +88,19 @@ class Match {
  private:
   std::array<const UOp*, kVars> bound_{};
 };
+/// Whether the expression has the pattern's form, its sources in either order where the op commutes; binds the holes where it has.
 bool match(const Pat&, const UOp&, Match&);
 /// The pattern with its holes filled; constants are folded on the way. `hint`: dtype of numbers that stand alone.
 UOp build(const Pat&, const Match&, DType hint = DType::void_);
 
+/// What has the form `left` becomes `right`, where `when` holds. A right side that is a function may decline by an empty UOp. `file` and
+/// line(): where it was written, for those who want to know which rules fired.
 struct Rule {
-  using Build = std::function<UOp(const Match&)>;  // an empty UOp declines
+  using Build = std::function<UOp(const Match&)>;
   using When = std::function<bool(const Match&)>;
   Rule(Pat l, Pat r, When w = {}, const char* f = __builtin_FILE());
   template <std::invocable<const Match&> F>
   Rule(Pat l, F r, const char* f = __builtin_FILE()) : left(std::move(l)), right(std::move(r)), file(f) {}
-
   Pat left;
   Build right;
   When when;

@@ -55,6 +55,7 @@ struct Storage {
   virtual ~Storage() = default;
 };
 
+/// A counted handle to a node, or to none. Everything it says of the node takes no time.
 class UOp {
  public:
   UOp() = default;
@@ -68,6 +69,7 @@ class UOp {
   static UOp make(Op op, std::initializer_list<UOp> src, Arg arg, DType dtype = DType::void_);
   static UOp make(Op op, std::initializer_list<UOp> src);
 
+  /// What the node is: an op over sources, with an argument where the op has one; and what follows from that.
   Op op() const;
   DType dtype() const;
   std::span<const UOp> src() const;
@@ -88,6 +90,7 @@ class UOp {
   void attach(std::shared_ptr<Storage>) const;
   void drop_storage() const;
 
+  /// Who it is, for hashing and for the interner.
   const detail::Node* node() const { return node_; }
   explicit operator bool() const { return node_ != nullptr; }
   friend bool operator==(const UOp& a, const UOp& b) { return a.node_ == b.node_; }
@@ -121,8 +124,10 @@ class Dim {
   int64_t value_ = 0;
   UOp expr_;
 };
+/// "3", or the expression.
 std::string to_string(const Dim&);
 
+/// Sizes, and hashes of what nodes are made of.
 using Dims = std::vector<Dim>;
 Hash128 hash_of(const Dims&);
 inline Hash128 hash_of(const std::string& s) { return hash_of(std::string_view(s)); }
@@ -149,6 +154,7 @@ class Shape {
 };
 std::string to_string(const Shape&);  // "(2, 3)"
 
+/// Arguments that are lists or names, each kept once.
 using Ints = Interned<std::vector<int64_t>>;
 using Name = Interned<std::string>;
 
@@ -261,6 +267,7 @@ UOp scalar_variable(std::string name, DType dtype);             // a number that
 UOp param(int slot, DType dtype, Shape shape = {});
 UOp buffer(std::shared_ptr<Storage>, DType dtype, Shape shape);
 
+/// Elementwise ops of equal shapes and dtypes; a number takes the dtype of what it is beside.
 UOp operator+(const UOp& a, const UOp& b);
 UOp operator-(const UOp& a, const UOp& b);  // a + b * -1
 UOp operator*(const UOp& a, const UOp& b);
@@ -282,6 +289,7 @@ UOp cast(const UOp& a, DType to);
 UOp load(const UOp& buffer, const UOp& index, const UOp& gate = {});
 UOp store(const UOp& buffer, const UOp& index, const UOp& value, const UOp& gate = {});
 
+/// Of constants.
 bool is_const(const UOp& u);
 bool is_const(const UOp& u, double v);      // of any dtype
 double number(const UOp& constant);         // its value as a double
@@ -295,4 +303,5 @@ std::string to_string(const UOp&);
 std::string dump(const UOp& root);
 
 }  // namespace tg
+/// For the standard library's containers.
 template <> struct std::hash<tg::UOp> { size_t operator()(const tg::UOp& u) const { return u ? u.hash().low : 0; } };

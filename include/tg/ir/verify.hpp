@@ -8,6 +8,7 @@
 
 namespace tg {
 
+/// Between which passes a graph is, which says what it may look like.
 enum class Stage : uint8_t {
   Tensor,  // a graph of tensors: movement, reductions over axes, no ranges
   Kernel,  // scalar expressions over ranges: loads, stores, reductions that close ranges
