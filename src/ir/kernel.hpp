@@ -23,7 +23,7 @@ struct Kernel {
   std::vector<UOp> stores;     // Store(Param, index, value[, gate]), all over `ranges`
   std::vector<UOp> ranges;     // output ranges, outermost first
   uint64_t sequential = 0;     // bit per range id: must run in order, on one worker (scatter)
-  std::vector<Kept> kept;      // in Params behind those of the kernel
+  std::vector<Kept> kept = {}; // in Params behind those of the kernel
   std::vector<UOp> params;     // Param by slot
   std::vector<UOp> variables;  // scalar arguments by number
   std::vector<UOp> roots() const;  // the stores, then those of what is kept

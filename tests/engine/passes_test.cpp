@@ -82,7 +82,7 @@ TEST(Passes, WhatTheyReturnIsChecked) {
   const auto refuses = [&](Stage stage, const Pass& pass, const std::string& why) {
     {
       const AddedPass wrong("wrong", stage, pass);
-      EXPECT_THAT([&] { (t + 1).to_vector<float>(); }, ThrowsMessage<ValueError>(HasSubstr("pass \"wrong\": " + why)));
+      EXPECT_THAT([&] { (void)(t + 1).to_vector<float>(); }, ThrowsMessage<ValueError>(HasSubstr("pass \"wrong\": " + why)));
     }
     EXPECT_THAT((t + 1).to_vector<float>(), ElementsAre(1, 2, 3));
   };

@@ -91,7 +91,7 @@ TEST(Tune, ALadderHasARungForEachVerb) {
   EXPECT_EQ(rungs[0].verbs, "no verbs");
   EXPECT_EQ(rungs.back().verbs, rungs.back().default_verbs);
   for (size_t i = 1; i < rungs.size(); ++i) {
-    if (i > 1) EXPECT_THAT(rungs[i].verbs, StartsWith(rungs[i - 1].verbs + "; "));
+    EXPECT_THAT(rungs[i].verbs, StartsWith(i == 1 ? "" : rungs[i - 1].verbs + "; "));
     EXPECT_GT(rungs[i].microseconds, 0);
     EXPECT_EQ(rungs[i].hash, rungs[0].hash);
   }
