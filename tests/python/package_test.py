@@ -16,6 +16,10 @@ z: Tensor = tg.softmax(x, dim=-1).float()[0, None, 1:]
 n: int = x.ndim
 shape: tuple[int, ...] = x.shape
 net = nn.Sequential(nn.Linear(2, 3), tg.relu)
+nn.init.xavier_uniform_(tg.zeros(2, 3), generator=tg.Generator(1))
+for batch in tg.data.DataLoader(tg.data.TensorDataset(x, y), 1, shuffle=True, generator=None):
+    print(batch)
+part: tg.Tensor = tg.scatter_add(x, 0, tg.zeros(1, 2, dtype="int32"), x) + tg.randn(2, generator=tg.Generator())
 optimizer = optim.Adam(net.parameters(), lr=0.1)
 optimizer.step(y)
 gradient = x.grad
@@ -50,7 +54,7 @@ def test_every_function_is_in_the_stub():
         assert [n for n in names if f"{indent}def {n}(" not in stub] == []
 
 
-MODULES = ["tg", "tg.data", "tg.nn", "tg.nn.functional", "tg.nn.utils", "tg.optim", "tg.lr_scheduler"]
+MODULES = ["tg", "tg.data", "tg.nn", "tg.nn.functional", "tg.nn.init", "tg.nn.utils", "tg.optim", "tg.lr_scheduler"]
 
 
 def said(thing):

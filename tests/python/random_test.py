@@ -86,3 +86,18 @@ def test_in_place():
     assert x.normal_(5, 0) is x and x.tolist() == [[5] * 3] * 2
     x[0].uniform_(7, 7)
     assert x.tolist() == [[7] * 3, [5] * 3]
+
+
+@pytest.mark.parametrize("name", ["kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal"])
+def test_weights_in_place(name):
+    layer = tg.nn.Linear(6, 4)
+    weight = layer.weight
+    assert getattr(tg.nn.init, name + "_")(weight, 2.0, generator=tg.Generator(3)) is weight
+    assert weight.tolist() == getattr(tg, name)((4, 6), 2.0, generator=tg.Generator(3)).tolist()
+    assert weight.is_leaf and weight.requires_grad
+    layer(tg.ones(1, 6)).sum().backward()
+    assert weight.grad.tolist() == [[1] * 6] * 4
+    tg.nn.init.constant_(weight, 3)
+    assert layer.weight.tolist() == [[3] * 6] * 4
+    assert (tg.nn.init.zeros_(weight) + tg.nn.init.ones_(layer.bias)[0]).tolist() == [[1] * 6] * 4
+    assert tg.nn.init.uniform_(weight, 2, 2).tolist() == tg.nn.init.normal_(weight, 2, 0).tolist()
