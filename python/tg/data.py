@@ -51,6 +51,35 @@ class TensorDataset(Dataset):
         return tuple(t[index] for t in self.tensors)
 
 
+class _Reader:
+    """What C++ calls: examples as lists of tensors, whose places in an example are the same in all."""
+
+    def __init__(self, dataset: Any, collate: Optional[Callable[[list[Any]], Any]]):
+        self.dataset, self.collate = dataset, collate
+        self.structure: Any = None
+
+    def example(self, index: int) -> list[Tensor]:
+        return self.leaves(self.dataset[index])
+
+    def batch(self, places: Sequence[int]) -> list[Tensor]:
+        assert self.collate is not None
+        return self.leaves(self.collate([self.dataset[i] for i in places]))
+
+    def leaves(self, value: Any) -> list[Tensor]:
+        leaves: list[Tensor] = []
+
+        def leaf(part: Any) -> int:
+            leaves.append(part if isinstance(part, Tensor) else Tensor(part))
+            return len(leaves) - 1
+
+        structure = _map(value, leaf)
+        if self.structure is None:
+            self.structure = structure
+        if structure != self.structure:
+            raise _tg.ValueError("DataLoader: examples must be alike, tuples of as many parts or dicts with the same keys")
+        return leaves
+
+
 class DataLoader:
     """Batches of a data set, an epoch a loop.
 
@@ -62,14 +91,14 @@ class DataLoader:
     def __init__(self, dataset: Any, batch_size: int = 1, shuffle: bool = False, *, num_workers: int = 0, drop_last: bool = False,
                  generator: Optional[Generator] = None, prefetch_factor: int = 2,
                  collate_fn: Optional[Callable[[list[Any]], Any]] = None):
-        self.dataset, self.collate_fn = dataset, collate_fn
-        self._structure: Any = None
+        self.dataset = dataset
+        self._reader = reader = _Reader(dataset, collate_fn)
         if collate_fn is not None:
-            examples = _tg._Dataset.in_batches(len(dataset), self._collated)
+            examples = _tg._Dataset.in_batches(len(dataset), reader.batch)
         elif isinstance(dataset, TensorDataset):
-            examples, self._structure = dataset._examples, tuple(range(len(dataset.tensors)))
+            examples, reader.structure = dataset._examples, tuple(range(len(dataset.tensors)))
         else:
-            examples = _tg._Dataset(len(dataset), self._example)
+            examples = _tg._Dataset(len(dataset), reader.example)
         self._loader = _tg._DataLoader(examples, batch_size, shuffle, drop_last, num_workers, prefetch_factor, generator)
 
     def __len__(self) -> int:
@@ -80,28 +109,6 @@ class DataLoader:
         _open.add(epoch)
         try:
             for leaves in epoch:
-                yield _map(self._structure, lambda leaf: leaves[leaf])
+                yield _map(self._reader.structure, lambda leaf: leaves[leaf])
         finally:
             epoch.close()
-
-    def _example(self, index: int) -> list[Tensor]:
-        return self._leaves(self.dataset[index])
-
-    def _collated(self, places: Sequence[int]) -> list[Tensor]:
-        assert self.collate_fn is not None
-        return self._leaves(self.collate_fn([self.dataset[i] for i in places]))
-
-    def _leaves(self, value: Any) -> list[Tensor]:
-        """Its tensors; how they lie in it is the same of all."""
-        leaves: list[Tensor] = []
-
-        def leaf(part: Any) -> int:
-            leaves.append(part if isinstance(part, Tensor) else Tensor(part))
-            return len(leaves) - 1
-
-        structure = _map(value, leaf)
-        if self._structure is None:
-            self._structure = structure
-        if structure != self._structure:
-            raise _tg.ValueError("DataLoader: examples must be alike, tuples of as many parts or dicts with the same keys")
-        return leaves

@@ -2,6 +2,7 @@
 import subprocess
 import sys
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -110,6 +111,16 @@ def test_workers_are_ahead_and_end_with_the_loop():
     assert 6 <= before <= 8
     time.sleep(0.02)
     assert len(read) == before
+
+
+def test_nothing_is_left_behind():
+    data = Squares()
+    loader = DataLoader(data, 2, num_workers=2)
+    epoch = iter(loader)
+    next(epoch)
+    gone = weakref.ref(data), weakref.ref(loader)
+    del data, loader, epoch
+    assert [r() for r in gone] == [None, None]
 
 
 def test_the_process_may_end_in_an_epoch():
