@@ -114,7 +114,6 @@ struct Epoch::State {
       order.resize(static_cast<size_t>(data.size()));
       std::iota(order.begin(), order.end(), 0);
     }
-    for (int i = 0; i < o.threads; ++i) threads.emplace_back([this] { work(); });
   }
   ~State() {
     {
@@ -125,6 +124,10 @@ struct Epoch::State {
     for (std::thread& t : threads) t.join();
   }
 
+  /// Not in the constructor: where a thread cannot be had, the destructor ends those before it.
+  void start() {
+    for (int i = 0; i < options.threads; ++i) threads.emplace_back([this] { work(); });
+  }
   Example make(int64_t number) const {
     Generator own = Generator::with_key(threefry2x32(key, {static_cast<uint32_t>(number >> 32), static_cast<uint32_t>(number)}));
     const Drawing drawing(own);
@@ -178,7 +181,9 @@ int64_t DataLoader::size() const { return (data_.size() + (options_.drop_last ? 
 Epoch DataLoader::epoch() const {
   std::optional<Drawing> drawing;
   if (options_.generator) drawing.emplace(*options_.generator);
-  return Epoch(std::make_unique<Epoch::State>(data_, options_, size(), split_generator()));
+  auto state = std::make_unique<Epoch::State>(data_, options_, size(), split_generator());
+  state->start();
+  return Epoch(std::move(state));
 }
 
 }  // namespace tg
