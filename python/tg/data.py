@@ -51,6 +51,21 @@ class TensorDataset(Dataset):
         return tuple(t[index] for t in self.tensors)
 
 
+class FunctionDataset(Dataset):
+    """So many examples, of which number i is example(i)."""
+
+    def __init__(self, size: int, example: Callable[[int], Any]):
+        self.size, self.example = size, example
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < self.size:
+            raise _tg.IndexError(f"FunctionDataset: example {index} of {self.size}")
+        return self.example(index)
+
+
 class _Reader:
     """What C++ calls: examples as lists of tensors, whose places in an example are the same in all."""
 

@@ -60,6 +60,14 @@ def test_examples_draw_alike_for_any_number_of_workers():
     assert drawn[0] == drawn[1] == drawn[2]
 
 
+def test_a_function_is_a_data_set():
+    data = tg.data.FunctionDataset(5, lambda i: (i, X[i]))
+    assert [x.tolist() for x, _ in DataLoader(data, 2, num_workers=1)] == [[0, 1], [2, 3], [4]]
+    assert [i for i, _ in data] == [0, 1, 2, 3, 4]
+    with pytest.raises(IndexError, match="example 5 of 5"):
+        data[5]
+
+
 def test_collate():
     words = [[1], [2, 3], [4, 5, 6], [7]]
 
