@@ -19,7 +19,7 @@ constexpr double kMask = 1, kWindow = 0.05;            // cycles that a test add
 constexpr double kDone = 0.8;                          // what is left to do where the rounds in which a test fails are left out
 constexpr double kAcross = 5;                          // of adding up the lanes of a vector
 constexpr double kInterleaved = 2;                     // of a vector whose steps are put side by side for a matrix instruction
-constexpr int64_t kPage = 4096;                        // bytes
+constexpr int64_t kPage = 4096, kWays = 8;             // bytes, and how many lines that are so far apart L1 holds at once
 constexpr int64_t kRun = 64;                           // elements side by side, for the processor to fetch ahead
 constexpr int64_t kPanels = 4;                         // of lanes that read packed rows again, before packing them pays
 // The last rows of a tile that does not divide its range are clamped: each has an address, in a register.
@@ -123,7 +123,7 @@ class Contraction : public Choice {
           for (int64_t height = 1; height <= std::min<int64_t>(extent(r), (target_.vector_registers - 2 - vectors) / vectors); ++height) {
             const bool packed = packs(window, r, height);
             const bool addressed = packed || extent(r) % height == 0 || height <= kAddresses;
-            const double row = packed ? kNear + kWindow : unpacked_row * (addressed ? 1 : 2);
+            const double row = packed ? kNear + kWindow : unpacked_row * (addressed ? 1 : 2) + (how.crowded(height, widest_) ? kFar : 0);
             const double tile = static_cast<double>(vectors * height);
             const double used = tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height);
             const double packing = to_pack * static_cast<double>(height) / rows;
@@ -139,7 +139,7 @@ class Contraction : public Choice {
             const auto products = static_cast<int64_t>(batch);
             const int64_t tiles = products * panels * ceil_div(static_cast<int64_t>(rows), height);
             consider(Packing::None, 1, unpacked + load_cost(v), 0, 0, 0, tiles);
-            if (fits) consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), packing * target_.cores, 0, 0, tiles);
+            if (fits) consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), packing * target_.cores, beyond, 0, tiles);
             if (panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
             const bool may_cut = across.size() == 1 && !how.packable;
             for (int64_t blocks = 1; blocks == 1 || (may_cut && blocks <= 8 && blocks * 4 * height <= extent(r)); blocks *= 2)
@@ -155,7 +155,7 @@ class Contraction : public Choice {
   // Nothing is packed; a tile of one operand's rows stays near while all rows of the other pass by, and lanes are added up at the end.
   Plan along_sum(const std::vector<UOp>& inner, const std::vector<UOp>& outer, const UOp& reduce) const {
     Plan best;
-    if (reduce_ranges(reduce).size() != 1 || gates_ || matrix_instruction(reduce)) return best;
+    if (reduce_ranges(reduce).size() != 1 || gates_) return best;
     const UOp &k = reduce_ranges(reduce)[0], &product = reduce.src(0), &a = product.src(0), &b = product.src(1);
     if (extent(k) < lanes_ || !straight(product, k)) return best;
     double batch = 1;
@@ -163,7 +163,7 @@ class Contraction : public Choice {
     const bool first = reads(a, inner[0]);
     const double passing = stream_cost(footprint(first ? a : b) / batch), coming = stream_cost(footprint(first ? b : a) / batch);
     const double row = length(reduce) * static_cast<double>(widest_), end = kAcross * static_cast<double>(lanes_) / length(reduce);
-    const double split = misaligned(product, k) ? 2 : 1;
+    const double split = misaligned(product, k) ? 2 : 1, steps = matrix_instruction(reduce) ? 2 : 1;  // that others make at once
     for (const UOp& v : inner)
       for (const UOp& r : outer)
         for (int64_t height = 1; height <= std::min<int64_t>(extent(r), target_.vector_registers); ++height)
@@ -176,7 +176,7 @@ class Contraction : public Choice {
             const double cycles = std::max({tile / 2, loads, 4.0}) + kOverlapped * loads;
             const double used = tile * efficiency(extent(r), height) * efficiency(extent(v), width) * efficiency(extent(k), lanes_);
             const auto tiles = static_cast<int64_t>(batch) * ceil_div(extent(r), height) * ceil_div(extent(v), width);
-            const double cost = cycles / (used * efficiency(tiles, target_.cores)) + end;
+            const double cost = steps * cycles / (used * efficiency(tiles, target_.cores)) + end;
             if (cost < best.cost) best = {.lanes = v, .rows = r, .sum = k, .vectors = width, .height = height, .cost = cost};
           }
     return best;
@@ -253,7 +253,15 @@ class Contraction : public Choice {
     return window > 0 && window * static_cast<double>(height) <= 0.5 * static_cast<double>(target_.l2_bytes) &&
            ceil_div(extent(r), height) >= 4 * target_.cores;
   }
-  struct Rows { int param = -1; int64_t step = 0; bool windowed = false, streams = false, packable = false; };
+  struct Rows {
+    int param = -1;
+    int64_t step = 0;
+    bool windowed = false, streams = false, packable = false;
+    // Whether so many rows, whole pages apart, are more than L1 has places for.
+    bool crowded(int64_t height, size_t bytes) const {
+      return height > kWays && step > 0 && step * static_cast<int64_t>(bytes) % kPage == 0;
+    }
+  };
   // One number of each row: packed, from one cache line, each from its own, and maybe all of them from beyond L2.
   double row_cost(const UOp& operand, const UOp& r, const Rows& rows, int64_t panels) const {
     if (rows.streams || (rows.packable && panels >= kPanels)) return kNear;

@@ -36,6 +36,7 @@ const Program kPrograms[] = {
     {"Product128x200x33", [](const Inputs& in) { return in({128, 200}).matmul(in({200, 33})); }},
     {"ThinProduct", [](const Inputs& in) { return in({3, 131}).matmul(in({131, 97})); }},
     {"ThinProductOfRows", [](const Inputs& in) { return in({5, 131}).matmul(in({97, 131}).T()); }},
+    {"ThinProductOfRowsOfBfloat16", [](const Inputs& in) { return half(in({3, 130})).matmul(half(in({97, 130})).T()).cast(float32); }},
     {"ProductsOfRows", [](const Inputs& in) { return in({3, 4, 67}).matmul(in({3, 19, 67}).transpose(1, 2)) * 2.0f + 1.0f; }},
     {"ProductOfTransposed", [](const Inputs& in) { return (in({50, 37}).T().matmul(in({50, 41})) + in({41})).relu(); }},
     {"ProductOfBfloat16", [](const Inputs& in) { return half(in({33, 48})).matmul(half(in({48, 64}))).cast(float32); }},
@@ -367,6 +368,8 @@ TEST(Sums, HaveTheLanesWhereRowsAreFew) {
     EXPECT_THAT(verbs(in({rows, 1024}).matmul(in({1000, 1024}).T())), testing::StartsWith("tile(r2, 16, vector); tile("));
     EXPECT_THAT(verbs(in({rows, 1024}).matmul(in({1024, 1000}))), testing::StartsWith("tile(i1, 16, vector); tile("));
   }
+  EXPECT_THAT(verbs(half(in({4, 1024})).matmul(half(in({1000, 1024})).T()).cast(float32)), testing::Not(testing::HasSubstr("mma")));
+  EXPECT_THAT(verbs(half(in({32, 1024})).matmul(half(in({1000, 1024})).T()).cast(float32)), testing::HasSubstr("mma"));
   EXPECT_THAT(verbs(in({512, 512}).matmul(in({512, 512}).T())), testing::StartsWith("tile(i1, 16, vector); tile(")) << "packing pays";
   EXPECT_THAT(verbs(in({512, 24}).matmul(in({512, 24}).T())), testing::StartsWith("tile(i1, 16, vector); tile(")) << "sums are short";
 }
