@@ -259,7 +259,7 @@ class Contraction : public Choice {
     bool windowed = false, streams = false, packable = false;
     // Whether so many rows, whole pages apart, are more than L1 has places for.
     bool crowded(int64_t height, size_t bytes) const {
-      return height > kWays && step > 0 && step * static_cast<int64_t>(bytes) % kPage == 0;
+      return !packable && height > kWays && step > 0 && step * static_cast<int64_t>(bytes) % kPage == 0;
     }
   };
   // One number of each row: packed, from one cache line, each from its own, and maybe all of them from beyond L2.
