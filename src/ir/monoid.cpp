@@ -44,13 +44,6 @@ State log_sum_exp(const State& a, const State& b) {
   return {m, shifted(a) + shifted(b)};
 }
 
-// n counts, so max(n, 1) only replaces the 0 of two empty sides. The small factors are multiplied first: no overflow from delta squared.
-State welford(const State& a, const State& b) {
-  const UOp n = a[0] + b[0], delta = b[1] - a[1];
-  const UOp share = UOp::make(Op::Div, {b[0], maximum(n, constant(n.dtype(), 1))});
-  return {n, a[1] + delta * share, a[2] + b[2] + delta * (a[0] * share) * delta};
-}
-
 struct Row {
   Monoid monoid;
   State (*identity)(DType);
@@ -68,8 +61,6 @@ constexpr Row kRows[] = {
     {Monoid::Min,       IDENTITY(highest(t)),                          LIFT(x),                        COMBINE(minimum(a[0], b[0]))},
     {Monoid::ArgMax,    IDENTITY(lowest(t), highest(DType::index)),    LIFT(x, i),                     arg_max},
     {Monoid::LogSumExp, IDENTITY(lowest(t), constant(t, 0)),           LIFT(x, constant(x.dtype(), 1)), log_sum_exp},
-    {Monoid::Welford,   IDENTITY(constant(t, 0), constant(t, 0), constant(t, 0)),
-     LIFT(constant(x.dtype(), 1), x, constant(x.dtype(), 0)),          welford},
 };
 #undef IDENTITY
 #undef LIFT

@@ -193,26 +193,20 @@ TEST(Interpreter, TupleMonoids) {
   const UOp lse = reduce(x, Monoid::LogSumExp, 1);
   EXPECT_EQ(numbers(get(lse, 0, float64)), Numbers{6});
   EXPECT_NEAR(numbers(get(lse, 1, float64))[0], std::exp(-5) + std::exp(-4) + std::exp(-3) + 1, 1e-15);
-  const UOp w = reduce(x, Monoid::Welford, 1);
-  EXPECT_EQ(numbers(get(w, 0, float64)), Numbers{4});
-  EXPECT_EQ(numbers(get(w, 1, float64)), Numbers{3});
-  EXPECT_NEAR(numbers(get(w, 2, float64))[0], 14, 1e-14);
   const UOp low = reduce(leaf(float64, {2}, {-kInf, -kInf}), Monoid::LogSumExp, 1);  // log(sum) is -inf, not nan
   EXPECT_EQ(numbers(get(low, 0, float64)), Numbers{-kInf});
   EXPECT_EQ(numbers(get(low, 1, float64)), Numbers{2});
-  EXPECT_EQ(numbers(get(reduce(leaf(float32, {2}, {1e30, 1e30}), Monoid::Welford, 1), 2, float32)), Numbers{0});
 }
 
 // Joining partial states in any grouping, empty ones included, gives what one pass gives; also in the value's own precision.
 TEST(Monoids, IdentityAndAssociativity) {
   const std::vector<Numbers> runs = {{}, {3}, {1, -2, 5}, {5, 5}, {-kInf}, {0.5, 7, 7, -1}};
-  for (size_t k = 0; k <= static_cast<size_t>(Monoid::Welford); ++k) {
+  for (size_t k = 0; k <= static_cast<size_t>(Monoid::LogSumExp); ++k) {
     const auto m = static_cast<Monoid>(k);
     int64_t at = 0;
     std::vector<State> parts;
     State one_pass = identity(m, float64);
     for (const Numbers& run : runs) {
-      if (m == Monoid::Welford && run == Numbers{-kInf}) continue;  // a mean of infinities is nan however it is found
       State s = identity(m, float64);
       for (double v : run) {
         const State l = lift(m, constant(float64, v), index(at++));
