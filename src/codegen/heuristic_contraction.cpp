@@ -16,6 +16,8 @@ constexpr double kCrossed = 12;                        // of storing a vector co
 constexpr double kScattered = 8;                       // of storing a number into a page of its own
 constexpr double kOverlapped = 0.15;                   // of what loads cost that arithmetic does not hide
 constexpr double kMask = 1, kWindow = 0.05;            // cycles that a test adds to a row's load, and that packing windows does
+constexpr double kAnew = 1.5;                          // of a step whose windows were in L2 for the panel before and no longer are, unforeseen
+constexpr int64_t kApart = 4;                          // steps of windows in steps of their elements, or the reverse: a stride, or a dilation
 constexpr double kDone = 0.8;                          // what is left to do where the rounds in which a test fails are left out
 constexpr double kAcross = 5;                          // of adding up the lanes of a vector
 constexpr double kInterleaved = 2;                     // of a vector whose steps are put side by side for a matrix instruction
@@ -103,8 +105,9 @@ class Contraction : public Choice {
     const double all = footprint(of_lanes) / batch, beyond = stream_cost(footprint(of_rows)) < kDistant ? 0 : kBeyond;
     double outputs = static_cast<double>(widest_);
     for (const UOp& r : kernel_.ranges) outputs *= static_cast<double>(extent(r));
+    // what all panels may take where windows rather than panels are to stay in L2: each core has them in its share of the last cache
+    const double most_shared = 0.5 * static_cast<double>(target_.l3_bytes) / static_cast<double>(target_.cores);
     const double by_columns = stream_cost(outputs / batch) < kDistant ? 0 : kCrossed;
-    const bool fits = stream_cost(all) < kDistant && batch == 1;
     for (const UOp& v : along) {
       const bool windows = rows_of(of_lanes, v, reduce).windowed;
       const double once = stream_cost(all) < kDistant ? stream_cost(all) : kWaited;
@@ -127,10 +130,11 @@ class Contraction : public Choice {
             const double tile = static_cast<double>(vectors * height);
             const double used = tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height);
             const double packing = to_pack * static_cast<double>(height) / rows;
+            // far: what each row's load takes more, or all those of windows, which lie together
             const auto consider = [&](Packing how_packed, int64_t blocks, double load, double pack, double far, double store,
                                       int64_t units) {
               const double of_vectors = static_cast<double>(vectors) * load,
-                           loads = of_vectors + static_cast<double>(height) * (row + (how.windowed ? 0 : far));
+                           loads = of_vectors + static_cast<double>(height) * row + far * static_cast<double>(how.windowed ? 1 : height);
               const double cycles = std::max({tile / 2, loads, 4.0}) + kOverlapped * (loads + (packed ? of_vectors : 0)) +
                                     static_cast<double>(vectors) * pack;
               const double cost = done * cycles / (used * efficiency(units, target_.cores)) + (store_cost(v) + store) / length(reduce);
@@ -139,12 +143,14 @@ class Contraction : public Choice {
             const auto products = static_cast<int64_t>(batch);
             const int64_t tiles = products * panels * ceil_div(static_cast<int64_t>(rows), height);
             consider(Packing::None, 1, unpacked + load_cost(v), 0, 0, 0, tiles);
-            if (fits) consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), packing * target_.cores, beyond, 0, tiles);
+            if (batch == 1 && (stream_cost(all) < kDistant || (how.windowed && !packed && !how.streams && all <= most_shared)))
+              consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), packing * target_.cores, how.windowed ? 0 : beyond, 0, tiles);
             if (panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
             const bool may_cut = across.size() == 1 && !how.packable;
             for (int64_t blocks = 1; blocks == 1 || (may_cut && blocks <= 8 && blocks * 4 * height <= extent(r)); blocks *= 2)
-              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), packing * static_cast<double>(blocks), beyond,
-                       by_columns, products * panels * blocks);
+              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), packing * static_cast<double>(blocks),
+                       !how.windowed ? beyond : beyond > 0 && panels > 1 && !packed && !how.streams ? kAnew : 0, by_columns,
+                       products * panels * blocks);
           }
         }
       }
@@ -273,6 +279,12 @@ class Contraction : public Choice {
   bool scattered(const UOp& operand, const Rows& rows) const {
     return !rows.streams && !rows.windowed && rows.param >= 0 && stream_cost(footprint(operand)) >= kDistant;
   }
+  // Whether loops that move so far meet in windows.
+  static bool together(int64_t a, int64_t b) {
+    if (a == 0 || b == 0 || a == kIrregular || b == kIrregular) return false;
+    const int64_t more = std::max(std::abs(a), std::abs(b)), less = std::min(std::abs(a), std::abs(b));
+    return more % less == 0 && more / less <= kApart;
+  }
   // Windows are not packed: they share elements, and lie together as they are.
   Rows rows_of(const UOp& operand, const UOp& r, const UOp& reduce) const {
     Rows out;
@@ -289,7 +301,7 @@ class Contraction : public Choice {
       for (const UOp& k : reduce_ranges(reduce))
         for (const UOp& o : kernel_.ranges) {
           const int64_t step = stride(u.src(1), o);
-          out.windowed |= extent(k) > 1 && step != 0 && step != kIrregular && std::abs(step) == std::abs(stride(u.src(1), k));
+          out.windowed |= extent(k) > 1 && together(step, stride(u.src(1), k));
         }
     }
     out.packable = out.param >= 0 && !out.windowed && !out.streams && out.step >= 64 / static_cast<int64_t>(widest_);

@@ -260,6 +260,18 @@ int Lower::level_of(uint64_t ranges) const {
   return level;
 }
 
+// The same, where part of it is a condition that holds in an open loop alone: there it is true, and what follows from that stays there.
+int Lower::level_under_conditions(const UOp& u) {
+  int level = level_of(u.ranges());
+  for (const auto& [condition, depth] : holds_) {
+    if (depth <= level || (condition.ranges() & ~u.ranges())) continue;
+    const auto [it, fresh] = contains_.try_emplace({u.node(), condition.node()}, false);
+    if (fresh) it->second = contains(u, condition);
+    if (it->second) level = depth;
+  }
+  return level;
+}
+
 bool Lower::is_kind(int range_id, AxisKind kind) const { return axis_of_[range_id] && axis_of_[range_id]->kind == kind; }
 
 // The coordinates in the register tile that an expression depends on, as one number.
@@ -291,10 +303,11 @@ int Lower::emit(const UOp& u, size_t component) {
     const int anew = emit_new(u, e_.depth());
     return changed_[k] = anew;
   }
-  const int level = level_of(u.ranges());
+  const bool combines = u.op() == Op::Reduce || u.op() == Op::Scan;
+  const int level = combines ? level_of(u.ranges()) : level_under_conditions(u);
   auto& memo = e_.levels[static_cast<size_t>(level)].memo;
   if (auto it = memo.find(k); it != memo.end()) return it->second;
-  if (u.op() == Op::Reduce || u.op() == Op::Scan) {
+  if (combines) {
     u.op() == Op::Reduce ? emit_reduces(u) : emit_scan(u);
     return e_.levels[static_cast<size_t>(level)].memo.at(k);
   }

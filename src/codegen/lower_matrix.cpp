@@ -48,7 +48,7 @@ int Lower::pairs(const UOp& operand, int lanes) {
 
 // The steps of each lane, side by side: from a panel that holds them so, or of neighbours in memory, with one load.
 int Lower::interleaved(const UOp& u) {
-  const int level = level_of(u.ranges()), depth = matrix_->depth;
+  const int level = level_under_conditions(u), depth = matrix_->depth;
   const uint64_t k = key(u, 7);
   auto& memo = e_.levels[static_cast<size_t>(level)].memo;
   if (auto it = memo.find(k); !filling_ && it != memo.end()) return it->second;
@@ -67,7 +67,7 @@ int Lower::interleaved(const UOp& u) {
 }
 
 int Lower::load_pairs(const UOp& u, int level) {
-  if (const Nest::Staged* s = staging(u); s && !filling_ && depth_of(*s, u) <= level) return load_staged(u, *s);
+  if (const Nest::Staged* s = staging(u); s && !filling_ && depth_of(*s, u) <= level) return load_staged(u, *s, level);
   if (u.src().size() > 2 || vector_axis(u.src(1).ranges()) || stride(u.src(1), pair_->range) != 1) return -1;
   Inst i =
       make(InstOp::load, u.dtype(), 0, {pointers_[static_cast<size_t>(u.src(0).as<ParamArg>().slot)], address(u.src(1), nullptr).base});

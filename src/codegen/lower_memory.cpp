@@ -51,7 +51,7 @@ int Lower::emit_load(const UOp& u, int level) {
     if (const UOp here = in_row(u, *k); !(here == u)) return emit_load(here, level);
   }
   const int slot = u.src(0).as<ParamArg>().slot;
-  if (const Nest::Staged* s = staging(u); s && !filling_ && depth_of(*s, u) <= level) return load_staged(u, *s);
+  if (const Nest::Staged* s = staging(u); s && !filling_ && depth_of(*s, u) <= level) return load_staged(u, *s, level);
   const UOp gate = u.src().size() > 2 ? u.src(2) : UOp();
   const UOp* vector = vector_axis(u.src(1).ranges());
   const UOp* gate_vector = gate ? vector_axis(gate.ranges()) : nullptr;
@@ -230,7 +230,7 @@ int Lower::depth_of(const Nest::Staged& s, const UOp& u) const {
   return u.ranges() & bit(r) ? depth_of_[id(r)] : std::min(depth_of_[id(r)], level_);
 }
 
-int Lower::load_staged(const UOp& u, const Nest::Staged& s) {
+int Lower::load_staged(const UOp& u, const Nest::Staged& s, int level) {
   const int depth = depth_of(s, u);
   if (!panels_.contains(u)) {
     if (target_.grid) fill_together(u, s.at, depth);
@@ -243,7 +243,7 @@ int Lower::load_staged(const UOp& u, const Nest::Staged& s) {
   Inst i = make(InstOp::load, u.dtype(), 0, {p.pointer, address(where, vector).base});
   i.lanes = static_cast<uint16_t>((vector ? width(*vector) : 1) * (p.pair ? p.pair->most : 1));
   if (const int mask = p.late ? mask_of(p.late, i.lanes) : -1; mask >= 0) i.src.push_back(mask);
-  return e_.push(std::max(depth, level_of(u.ranges())), std::move(i));
+  return e_.push(std::max(depth, level), std::move(i));
 }
 
 // The loops further in become the panel's axes: those of the output outermost, then those of reductions, register tile, lanes and

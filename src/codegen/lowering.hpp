@@ -7,6 +7,7 @@
 // each point of the register tile that it depends on (key).
 #include <array>
 #include <climits>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -97,6 +98,7 @@ class Lower {
   // ---- expressions ----
 
   int level_of(uint64_t ranges) const;
+  int level_under_conditions(const UOp& u);
   bool is_kind(int range_id, AxisKind kind) const;
   uint64_t point(uint64_t ranges) const;
   uint64_t key(const UOp& u, size_t component) const;
@@ -155,7 +157,7 @@ class Lower {
   };
   const Nest::Staged* staging(const UOp& u) const;
   int depth_of(const Nest::Staged& s, const UOp& u) const;
-  int load_staged(const UOp& u, const Nest::Staged& s);
+  int load_staged(const UOp& u, const Nest::Staged& s, int level);
   Panel layout(const UOp& u, int depth);
   Panel fill(const UOp& u, int depth);
   const UOp* across_lanes_of(const UOp& u, const Panel& p) const;
@@ -257,6 +259,7 @@ class Lower {
   std::array<int64_t, 64> point_{};
   uint64_t written_ = 0, blocks_ = 0;
   std::vector<std::pair<UOp, int>> holds_;  // conditions that are true in the loops that are open, and in which
+  std::map<std::pair<const void*, const void*>, bool> contains_;  // whether an expression contains a condition
   std::unordered_map<UOp, Panel> panels_;
   bool filling_ = false, filling_row_ = false;
   int level_ = INT_MAX;  // where the reduction that is being made will be

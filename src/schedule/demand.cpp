@@ -18,6 +18,7 @@ constexpr double kWidestHalo = 3;  // times the elements of what it surrounds
 constexpr double kWastedBorder = 1.2;  // times the elements of a value: more are not computed to be thrown away
 constexpr double kBorderTerms = 1.25;  // times the terms of a sum: more are left out where they are zeros of a border
 constexpr double kManyImages = 64, kSmallImage = 16 << 10;  // elements
+constexpr double kManyTerms = 64;  // for each element of an array that is copied for them
 constexpr double kRepeated = 3;    // a value with so many times more elements than its sources is never stored
 constexpr double kMergedSum = 4;   // a merged sum may visit so many times the elements of the inner one (windows overlap the border)
 constexpr int kMostInlined = 400;  // nodes of one kernel, before it is cut for compile time's sake
@@ -148,9 +149,18 @@ void Demands::demand(const UOp& u, Demand d) {
 void Demands::decide(const UOp& u) {
   if (u.op() == Op::Param) return;  // in memory already
   std::string reason;
-  if (forced_.contains(u.node())) store(u, u.op() == Op::Assign ? "assigned" : u.op() == Op::Contiguous ? "contiguous" : "asked for");
+  if (u.op() == Op::Detach) surround(u);
+  else if (forced_.contains(u.node())) store(u, u.op() == Op::Assign ? "assigned" : u.op() == Op::Contiguous ? "contiguous" : "asked for");
   else if (!is_free(u) && !worth_inlining(u, reason)) store(u, std::move(reason));
   else for (const Demand& d : std::vector<Demand>(std::move(demands_[u]))) inline_into(u, d);
+}
+
+// What is given is copied where many terms read past its border, so that none of them has to test where it is.
+void Demands::surround(const UOp& u) {
+  double terms = 0;
+  for (const Demand& d : demands_[u]) terms += evaluations(d.nest, open_ranges(d.idx));
+  if (Halo zeros; terms >= kManyTerms * elements(u.shape()) && wants_halo(u, zeros)) return store(u, "given without zeros around it");
+  for (const Demand& d : std::vector<Demand>(std::move(demands_[u]))) inline_into(u, d);
 }
 
 bool Demands::worth_inlining(const UOp& u, std::string& reason) {
@@ -353,7 +363,7 @@ void Demands::fill_wide_borders() {
     const auto zeros = halo.find(u);
     if (zeros == halo.end()) continue;
     const Shape padded = zeros->second.padded(u.shape());
-    if (elements(padded) <= kWastedBorder * elements(u.shape()) && !reduces_each(u)) continue;
+    if (u.op() == Op::Detach || (elements(padded) <= kWastedBorder * elements(u.shape()) && !reduces_each(u))) continue;
     first_store[u] = open_group(padded);
     groups.back().outputs.push_back(u);
     groups[g].after.insert(first_store[u]);

@@ -51,6 +51,7 @@ class Demands {
  private:
   struct Demand { int group; Index idx; std::vector<UOp> nest; bool summed; };  // summed: only added up on the way to an enclosing sum
   void decide(const UOp& u);
+  void surround(const UOp& u);
   void store(const UOp& u, std::string reason);
   void store_scatter(const UOp& u);
   void store_before(const UOp& u);

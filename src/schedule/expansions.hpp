@@ -16,4 +16,8 @@ UOp expand_scan(const UOp& scan, size_t component);
 /// The graph without Sort.
 std::vector<UOp> expand_sorts(std::span<const UOp> roots);
 
+/// The graph in which what is given is a value, for which a Detach stands, if windows of it overlap on what an OverlapAdd makes: zeros may
+/// be kept around it.
+std::vector<UOp> surround(std::span<const UOp> roots);
+
 }  // namespace tg

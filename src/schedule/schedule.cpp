@@ -442,7 +442,7 @@ UOp behind(const UOp& r) {
 }  // namespace
 
 Plan schedule(std::span<const UOp> roots) {
-  std::vector<UOp> real = rewrite(expand_sorts(roots), same_values());
+  std::vector<UOp> real = surround(rewrite(expand_sorts(roots), same_values()));
   for (UOp& r : real) r = behind(r);
   Plan plan = Builder(real).build();
   plan_memory(plan);

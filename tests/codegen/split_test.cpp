@@ -32,7 +32,7 @@ TEST(Split, ConvolutionsAndTheirGradientsComputeTheSame) {
   const auto from = [&](int64_t least, int64_t most) { return least + static_cast<int64_t>(random()) % (most - least + 1); };
   const Inputs in{"cpu"};
   int changed = 0;
-  for (int round = 0; round < 24; ++round) try {
+  for (int round = 0; round < 48; ++round) try {
       const int64_t groups = from(1, 3), kernel = from(1, 4), inner = from(1, 5), outer = from(1, 5);
       const ConvOptions o{
           .stride = {from(1, 4), from(1, 3)}, .padding = from(0, 2), .dilation = {from(1, 4), from(1, 2)}, .groups = groups};

@@ -45,7 +45,7 @@ const Program kPrograms[] = {
     {"Convolution", [](const Inputs& in) { return in({2, 5, 13, 13}).conv2d(in({9, 5, 3, 3})); }},
     {"InputGradient", [](const Inputs& in) { return input_gradient(in, {69, 18, 7, 6}, {6, 18, 3, 3}); }},
     {"InputGradientOfStride",
-     [](const Inputs& in) { return input_gradient(in, {3, 18, 13, 15}, {6, 18, 3, 3}, {.stride = 2, .padding = 1}); }},
+     [](const Inputs& in) { return input_gradient(in, {3, 4, 13, 15}, {18, 4, 3, 3}, {.stride = 2, .padding = 1}); }},
     {"ConvolutionInGroups", [](const Inputs& in) { return in({2, 6, 11, 13}).conv2d(in({9, 2, 3, 3}), {.groups = 3}); }},
     {"Elementwise", [](const Inputs& in) { return in({41, 13}) * in({13}) + in({41, 1}); }},
     {"Transpose", [](const Inputs& in) { return in({45, 37}).T() * 2.0f; }},

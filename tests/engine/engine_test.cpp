@@ -55,6 +55,14 @@ TEST(Engine, OneLaunchOverTensorsOfDifferentSizes) {
   const std::vector<Tensor> here = values(settings().device), there = values("interpreter");
   for (size_t i = 0; i < here.size(); ++i) EXPECT_EQ(here[i].to_vector<float>(), there[i].to_vector<float>()) << to_string(shapes[i]);
 }
+TEST(Engine, GradientsOfConvolutionsFromWhatIsGiven) {
+  for (const auto& [stride, groups, size] : {std::tuple{1, 1, 12}, {2, 1, 25}, {1, 3, 11}, {3, 2, 20}})
+    same("input gradient", [=](const std::string& d) {
+      const Tensor x = numbers({3, 6 * groups, size, size - 1}, d, 1).set_requires_grad(true);
+      const Tensor y = x.conv2d(numbers({24 * groups, 6, 3, 5}, d, 2), {.stride = stride, .padding = 1, .groups = groups});
+      return gradient(y, {x}, {.seed = numbers(y.shape(), d, 3)})[0];
+    });
+}
 TEST(Engine, TransposedAndBatchedProducts) {
   same("a b^T", [](const std::string& d) { return numbers({37, 129}, d, 1).matmul(numbers({53, 129}, d, 2).transpose(0, 1)); });
   same("a^T b", [](const std::string& d) { return numbers({129, 37}, d, 1).transpose(0, 1).matmul(numbers({129, 53}, d, 2)); });

@@ -63,6 +63,20 @@ TEST(Schedule, ZerosAroundWhatIsReducedAreNotReducedToo) {
   for (const PlanLaunch& l : p.launches)  // 12 x 12 is the gradient between the two, with its border
     EXPECT_EQ(l.kernel.name().find("r_4_8_12_12"), std::string::npos) << to_string(p);
 }
+TEST(Schedule, WhatIsGivenIsCopiedWhereMuchReadsPastItsBorder) {
+  const auto kernels = [](int64_t batch, int64_t channels, int64_t size, int64_t stride = 1) {
+    const Tensor x = input({batch, channels, size, size}).set_requires_grad(true);
+    const Tensor y = conv2d(x, input({32, channels, 3, 3}), {.stride = stride, .padding = 1});
+    return plan(gradient(y, {x}, {.seed = input(y.shape())})[0]);
+  };
+  const Plan p = kernels(8, 32, 12);
+  ASSERT_EQ(p.launches.size(), 2u);
+  for (const UOp& u : toposort(p.launches[1].kernel.stores))
+    EXPECT_TRUE(u.op() != Op::Load || u.src().size() == 2) << "no test where there are zeros";
+  EXPECT_EQ(kernels(8, 32, 25, 2).launches.size(), 2u) << "not the weight: its taps that hit nothing are left out";
+  EXPECT_EQ(kernels(8, 4, 12).launches.size(), 1u) << "read too seldom";
+  EXPECT_EQ(kernels(128, 32, 6).launches.size(), 1u) << "a tile over many images leaves the border out";
+}
 TEST(Fusion, SumsOfOneArrayAreOneKernel) {
   const Tensor x = input({512, 32, 40}), y = input({512, 32, 40});
   const UOp both[] = {node_of(x.sum({.axis = {0, 2}}), "test"), node_of((x * y).sum({.axis = {0, 2}}), "test")};
