@@ -16,8 +16,8 @@ constexpr double kCrossed = 12;                        // of storing a vector co
 constexpr double kScattered = 8;                       // of storing a number into a page of its own
 constexpr double kOverlapped = 0.15;                   // of what loads cost that arithmetic does not hide
 constexpr double kMask = 1, kWindow = 0.05;            // cycles that a test adds to a row's load, and that packing windows does
-constexpr double kAnew = 1.5;                          // of a step whose windows were in L2 for the panel before and no longer are, unforeseen
-constexpr int64_t kApart = 4;                          // steps of windows in steps of their elements, or the reverse: a stride, or a dilation
+constexpr double kAnew = 1.5;               // of a step whose windows were in L2 for the panel before and no longer are, unforeseen
+constexpr int64_t kApart = 4;               // steps of windows in steps of their elements, or the reverse: a stride, or a dilation
 constexpr double kDone = 0.8;                          // what is left to do where the rounds in which a test fails are left out
 constexpr double kAcross = 5;                          // of adding up the lanes of a vector
 constexpr double kInterleaved = 2;                     // of a vector whose steps are put side by side for a matrix instruction

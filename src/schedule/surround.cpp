@@ -1,10 +1,10 @@
 // See expansions.hpp. What an OverlapAdd adds up is a product, or a sum of products. Its factors are read at indices that are followed
 // down to memory: one that no place in a window moves is what the windows were of, the other is the weight.
 #include "ir/monoid.hpp"
-#include "ir/op_info.hpp"
-#include "ir/pattern.hpp"
 #include "schedule/expansions.hpp"
 #include "schedule/index_map.hpp"
+#include "tg/ir/op_info.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {
