@@ -113,6 +113,7 @@ class Contraction : public Choice {
       const double once = stream_cost(all) < kDistant ? stream_cost(all) : kWaited;
       const double unpacked =
           (windows ? kNear : once) * (misaligned(of_lanes, v) ? 2 : 1) + (matrix_instruction(reduce) ? kInterleaved : 0);
+      const bool last = name(v) == nest_.loops().back();  // whose last round is narrower: it leaves out the vectors that are not there
       const double to_pack = kPacked + once + (!windows && turns(v, reduce) ? kTurned : load_cost(v));
       for (const UOp& r : across) {
         const Rows how = rows_of(of_rows, r, reduce);
@@ -128,7 +129,7 @@ class Contraction : public Choice {
             const bool addressed = packed || extent(r) % height == 0 || height <= kAddresses;
             const double row = packed ? kNear + kWindow : unpacked_row * (addressed ? 1 : 2) + (how.crowded(height, widest_) ? kFar : 0);
             const double tile = static_cast<double>(vectors * height);
-            const double used = tile * efficiency(extent(v), lanes_ * vectors) * efficiency(extent(r), height);
+            const double whole_rows = tile * efficiency(extent(r), height), used = whole_rows * efficiency(extent(v), lanes_ * vectors);
             const double packing = to_pack * static_cast<double>(height) / rows;
             // far: what each row's load takes more, or all those of windows, which lie together
             const auto consider = [&](Packing how_packed, int64_t blocks, double load, double pack, double far, double store,
@@ -137,7 +138,9 @@ class Contraction : public Choice {
                            loads = of_vectors + static_cast<double>(height) * row + far * static_cast<double>(how.windowed ? 1 : height);
               const double cycles = std::max({tile / 2, loads, 4.0}) + kOverlapped * (loads + (packed ? of_vectors : 0)) +
                                     static_cast<double>(vectors) * pack;
-              const double cost = done * cycles / (used * efficiency(units, target_.cores)) + (store_cost(v) + store) / length(reduce);
+              const bool narrower = how_packed == Packing::None && last;  // which is worth half of what it leaves out
+              const double of_tile = narrower ? (used + whole_rows * efficiency(extent(v), lanes_)) / 2 : used;
+              const double cost = done * cycles / (of_tile * efficiency(units, target_.cores)) + (store_cost(v) + store) / length(reduce);
               if (cost < best.cost) best = {v, r, {}, vectors, height, blocks, cost, how_packed, copied ? how.param : -1};
             };
             const auto products = static_cast<int64_t>(batch);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "codegen/access.hpp"
 #include "codegen/bind.hpp"
 #include "codegen/lowering.hpp"
 #include "tg/error.hpp"
@@ -45,6 +46,7 @@ LoweredPhase Lower::run() {
     const UOp& last = nest_.axes[static_cast<size_t>(order_.back())].range;
     if (worth_parting(last)) rounds = parts(last);
     if (rounds.empty()) rounds.push_back(all(last));
+    const Part end = rounds.back();
     if (grid_axes_ == order_.size()) {  // its counter is known: one round, of the first or of the second part
       if (rounds.size() == 1) rounds.clear();
       else
@@ -54,6 +56,7 @@ LoweredPhase Lower::run() {
     for (const Part& p : rounds) {
       const int known = depth_of_[id(last)];
       open(last, p);
+      if (&p == &rounds.back()) leave_out(last, end);
       stores();
       close(std::exchange(carried_, {}));
       depth_of_[id(last)] = known;
@@ -205,6 +208,24 @@ std::vector<Lower::Part> Lower::parts(const UOp& r) const {
     return {{index(0), end, simplify(less(nest_.expression(s), extent))}, {end, r.src(0), {}}};
   }
   return {all(r)};
+}
+
+// In a last round of its own: points of the register tile beyond the end of the range that was tiled.
+void Lower::leave_out(const UOp& r, const Part& part) {
+  if (part.holds || !is_const(part.begin) || !is_const(part.end) || part.end.as<int64_t>() != part.begin.as<int64_t>() + 1) return;
+  for (const Split& s : nest_.splits) {
+    const Axis *outer = nullptr, *tile = nullptr;
+    bool alone = is_const(s.original.src(0));
+    for (int i : s.axes) {
+      const Axis& a = nest_.axes[static_cast<size_t>(i)];
+      if (a.range == r) outer = &a;
+      else if (a.kind == AxisKind::Unroll) alone &= !std::exchange(tile, &a);
+      else alone &= a.kind == AxisKind::Vector || a.single();
+    }
+    if (!outer || !tile || !alone) continue;
+    const int64_t left = s.original.src(0).as<int64_t>() - part.begin.as<int64_t>() * outer->step;
+    inside_[id(tile->range)] = std::min(tile->most, ceil_div(left, tile->step));
+  }
 }
 
 // Whether making rounds of this loop twice is worth the code: not where a reduction inside reads packed operands, which have no masks, or

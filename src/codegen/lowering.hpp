@@ -57,6 +57,7 @@ class Lower {
   std::vector<Part> parts(const UOp& r) const;
   void open(const UOp& r, const Part& part);
   bool worth_parting(const UOp& r) const;
+  void leave_out(const UOp& r, const Part& part);
   // Runs body with only the loops down to `level` open; what is open further in goes on after it.
   template <class F> void at_level(int level, F body) {
     std::vector<Emitter::Level> inner(std::make_move_iterator(e_.levels.begin() + level + 1), std::make_move_iterator(e_.levels.end()));
@@ -87,8 +88,9 @@ class Lower {
       body();
       size_t i = axes.size();
       while (i-- > 0) {
-        int64_t& c = point_[id(axes[i]->range)];
-        if (++c < axes[i]->range.src(0).bounds().max) break;
+        const int n = id(axes[i]->range);
+        int64_t& c = point_[n];
+        if (++c < (inside_[n] ? inside_[n] : axes[i]->range.src(0).bounds().max)) break;
         c = 0;
       }
       if (i == static_cast<size_t>(-1)) return;
@@ -257,6 +259,7 @@ class Lower {
   std::array<const Axis*, 64> axis_of_{};
   std::array<int, 64> depth_of_{};
   std::array<int64_t, 64> point_{};
+  std::array<int64_t, 64> inside_{};        // how many points of a register tile matter in the round that is open; 0: all
   uint64_t written_ = 0, blocks_ = 0;
   std::vector<std::pair<UOp, int>> holds_;  // conditions that are true in the loops that are open, and in which
   std::map<std::pair<const void*, const void*>, bool> contains_;  // whether an expression contains a condition

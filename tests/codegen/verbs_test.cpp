@@ -374,6 +374,23 @@ TEST(Sums, HaveTheLanesWhereRowsAreFew) {
   EXPECT_THAT(verbs(in({512, 24}).matmul(in({512, 24}).T())), testing::StartsWith("tile(i1, 16, vector); tile(")) << "sums are short";
 }
 
+// Vectors of a register tile beyond the last column are not computed in the round that has them, whether or not rounds are blocks.
+TEST(Parts, LeaveOutVectorsThatAreNotThere) {
+  const auto products = [](int64_t rows, int64_t columns) {
+    const Inputs in{"null"};
+    const Case c(in({rows, 64}).matmul(in({64, columns})), device("null"));
+    const Generated g =
+        generate(c.kernel, c.device.target(), parse_verbs("tile(i1, 16, vector); tile(i1, 3, unroll); tile(i0, 4, unroll)"));
+    return std::ranges::count(g.phases[0].phase.insts, Op::Fma, &Inst::alu);
+  };
+  for (const int64_t rows : {64, 1024}) {
+    EXPECT_EQ(products(rows, 96), 4 * 3) << "no round is cut";
+    EXPECT_EQ(products(rows, 97), 4 * 3 + 4 * 1);
+    EXPECT_EQ(products(rows, 120), 4 * 3 + 4 * 2);
+    EXPECT_EQ(products(rows, 33), 4 * 3) << "one round, which is all there is";
+  }
+}
+
 // However few rows there are: blocks that share a row would each make its maximum and sum.
 TEST(Blocks, MakeNoReductionTwice) {
   const Inputs in{"null"};
