@@ -190,14 +190,17 @@ std::string launches(const std::string& name, const std::function<std::optional<
 std::string page() {
   std::string out = R"(# Operations
 
-Every operation, what it takes and what it costs. This page is written by `tools/ops` from what the operations do, and a test compares it with them: a kernel more, or a
-dtype less, fails. It also compares results with the interpreter's. Values over all dtypes against NumPy and PyTorch are the business of
-`tests/python`, gradients against finite differences that of `tests/autodiff` and `tests/tensor`.
+Every operation, what it takes and what it costs. This page is written by `tools/ops` from what the operations do, and a test compares it
+with them: a kernel more, or a dtype less, fails. It also compares results with the interpreter's. Values over all dtypes against NumPy and
+PyTorch are the business of `tests/python`, gradients against finite differences that of `tests/autodiff` and `tests/tensor`.
 
 - **dtypes**: what is accepted. Others are refused where the operation is called.
-- **kernels**: launched for a tensor of 4 x 6 float32 (int32 where that is refused) on the devices `null`, which has the facts of a CPU, and `null:gpu`. 0: memory that is there.
-- **gradient**: kernels of the gradient of the result's sum with respect to the tensor, what it needs of the operation's result included; – where there is none.
-- **ulp**: how far a float32 result is off at most, in units in the last place. `./do ulp` measures it over all 2^32 inputs (of two arguments: over many pairs), and fails above.
+- **kernels**: launched for a tensor of 4 x 6 float32 (int32 where that is refused) on the devices `null`, which has the facts of a CPU, and
+  `null:gpu`. 0: memory that is there.
+- **gradient**: kernels of the gradient of the result's sum with respect to the tensor, what it needs of the operation's result included;
+  – where there is none.
+- **ulp**: how far a float32 result is off at most, in units in the last place. `./do ulp` measures it over all 2^32 inputs (of two
+  arguments: over many pairs), and fails above.
 )";
   for (const Section& section : sections()) {
     out += fmt::format(
