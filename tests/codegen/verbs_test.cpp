@@ -220,6 +220,7 @@ TEST(Rows, AreKeptWhereItPays) {
   const Inputs in{"cpu"};
   const auto verbs = [&](const Tensor& y, int64_t l2 = 1 << 20) {
     Target t = device("cpu").target();
+    t.vector_bytes = 64;
     t.l2_bytes = l2;
     return to_string(generate(Case(y, device("cpu")).kernel, t).verbs);
   };

@@ -87,7 +87,7 @@ struct ByHand {
   Work work(const std::vector<UOp>& ranges, const UOp& at, const UOp& value, const std::function<int64_t(const Dim&)>& size) const {
     Plan plan;
     for (int i = 0; i < 2; ++i) plan.buffers.push_back({.dtype = float32, .elements = elements, .why = ""});
-    const PlanLaunch launch{{.stores = {store(p0, at, value)}, .ranges = ranges, .params = {p0, p1}, .variables = {}}, {0, 1}};
+    const PlanLaunch launch{{.stores = {store(p0, at, value)}, .ranges = ranges, .kept = {}, .params = {p0, p1}, .variables = {}}, {0, 1}};
     return work_of(plan, launch, size);
   }
   Work work(const std::vector<UOp>& ranges, const UOp& at, const UOp& value) const {
