@@ -1,5 +1,5 @@
 // Names in, open devices and renderers out. Devices open at first use and stay open to the end of the process, which waits for what they
-// still have to do: a driver's threads would go on in libraries that are being torn down.
+// still have to do.
 //
 //   device("cpu")     opened once, by whoever asks first          device("cuda")   DeviceError: no device "cuda"; known: cpu, ...
 #include "runtime/registry.hpp"
@@ -79,7 +79,7 @@ Device& open(DeviceEntry& entry, std::string_view name) {
   } catch (const std::exception& e) { throw DeviceError(fmt::format("device \"{}\" cannot be opened: {}", name, e.what())); }
   if (!entry.owner) throw DeviceError(fmt::format("device \"{}\" cannot be opened: its factory returned nothing", name));
   entry.open.store(entry.owner.get(), std::memory_order_release);
-  std::atexit(finish_devices);  // after each: what the device has loaded just now is torn down after it
+  wait_at_exit();
   return *entry.owner;
 }
 
@@ -94,6 +94,8 @@ bool register_renderer(std::string name, Renderer r) {
   const std::lock_guard lock(registry().mutex);
   return registry().renderers.try_emplace(std::move(name), std::move(r)).second;
 }
+
+void wait_at_exit() { std::atexit(finish_devices); }
 
 Device& device(std::string_view name) { return open(find(registry().devices, "device", name), name); }
 

@@ -94,9 +94,9 @@ TEST(Passes, WhatTheyReturnIsChecked) {
     };
   };
   refuses(Stage::Tensor, [](std::span<const UOp>) { return std::vector<UOp>(); }, "it was given 1 roots and returned 0");
-  refuses(Stage::Tensor, each([](const UOp&) { return UOp(); }), "root 0 was Add float32 (3) and is nothing");
-  refuses(Stage::Tensor, each([](const UOp& u) { return cast(u, DType::int32); }), "root 0 was Add float32 (3) and is Cast int32 (3)");
-  refuses(Stage::Tensor, each([](const UOp&) { return param(9, DType::float32, Shape{3}); }), "param");
+  refuses(Stage::Tensor, each([](const UOp&) { return UOp(); }), "root 0 was Add float32 (3,) and is nothing");
+  refuses(Stage::Tensor, each([](const UOp& u) { return cast(u, DType::int32); }), "root 0 was Add float32 (3,) and is Cast int32 (3,)");
+  refuses(Stage::Tensor, each([](const UOp&) { return param(9, DType::float32, Shape{3}); }), "p9 was not there before");
   refuses(Stage::Kernel, each([](const UOp& u) { return u.src(2); }), "root 0 was Store void () and is ");
   refuses(Stage::Kernel, each([](const UOp& u) { return store(u.src(0), u.src(1) + range(3, 40), u.src(2)); }), "root 0 is over loops");
   refuses(Stage::Tensor, [](std::span<const UOp>) -> std::vector<UOp> { throw ValueError("pass \"wrong\": of its own"); }, "of its own");

@@ -99,15 +99,16 @@ void end_while_busy() {
 }
 void end_while_the_driver_compiles() {
   Device& cl = device("opencl");
-  const std::string text =
-      fmt::format("__kernel void fill(__global float* out, __global long* status) {{ out[get_global_id(0)] = {}.0f; }}", getpid());
+  const MemoryRef out{cl.allocate(4096), 0, 4096};
+  const Grid grid{{64, 1, 1}};
   PhaseInfo phase;
   phase.entry = "fill";
   phase.block[0] = 16;
-  const std::shared_ptr<Program> program = cl.load(cl.compile(text), std::span(&phase, 1));
-  const MemoryRef out{cl.allocate(4096), 0, 4096};
-  const Grid grid{{64, 1, 1}};
-  cl.launch(*program, {std::span(&out, 1), {}, std::span(&grid, 1)});
+  for (const char* what : {"first", "second"}) {  // kernels that no driver has seen
+    const std::string text = fmt::format(
+        "// {} {}\n__kernel void fill(__global float* out, __global long* status) {{ out[get_global_id(0)] = 1; }}", what, getpid());
+    cl.launch(*cl.load(cl.compile(text), std::span(&phase, 1)), {std::span(&out, 1), {}, std::span(&grid, 1)});
+  }
   std::exit(0);
 }
 TEST_F(AtExitDeathTest, WaitsForDevices) {

@@ -266,6 +266,10 @@ class OpenClDevice : public Device {
       check("clEnqueueNDRangeKernel",
             cl().EnqueueNDRangeKernel(queue_.get(), phase.kernel.get(), 3, nullptr, threads, phase.block, 0, nullptr, nullptr));
     }
+    if (std::exchange(first_launch_, false)) {  // by now the driver has set up what it compiles with
+      check("clFinish", cl().Finish(queue_.get()));
+      wait_at_exit();
+    }
   }
 
   std::optional<Fault> synchronize() override {
@@ -362,6 +366,7 @@ class OpenClDevice : public Device {
   std::map<std::thread::id, Memory> reporting_;  // status words of threads that have launched and not synchronized
   std::vector<Memory> quiet_;                    // those of nobody, cleared
   std::mutex mutex_;
+  bool first_launch_ = true;
   std::map<size_t, std::vector<std::unique_ptr<Allocation>>> free_;
   size_t kept_bytes_ = 0;
   std::map<std::string, ClProgram> just_built_;
