@@ -13,7 +13,8 @@ namespace tg {
 namespace {
 
 // Axes are taken apart block by block, the smallest that have as many elements in both shapes: (4, 16, 56, 56) to (64, 56, 56) is three
-// of them. An index that lies outside of one, which a gate then forbids, leaves the others alone.
+// of them. An index that lies outside of one, which a gate then forbids, leaves the others alone. Where axes are taken together
+// the index stays inside, since what it is used for may check it before it is dropped.
 Index reshape_index(const Shape& from, const Shape& to, const Index& idx) {
   Index out(from.rank(), index(0));
   const auto several = [](const Shape& s, size_t i) {
@@ -37,7 +38,7 @@ Index reshape_index(const Shape& from, const Shape& to, const Index& idx) {
       out[k] = simplify(floor_mod(rest, from[k].expr()));
       rest = simplify(floor_div(rest, from[k].expr()));
     }
-    out[i] = rest;
+    out[i] = stop - j > 1 || end - i > 1 ? simplify(floor_mod(rest, from[i].expr())) : rest;
     i = several(from, end);
     j = several(to, stop);
   }
