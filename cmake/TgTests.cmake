@@ -50,3 +50,13 @@ foreach(dir IN LISTS tg_test_dirs)
     set_tests_properties(${name} PROPERTIES LABELS script TIMEOUT 1800 ENVIRONMENT "TG_CACHE_DIR=${PROJECT_BINARY_DIR}/test_cache")
   endif()
 endforeach()
+
+# Seconds of one core, in the rough: what takes long begins first, so that at the end no core waits for another.
+foreach(cost tensor_opencl=320 new_op=250 engine=220 consumer=150 engine_opencl=100 codegen=80 python=60 tensor=50 tensor_eager=40)
+  string(REPLACE "=" ";" cost "${cost}")
+  list(GET cost 0 name)
+  list(GET cost 1 seconds)
+  if(TEST ${name})
+    set_tests_properties(${name} PROPERTIES COST ${seconds})
+  endif()
+endforeach()
