@@ -12,13 +12,18 @@
 
 namespace tg {
 
-Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
+UOp reduced_range(const Nest& nest, const Verb& v) {
   const auto refuse = [&](std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); };
   const int axis = nest.find(v.axis);
   if (axis < 0) refuse("no such axis");
   const auto split = std::find_if(nest.splits.begin(), nest.splits.end(), [&](const Split& s) { return s.axes[0] == axis; });
   if (split == nest.splits.end() || !split->reduces()) refuse("not a reduction's range");
-  const UOp r = split->original;
+  return split->original;
+}
+
+Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
+  const auto refuse = [&](std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); };
+  const UOp r = reduced_range(nest, v);
   std::vector<UOp> users;
   uint64_t ids = 0;
   for (const UOp& u : toposort(k.stores)) {

@@ -16,4 +16,7 @@ struct Grouped {
 /// Throws ValueError where the reduction cannot be split: no such range, a tuple-valued monoid, or more than one reduction over it.
 Grouped group(const Kernel&, const Nest&, const Verb&);
 
+/// The range of a reduction that a verb names. Throws ValueError where its axis is none.
+UOp reduced_range(const Nest&, const Verb&);
+
 }  // namespace tg

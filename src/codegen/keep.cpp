@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "codegen/access.hpp"
+#include "codegen/group.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
 #include "tg/ir/op_info.hpp"
@@ -98,11 +99,7 @@ std::vector<UOp> computed_again(const Kernel& k, const UOp& r) {
 
 Kernel keep(const Kernel& k, const Nest& nest, const Verb& v) {
   const auto refuse = [&](std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); };
-  const int axis = nest.find(v.axis);
-  if (axis < 0) refuse("no such axis");
-  const auto split = std::find_if(nest.splits.begin(), nest.splits.end(), [&](const Split& s) { return s.axes[0] == axis; });
-  if (split == nest.splits.end() || !split->reduces()) refuse("not a reduction's range");
-  const UOp r = split->original, &last = k.ranges.back();
+  const UOp r = reduced_range(nest, v), &last = k.ranges.back();
   const std::vector<UOp> values = computed_again(k, r);
   if (values.empty()) refuse("nothing is computed over it and then again");
   Kernel out = k;
