@@ -2,29 +2,41 @@
 // What the benchmarks share: measuring, and the lines that tools/bench reads.
 //
 //   report({"matmul 1024", 350, "GFLOP/s", "OpenBLAS", 360});     {"name": "matmul 1024", ..., "ratio": 0.972}
+//   cold(program)                                                {12.5, 8192}: milliseconds of compiling, bytes of code
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <functional>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "base/env.hpp"
+#include "base/log.hpp"
 
 namespace tg::bench {
 
+/// What a program's kernels took to compile, and the bytes of their code; zeros where they came from the disk.
+struct Cold {
+  double milliseconds = 0, bytes = 0;
+};
 struct Row {
   std::string name;
   double value;
   std::string unit, peer = "";  // peer: a program that does the same, "limit", or "least" for what no program can go below
   double peer_value = 0;
+  double of_peak = 0;           // the part of the rate at which independent multiply-adds run (peak.hpp)
+  Cold cold = {};
 };
 inline void report(const Row& r) {
   fmt::print("{{\"name\": \"{}\", \"value\": {:.6g}, \"unit\": \"{}\"", r.name, r.value, r.unit);
   if (!r.peer.empty())
     fmt::print(", \"peer\": \"{}\", \"peer_value\": {:.6g}, \"ratio\": {:.3f}", r.peer, r.peer_value, r.value / r.peer_value);
+  if (r.of_peak > 0) fmt::print(", \"of_peak\": {:.3f}", r.of_peak);
+  if (r.cold.bytes > 0) fmt::print(", \"compile_ms\": {:.1f}, \"code_kib\": {:.1f}", r.cold.milliseconds, r.cold.bytes / 1024);
   fmt::print("}}\n");
   std::fflush(stdout);
 }
@@ -53,6 +65,20 @@ inline double seconds(const std::function<void()>& run) {
   const double begin = now();
   run();
   return now() - begin;
+}
+/// Runs a program for the first time and adds up what its kernels cost.
+inline Cold cold(const std::function<void()>& program) {
+  const LogCapture lines(2);
+  program();
+  Cold out;
+  std::istringstream in(lines.text());
+  for (std::string line; std::getline(in, line);) {
+    const size_t at = line.find(" compiled: ");
+    double ms = 0, bytes = 0;
+    if (at == std::string::npos || std::sscanf(line.c_str() + at, " compiled: %lf ms, %lf bytes", &ms, &bytes) != 2) continue;
+    out.milliseconds += ms, out.bytes += bytes;
+  }
+  return out;
 }
 
 }  // namespace tg::bench

@@ -9,6 +9,7 @@
 #include <span>
 #include <thread>
 
+#include "peak.hpp"
 #include "products.hpp"
 #include "tg/error.hpp"
 #include "tg/tg.hpp"
@@ -88,12 +89,14 @@ class Beside {
       const Tensor first = p.first_transposed ? a.transpose(-1, -2) : a, second = p.second_transposed ? b.transpose(-1, -2) : b;
       result = first.matmul(second).realize();
     };
+    const bench::Cold cold = bench::cold(ours);
     const std::vector<bench::Prepared> sides{ours, blas_.prepare(p, operands), dnn_.prepare(p, operands)};
     const std::vector<double> times = take_turns(sides, p.operations());
     const auto rate = [&](size_t side) { return p.operations() / times[side] * 1e-9; };
     const size_t best = times[1] < times[2] ? 1 : 2;
-    if (!sides[best]) return bench::report({p.name, rate(0), "GFLOP/s"});
-    bench::report({p.name, rate(0), "GFLOP/s", best == 1 ? "OpenBLAS" : "oneDNN", rate(best)});
+    const double of_peak = p.bfloat16 ? 0 : rate(0) * 1e9 / peak_;
+    if (!sides[best]) return bench::report({p.name, rate(0), "GFLOP/s", "", 0, of_peak, cold});
+    bench::report({p.name, rate(0), "GFLOP/s", best == 1 ? "OpenBLAS" : "oneDNN", rate(best), of_peak, cold});
     const std::vector<float> values = result.to_vector<float>();
     if (p.bfloat16) from_bfloat16(theirs);
     for (size_t i = 0; i < values.size(); ++i)
@@ -114,6 +117,7 @@ class Beside {
       std::memset(bytes + 4 * i, 0, 2);
     }
   }
+  const double peak_ = bench::peak();
   bench::OpenBlas blas_;
   bench::OneDnn dnn_;
 };

@@ -62,6 +62,8 @@ struct CpuWorker {
 class Program {
  public:
   virtual ~Program() = default;
+  /// Of machine code with its constants; 0 where the device does not know.
+  virtual size_t code_bytes() const { return 0; }
 };
 
 class Device {  // what there is to implement of a device

@@ -4,7 +4,8 @@
 //   if (logging(4)) log(4, source);          lines of level 4 and below appear with TG_DEBUG=4
 //   LogCapture lines(2); ...; lines.text()   what this thread logged at levels up to 2 while `lines` lived, instead of on stderr
 //
-// Levels: 1 one line a kernel, and warnings; 2 schedule; 3 loop nests and verbs; 4 kernel source; 5 rewrites that fired.
+// Levels: 1 one line a kernel, and warnings; 2 schedule, and what was compiled; 3 loop nests and verbs; 4 kernel source; 5 rewrites that
+// fired.
 #include <string>
 #include <string_view>
 

@@ -2,6 +2,7 @@
 #include "engine/kernels.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -103,6 +104,7 @@ void register_renderers() {
 }
 
 std::shared_ptr<const CompiledKernel> make(const Kernel& kernel, Hash128 key, const std::optional<Tuning>& tuning, Device& device) {
+  const auto start = std::chrono::steady_clock::now();
   auto out = std::make_shared<CompiledKernel>();
   out->name = kernel.name();
   out->tuned = tuning.has_value();
@@ -134,6 +136,7 @@ std::shared_ptr<const CompiledKernel> make(const Kernel& kernel, Hash128 key, co
   if (logging(4)) log(4, text);
   s.binary = device.compile(text);
   out->program = device.load(s.binary, s.phases);
+  out->compile_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   if (fixed) CompileCache::shared().put(key, pack(s));
   return out;
 }
@@ -204,6 +207,9 @@ std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kerne
   work();
   threads.clear();
   if (failure) std::rethrow_exception(failure);
+  for (size_t m : missing)
+    if (logging(2) && !out[m]->from_disk)
+      log(2, fmt::format("{} compiled: {:.2f} ms, {} bytes of code", out[m]->name, out[m]->compile_ms, out[m]->program->code_bytes()));
   std::lock_guard lock(table().mutex);
   for (size_t m : missing) table().kernels.try_emplace({&device, keys[m]}, out[m]);
   for (size_t i = 0; i < kernels.size(); ++i) out[i] = table().kernels.at({&device, keys[i]});

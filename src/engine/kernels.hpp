@@ -17,6 +17,7 @@ struct CompiledKernel {
   std::vector<std::array<Dim, 3>> grids;  // one a phase
   std::vector<Dim> temporary_bytes;       // memory between phases, behind the launch's own buffers
   std::string name;
+  double compile_ms = 0;                  // from the kernel to loaded code
   bool from_disk = false;
   bool tuned = false;                     // its verbs are not the compiler's own choice
 };

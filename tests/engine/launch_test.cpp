@@ -1,9 +1,12 @@
 // What the engine hands to a device: pieces of memory that are the same or apart.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <mutex>
+#include <regex>
 
 #include "base/env.hpp"
+#include "base/log.hpp"
 #include "runtime/null/null.hpp"
 #include "tg/tg.hpp"
 
@@ -37,6 +40,18 @@ TEST(Launch, PiecesOfMemoryDoNotOverlap) {
         EXPECT_TRUE(same || apart) << a.offset << "+" << a.bytes << " and " << b.offset << "+" << b.bytes;
       }
   EXPECT_TRUE(shared > 0 || settings().eager);  // the temporaries lie in one arena
+}
+
+TEST(Launch, TheLogSaysOnceWhatWasCompiledAndHowLargeItIs) {
+  // A number that no process before has compiled, so that the code is not on disk.
+  const auto number = static_cast<double>(std::chrono::steady_clock::now().time_since_epoch().count() % 1'000'000'007);
+  const Tensor x = Tensor::ones({3}, {.device = "cpu"}).realize();
+  const std::regex line(R"(compiled: [0-9]+\.[0-9]+ ms, [1-9][0-9]* bytes of code)");
+  for (const bool first : {true, false}) {
+    const LogCapture lines(2);
+    (x * number).realize();
+    EXPECT_EQ(std::regex_search(lines.text(), line), first) << lines.text();
+  }
 }
 
 }  // namespace

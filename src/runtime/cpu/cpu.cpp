@@ -127,6 +127,7 @@ struct CpuProgram : Program {
     int64_t scratch_bytes;
   };
   explicit CpuProgram(const std::string& object) : code(object) {}
+  size_t code_bytes() const override { return code.code_bytes(); }
   LoadedObject code;
   std::vector<Phase> phases;
 };

@@ -204,7 +204,7 @@ LoadedObject::LoadedObject(std::string_view bytes) {
       functions_[object.text(*names, symbol.st_name)] = reinterpret_cast<void*>(address_of(symbol));
   if (mprotect(memory, size, PROT_READ | PROT_EXEC) != 0)
     reject(fmt::format("the system refuses to make memory executable: {}", std::strerror(errno)));
-  memory_ = memory, size_ = size;
+  memory_ = memory, size_ = size, code_bytes_ = code_bytes;
   guard.memory = nullptr;
 }
 

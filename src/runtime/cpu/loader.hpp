@@ -23,10 +23,12 @@ class LoadedObject {
 
   /// Of a global function. Throws DeviceError listing those there are.
   void* address(std::string_view function) const;
+  /// Bytes of the sections that were kept.
+  size_t code_bytes() const { return code_bytes_; }
 
  private:
   std::byte* memory_ = nullptr;
-  size_t size_ = 0;
+  size_t size_ = 0, code_bytes_ = 0;
   std::map<std::string, void*, std::less<>> functions_;
 };
 
