@@ -32,7 +32,8 @@ struct Row {
   Cold cold = {};
 };
 inline void report(const Row& r) {
-  fmt::print("{{\"name\": \"{}\", \"value\": {:.6g}, \"unit\": \"{}\"", r.name, r.value, r.unit);
+  const std::string restricted = settings().cpu_vector ? fmt::format(", vectors of {} bytes", *settings().cpu_vector) : "";
+  fmt::print("{{\"name\": \"{}{}\", \"value\": {:.6g}, \"unit\": \"{}\"", r.name, restricted, r.value, r.unit);
   if (!r.peer.empty())
     fmt::print(", \"peer\": \"{}\", \"peer_value\": {:.6g}, \"ratio\": {:.3f}", r.peer, r.peer_value, r.value / r.peer_value);
   if (r.of_peak > 0) fmt::print(", \"of_peak\": {:.3f}", r.of_peak);
@@ -50,9 +51,11 @@ inline double median_of(int times, const std::function<double()>& measure) {
   for (int i = 0; i < times; ++i) v.push_back(measure());
   return median(std::move(v));
 }
-/// Takes what would pin a peer to kernels for an older processor out of the environment: each chooses by what the processor has.
+/// Takes what would pin a peer to kernels for an older processor out of the environment: each chooses by what the processor has, or as
+/// we do where TG_CPU_VECTOR restricts us.
 inline void at_their_best() {
   for (const char* pin : {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"}) unsetenv(pin);
+  if (settings().cpu_vector == 32) setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1), setenv("OPENBLAS_CORETYPE", "Haswell", 1);
 }
 /// Wall time; on one thread that thread's own, so that other programs' turns are not counted.
 inline double now() {

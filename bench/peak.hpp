@@ -50,8 +50,9 @@ template <int bytes>
 #endif
 inline double widest(int64_t rounds) {
 #ifdef __x86_64__
-  if (__builtin_cpu_supports("avx512f")) return of_64(rounds);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return of_32(rounds);
+  const int most = settings().cpu_vector.value_or(64);
+  if (most >= 64 && __builtin_cpu_supports("avx512f")) return of_64(rounds);
+  if (most >= 32 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return of_32(rounds);
 #endif
   return multiply_adds<16>(rounds);
 }

@@ -80,7 +80,12 @@ class OneDnn {
     };
     const Memory::desc a = describe(p.m, p.k, p.first_transposed, type), b = describe(p.k, p.n, p.second_transposed, type),
                        c = describe(p.m, p.n, false, type);
-    const dnnl::matmul product({{a, b, c}, engine_});
+    dnnl::matmul product;
+    try {
+      product = dnnl::matmul({{a, b, c}, engine_});
+    } catch (const dnnl::error&) {  // none of this type for the vectors it may use
+      return {};
+    }
     return [this, product, x = Arguments{{DNNL_ARG_SRC, {a, engine_, x.a}}, {DNNL_ARG_WEIGHTS, {b, engine_, x.b}},
                                          {DNNL_ARG_DST, {c, engine_, x.c}}}] {
       dnnl::stream stream = stream_;

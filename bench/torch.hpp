@@ -59,7 +59,8 @@ class Torch {
     // Memory that was used stays the process's, whatever its size, and grows in large steps.
     setenv("MALLOC_MMAP_MAX_", "0", 1), setenv("MALLOC_TRIM_THRESHOLD_", "68719476736", 1), setenv("MALLOC_TOP_PAD_", "268435456", 1);
     setenv("OMP_NUM_THREADS", std::to_string(settings().threads).c_str(), 1);
-    if (has_avx512()) setenv("ATEN_CPU_CAPABILITY", "avx512", 1);  // which 1.13 does not choose by itself
+    if (has_avx512() && settings().cpu_vector.value_or(64) == 64)
+      setenv("ATEN_CPU_CAPABILITY", "avx512", 1);  // which 1.13 does not choose by itself
     std::string python = "/usr/bin/python3", file = TG_BENCH_DIR "/" + script;
     std::vector<std::string> words = arguments;
     std::vector<char*> argv{python.data(), file.data()};

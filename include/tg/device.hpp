@@ -54,8 +54,9 @@ struct Fault { int64_t site = 0, index = 0, bound = 0; };
 /// A report (InstOp::report) must set status[0] from 0 to 1 with one atomic compare-exchange (monotonic ordering is enough); who
 /// succeeds, and nobody else, then stores the site, the index and the bound to status[1], status[2], status[3].
 struct CpuWorker {
-  std::byte* scratch;  // PhaseInfo::scratch_bytes of this thread's own, aligned to 64; contents undefined
+  std::byte* scratch;  // PhaseInfo::scratch_bytes of this thread's own, aligned to 64; contents undefined in its first call of a launch
   int64_t* status;     // four words shared by all threads of the launch
+  int64_t begun = 0;   // 1 where scratch is as this thread's last call of this very launch left it, else 0
 };
 
 /// Loaded code of one kernel.

@@ -22,6 +22,7 @@ enum class InstOp : uint8_t {  // what an instruction does, with its sources in 
   scalar,       // scalar argument number `value`: dtype index (64-bit integer) or float64
   first_chunk,  // CPU: first and one past the last block this call shall do (dtype index)
   last_chunk,
+  begun,        // CPU: 1 where the worker's scratch is as an earlier call of this launch left it, else 0 (dtype index)
   block,        // GPU: block number along grid axis `value`
   thread,       // GPU: thread number in the block along axis `value`
   ramp,         // 0, 1, 2, ... as `lanes` values of `dtype`

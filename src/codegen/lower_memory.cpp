@@ -274,8 +274,7 @@ Lower::Panel Lower::layout(const UOp& u, int depth) {
 Lower::Panel Lower::fill(const UOp& u, int depth) {
   if (const Windows w = windows_of(u, depth); !w.coordinates.empty()) return fill_windows(u, w, depth);
   Panel p = layout(u, depth);
-  at_level(depth, [&] {
-    filling_ = true;
+  filling(depth, [&] {
     const UOp* const turned = across_lanes_of(u, p);
     for (const UOp& r : p.loops) if (!turned || !(r == *turned)) open(r);
     const UOp to = p.place();
@@ -290,7 +289,6 @@ Lower::Panel Lower::fill(const UOp& u, int depth) {
         for_points(pair, [&] { e_.levels[static_cast<size_t>(level_of(u.ranges()))].memo.erase(key(u, 0)); });
       });
     for (size_t i = all_done ? 1 : 0; i < p.loops.size(); ++i) e_.close_loop({});
-    filling_ = false;
   });
   return p;
 }
@@ -355,12 +353,10 @@ void Lower::fill_together(const UOp& needed, int at, int depth) {
     const UOp round = rounds > 1 ? range(Dim(rounds), next + 1, RangeKind::Tile) : index(0);
     const BlockCopy copy = plan_copy(u, p.axes, round, thread, threads);
     keep_.insert(keep_.end(), {round, thread, copy.place});
-    at_level(depth, [&] {
-      filling_ = true;
+    filling(depth, [&] {
       if (rounds > 1) open(round);
       store_staged(p, copy.value, copy.place, copy.inside);
       if (rounds > 1) e_.close_loop({});
-      filling_ = false;
     });
     panels_.emplace(u, p);
   }

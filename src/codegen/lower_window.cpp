@@ -149,12 +149,10 @@ Lower::Panel Lower::fill_windows(const UOp& u, const Windows& w, int depth) {
   to = simplify(to);
   keep_.insert(keep_.end(), {copied, to, p.where});
   keep_.insert(keep_.end(), open_here.begin(), open_here.end());
-  at_level(depth, [&] {
-    filling_ = true;
+  filling(depth, [&] {
     for (const UOp& r : open_here) open(r);
     for_points(p.tile, [&] { store_staged(p, copied, to, {}); });
     for (size_t i = 0; i < open_here.size(); ++i) e_.close_loop({});
-    filling_ = false;
   });
   return p;
 }

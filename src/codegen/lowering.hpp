@@ -77,6 +77,17 @@ class Lower {
     level_ = outer;
     e_.levels.insert(e_.levels.end(), std::make_move_iterator(inner.begin()), std::make_move_iterator(inner.end()));
   }
+  // Runs body, which stages something, there. What is staged for a whole launch is there already in a thread's later calls.
+  template <class F> void filling(int level, F body) {
+    at_level(level, [&] {
+      const bool once = level == 0 && !target_.grid;
+      if (once) e_.open_loop(e_.push(0, make(InstOp::begun, DType::index)), e_.constant(DType::index, 1));
+      filling_ = true;
+      body();
+      filling_ = false;
+      if (once) e_.close_loop({});
+    });
+  }
   void bind_range(const UOp& r, int inst) { bind_at(e_.depth(), r, inst); }
   void bind_at(int level, const UOp& r, int inst);
   void choose_grid(int64_t enough);

@@ -9,10 +9,11 @@
 namespace tg {
 namespace {
 
-constexpr std::string_view kNames[] = {"constant", "buffer",    "scratch", "scalar",  "first_chunk", "last_chunk", "block",
-                                       "thread",   "ramp",      "alu",     "cast",    "bitcast",     "broadcast",  "extract",
-                                       "shuffle",  "dot",       "load",    "gather",  "store",       "scatter",    "prefetch",  "loop",
-                                       "phi",      "end_loop",  "if",      "end_if",  "barrier",     "report"};
+constexpr std::string_view kNames[] = {"constant", "buffer",    "scratch", "scalar",  "first_chunk", "last_chunk", "begun",
+                                       "block",    "thread",    "ramp",    "alu",     "cast",        "bitcast",    "broadcast",
+                                       "extract",  "shuffle",   "dot",     "load",    "gather",      "store",      "scatter",
+                                       "prefetch", "loop",      "phi",     "end_loop", "if",         "end_if",     "barrier",
+                                       "report"};
 static_assert(std::size(kNames) == static_cast<size_t>(InstOp::report) + 1);
 
 /// The part after the name that is not a list of sources.

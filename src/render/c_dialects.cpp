@@ -30,7 +30,7 @@ constexpr Dialect kC99 = {
     .bool_memory = "uint8_t",
     .prelude =
         "#include <stdint.h>\n#ifdef __clang__\n#pragma STDC FP_CONTRACT OFF\n#endif\n"
-        "struct tg_worker { char* scratch; int64_t* status; };\n",
+        "struct tg_worker { char* scratch; int64_t* status; int64_t begun; };\n",
     .float64_prelude = "",
     .function = "static inline ",
     .global = "",

@@ -106,9 +106,9 @@ class Function {
         values_[at_] = fmt::format("s{}", u.value);
         if (u.dtype == float64) define(expressions_.bitcast(values_[at_], int64, float64), 'f');
         return;
-      case InstOp::first_chunk: case InstOp::last_chunk:
+      case InstOp::first_chunk: case InstOp::last_chunk: case InstOp::begun:
         check(!d_.grid, "a grid has no chunks");
-        values_[at_] = u.op == InstOp::first_chunk ? "first" : "last";
+        values_[at_] = u.op == InstOp::first_chunk ? "first" : u.op == InstOp::last_chunk ? "last" : "worker->begun";
         return;
       case InstOp::block: case InstOp::thread: {
         check(d_.grid && u.value >= 0 && u.value < 3, "no such axis of blocks or threads");

@@ -57,7 +57,7 @@ class Function {
   /// Everything that is read once at entry, and alias scopes for the slots that are stored to. Scratch counts as one slot more.
   void arguments() {
     std::vector<bool> buffers(phase_.buffers.size()), scalars(static_cast<size_t>(phase_.scalars)), stored(buffers.size() + 1);
-    bool scratch = false, status = false, guarded_loads = false;
+    bool scratch = false, begun = false, status = false, guarded_loads = false;
     for (at_ = 0; at_ < insts_.size(); ++at_) {
       const Inst& u = insts_[at_];
       const auto slot = static_cast<size_t>(u.value);
@@ -87,8 +87,10 @@ class Function {
         guarded_loads |= u.lanes == 1 && u.src.size() > 2;
       }
       status |= u.op == InstOp::report;
+      begun |= u.op == InstOp::begun;
     }
     if (status) put(out_, "  %statusp = getelementptr ptr, ptr %worker, i64 1\n  %status = load ptr, ptr %statusp, align 8\n");
+    if (begun) put(out_, "  %begunp = getelementptr ptr, ptr %worker, i64 2\n  %begun = load i64, ptr %begunp, align 8\n");
     // What a masked-off load of one element reads instead: zero.
     if (guarded_loads) put(out_, "  %zero = alloca i64, align 8\n  store i64 0, ptr %zero, align 8\n");
     scopes(stored);
@@ -138,6 +140,7 @@ class Function {
       case InstOp::constant: values_[at_] = number(u.dtype, u.value, u.real); return;
       case InstOp::buffer: case InstOp::scratch: case InstOp::scalar: return;  // at entry
       case InstOp::first_chunk: values_[at_] = "%first"; return;
+      case InstOp::begun: values_[at_] = "%begun"; return;
       case InstOp::last_chunk: values_[at_] = "%last"; return;
       case InstOp::ramp: return ramp(u);
       case InstOp::alu: return alu(u);

@@ -104,6 +104,8 @@ Target describe_machine() {
 struct Scratch {
   std::byte* memory = nullptr;
   size_t size = 0;
+  uint64_t job = 0;  // whose set of arguments it holds what was staged for
+  size_t set = 0;
 
   std::byte* get(int64_t bytes) {
     const auto wanted = static_cast<size_t>(bytes);
@@ -143,14 +145,19 @@ struct Job {
   std::span<const Set> sets;
   int64_t* status;
   std::atomic<bool>* out_of_memory;
+  uint64_t number = next.fetch_add(1, std::memory_order_relaxed);
+  static inline std::atomic<uint64_t> next = 1;
 
   static void run(void* context, int64_t first, int64_t last) {
     const Job& job = *static_cast<Job*>(context);
-    const CpuWorker worker{scratch.get(job.phase.scratch_bytes), job.status};
+    CpuWorker worker{scratch.get(job.phase.scratch_bytes), job.status};
     if (job.phase.scratch_bytes && !worker.scratch) return job.out_of_memory->store(true, std::memory_order_relaxed);
     auto set = std::upper_bound(job.sets.begin(), job.sets.end(), first, [](int64_t block, const Set& s) { return block < s.end; });
     for (; first < last; first = std::min(last, set++->end)) {
       const int64_t begin = set == job.sets.begin() ? 0 : std::prev(set)->end;
+      const auto which = static_cast<size_t>(set - job.sets.begin());
+      worker.begun = scratch.job == job.number && scratch.set == which;
+      scratch.job = job.number, scratch.set = which;
       job.phase.entry(set->buffers.data(), set->scalars, first - begin, std::min(last, set->end) - begin, &worker);
     }
   }

@@ -1,5 +1,10 @@
-// Jobs in, pieces of them run on all threads. Claiming is one compare-exchange on the count of unclaimed pieces.
+// Jobs in, pieces of them run on all threads. Claiming is one compare-exchange on the count of unclaimed blocks.
 #include "runtime/cpu/pool.hpp"
+
+#ifdef __linux__
+#include <pthread.h>
+#include <sched.h>
+#endif
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +16,8 @@ namespace tg {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr int kPiecesPerThread = 4;
+constexpr int kPiecesPerThread = 4;    // of what is left
+constexpr int kMostPerThread = 16;     // pieces of all of it
 constexpr auto kIdleSpin = std::chrono::microseconds(500);
 constexpr int kPausesPerLook = 64;  // at the clock, while idle
 constexpr int kPausesBeforeYield = 2000;
@@ -25,6 +31,23 @@ void pause() {
   asm volatile("yield");
 #endif
 }
+
+// Whether a thread (null: this one) may run on that core, changed. Nothing where the system has no such call, or it fails.
+#ifdef __linux__
+bool allow(std::thread* other, int core, bool yes) {
+  const pthread_t t = other ? other->native_handle() : pthread_self();
+  cpu_set_t cores;
+  if (core < 0 || core >= CPU_SETSIZE || pthread_getaffinity_np(t, sizeof(cores), &cores) != 0) return false;
+  if (static_cast<bool>(CPU_ISSET(core, &cores)) == yes || (!yes && CPU_COUNT(&cores) == 1)) return false;
+  if (yes) CPU_SET(core, &cores);
+  else CPU_CLR(core, &cores);
+  return pthread_setaffinity_np(t, sizeof(cores), &cores) == 0;
+}
+int current_core() { return sched_getcpu(); }
+#else
+bool allow(std::thread*, int, bool) { return false; }
+int current_core() { return -1; }
+#endif
 
 }  // namespace
 
@@ -40,38 +63,55 @@ void Pool::run(int64_t n, Job job, void* context, bool tiny) {
   if (alone) return job(context, 0, n);
 
   if (workers_.empty()) start();
-  job_ = job, context_ = context, n_ = n, pieces_ = std::min<int64_t>(n, int64_t{size_} * kPiecesPerThread);
-  const int64_t helpers = std::min<int64_t>(pieces_ - 1, size_ - 1);
-  unfinished_.store(pieces_, std::memory_order_relaxed);
-  unclaimed_.store(pieces_, std::memory_order_release);
-  epoch_.fetch_add(1);  // before reading sleepers_, as a worker counts itself there before it reads epoch_ again
+  job_ = job, context_ = context;
+  n_.store(n, std::memory_order_relaxed);
+  const int64_t helpers = std::min<int64_t>(n - 1, size_ - 1);
+  unfinished_.store(n, std::memory_order_relaxed);
+  unclaimed_.store(n, std::memory_order_release);
+  const uint32_t epoch = epoch_.fetch_add(1) + 1;  // before reading sleepers_, as a worker counts itself there before it reads epoch_ again
   for (int64_t wake = std::min<int64_t>(helpers, sleepers_.load()); wake > 0; --wake) epoch_.notify_one();
 
   inside_job = true;
-  while (do_one_piece()) {}
+  int64_t own = 0;
+  for (int64_t blocks; (blocks = do_one_piece()) > 0;) own += blocks;
   inside_job = false;
+  if (own == n) return move_away_those_who_missed(epoch);
   for (int spins = 0; unfinished_.load(std::memory_order_acquire) > 0;)
     if (++spins < kPausesBeforeYield) pause();
     else std::this_thread::yield();  // a worker that holds a piece may be waiting for this very core
 }
 
-bool Pool::do_one_piece() {
-  int64_t left = unclaimed_.load(std::memory_order_acquire);
+// The number of blocks done, 0 where none was left.
+int64_t Pool::do_one_piece() {
+  int64_t left = unclaimed_.load(std::memory_order_acquire), blocks = 0;
   do {
-    if (left == 0) return false;
-  } while (!unclaimed_.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel, std::memory_order_acquire));
-  const int64_t piece = pieces_ - left;
-  job_(context_, n_ * piece / pieces_, n_ * (piece + 1) / pieces_);
-  unfinished_.fetch_sub(1, std::memory_order_release);
-  return true;
+    if (left == 0) return 0;
+    const int64_t n = n_.load(std::memory_order_relaxed), part = std::max(left / kPiecesPerThread, n / kMostPerThread) / size_;
+    blocks = std::clamp<int64_t>(part, 1, left);
+  } while (!unclaimed_.compare_exchange_weak(left, left - blocks, std::memory_order_acq_rel, std::memory_order_acquire));
+  const int64_t first = n_.load(std::memory_order_relaxed) - left;
+  job_(context_, first, first + blocks);
+  unfinished_.fetch_sub(blocks, std::memory_order_release);
+  return blocks;
 }
 
-void Pool::work(uint32_t seen) {
+void Pool::move_away_those_who_missed(uint32_t epoch) {
+  const int here = current_core();
+  for (Worker& w : workers_)
+    if (w.seen.load() != epoch && w.kept_from.load() < 0 && allow(&w.thread, here, false)) w.kept_from.store(here);
+}
+
+void Pool::work(Worker& self, uint32_t seen) {
   inside_job = true;
   // with more threads than cores an idle spin would take the core from a thread that has work
   const bool spin = static_cast<unsigned>(size_) <= std::max(1u, std::thread::hardware_concurrency());
   while (true) {
-    while (do_one_piece()) {}
+    self.seen.store(seen);
+    while (do_one_piece() > 0) {}
+    if (const int core = self.kept_from.load(); core >= 0) {
+      allow(nullptr, core, true);
+      self.kept_from.store(-1);
+    }
     const auto until = Clock::now() + kIdleSpin;
     while (spin && epoch_.load(std::memory_order_acquire) == seen && Clock::now() < until)
       for (int i = 0; i < kPausesPerLook && epoch_.load(std::memory_order_relaxed) == seen; ++i) pause();
@@ -89,9 +129,13 @@ void Pool::start() {
   quit_.store(false);
   const uint32_t seen = epoch_.load();
   try {
-    while (static_cast<int>(workers_.size()) < size_ - 1) workers_.emplace_back([this, seen] { work(seen); });
+    while (static_cast<int>(workers_.size()) < size_ - 1) {
+      Worker& w = workers_.emplace_back();
+      w.thread = std::thread([this, &w, seen] { work(w, seen); });
+    }
   } catch (const std::system_error&) {
     // the system grants no more threads: those that started are enough, and the caller does what they do not
+    workers_.pop_back();
   }
 }
 
@@ -101,13 +145,13 @@ void Pool::stop() {
   quit_.store(true);
   epoch_.fetch_add(1);
   epoch_.notify_all();
-  for (std::thread& t : workers_) t.join();
+  for (Worker& w : workers_) w.thread.join();
   workers_.clear();
 }
 
 /// In a forked child no worker exists: drops their handles without joining, which the destructor of std::thread would refuse.
 void Pool::forget_workers() {
-  new (&workers_) std::vector<std::thread>;
+  new (&workers_) std::deque<Worker>;
   sleepers_.store(0);
 }
 

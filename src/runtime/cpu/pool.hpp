@@ -3,15 +3,19 @@
 //
 //   pool.run(n, [](void* context, int64_t first, int64_t last) { ... }, &context);    returns when all of [0, n) is done
 //
-// The caller works too and takes every piece nobody else has claimed, so a worker that the system has put aside costs nothing. Jobs
-// that are nested in another, or come while one runs, are done whole on their caller. Workers spin for half a millisecond after
-// their last piece (waking a sleeping thread costs 70-100 us), then sleep. They start with the first job and, in a child process,
-// with the child's first job.
+// The caller works too and takes every piece nobody else has claimed, so a worker that the system has put aside costs nothing. Pieces
+// shrink as less is left, down to one block, so that all threads end together. Jobs that are nested in another, or come while one runs, are
+// done whole on their caller. Workers spin for half a millisecond after their last piece (waking a sleeping thread costs 70-100 us), then
+// sleep. They start with the first job and, in a child process, with the child's first job.
+//
+// A worker that the system wakes on the caller's own core finds nothing left each time it gets a turn, and may stay there for a second:
+// the system sees one core that is hardly shared. So where the caller has done a job alone, it moves workers that have not come off its
+// core.
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 #include "base/fork.hpp"
 
@@ -39,17 +43,23 @@ class Pool {
   void start();
   void stop();
   void forget_workers();
-  void work(uint32_t seen);
-  bool do_one_piece();
+  struct Worker {
+    std::thread thread;
+    std::atomic<uint32_t> seen = 0;   // the last job it came for
+    std::atomic<int> kept_from = -1;  // a core that it was moved off, and may go back to when it comes
+  };
+  void work(Worker& self, uint32_t seen);
+  int64_t do_one_piece();
+  void move_away_those_who_missed(uint32_t epoch);
 
   const int size_;
   std::mutex mutex_;  // held by the caller whose job is running, and while workers start or stop
-  std::vector<std::thread> workers_;
-  // the job; written by its caller before `unclaimed_` is published, read only by who has claimed a piece of it
+  std::deque<Worker> workers_;
+  // the job; written by its caller before `unclaimed_` is published, and relied on only by who has claimed a piece of it
   Job job_ = nullptr;
   void* context_ = nullptr;
-  int64_t n_ = 0, pieces_ = 0;
-  alignas(64) std::atomic<int64_t> unclaimed_ = 0;  // pieces nobody has taken
+  std::atomic<int64_t> n_ = 0;
+  alignas(64) std::atomic<int64_t> unclaimed_ = 0;  // blocks nobody has taken
   alignas(64) std::atomic<int64_t> unfinished_ = 0;
   alignas(64) std::atomic<uint32_t> epoch_ = 0;  // counts jobs: what idle workers watch
   std::atomic<int> sleepers_ = 0;
