@@ -41,10 +41,10 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
     add(collapse(parts.final), {}, {.group = false, .copy = false});
     return verbs;
   }
-  // The verbs that follow are of the kernel that is left.
+  // The verbs that follow are of the kernel that is left; a list that was given is whole.
   const auto add_rest = [&](const Kernel& k) {
     std::optional<Verbs> rest;
-    if (verbs.size() > 1) rest.emplace(verbs.begin() + 1, verbs.end());
+    if (given || verbs.size() > 1) rest.emplace(verbs.begin() + 1, verbs.end());
     const Verbs made = add(k, rest, {.group = false, .copy = false, .keep = false});
     verbs.resize(1);
     verbs.insert(verbs.end(), made.begin(), made.end());

@@ -84,9 +84,7 @@ TEST(Tune, ReplaysWhatIsPrintedAndEdited) {
   EXPECT_GT(other[0].microseconds, 0);
 }
 
-TEST(Tune, ALadderHasARungForEachVerb) {
-  const Product product(48);
-  const std::vector<TunedKernel> rungs = ladder([&] { product(); });
+void check_rungs(const std::vector<TunedKernel>& rungs) {
   ASSERT_GE(rungs.size(), 3u);
   EXPECT_EQ(rungs[0].verbs, "no verbs");
   EXPECT_EQ(rungs.back().verbs, rungs.back().default_verbs);
@@ -95,6 +93,16 @@ TEST(Tune, ALadderHasARungForEachVerb) {
     EXPECT_GT(rungs[i].microseconds, 0);
     EXPECT_EQ(rungs[i].hash, rungs[0].hash);
   }
+}
+TEST(Tune, ALadderHasARungForEachVerb) {
+  const Product product(48);
+  check_rungs(ladder([&] { product(); }));
+}
+TEST(Tune, ALadderOfAKernelThatIsMadeAnewHasARungForEachVerb) {
+  const Tensor x = Tensor::ones({32, 1024}, {.device = "cpu"}).realize();
+  const std::vector<TunedKernel> rungs = ladder([&] { x.softmax(1).realize(); });
+  check_rungs(rungs);
+  EXPECT_THAT(rungs.back().verbs, StartsWith("keep("));
 }
 
 TEST(Tune, UsesAFile) {
