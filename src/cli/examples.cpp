@@ -7,6 +7,7 @@
 
 #include "base/env.hpp"
 #include "cli/mnist_net.hpp"
+#include "cli/transformer_net.hpp"
 #include "tg/attention.hpp"
 #include "tg/error.hpp"
 #include "tg/optim.hpp"
@@ -24,6 +25,13 @@ Program training_step(const std::string& device) {
   const auto optimizer = std::make_shared<nn::Adam>(net.state());
   const Batch batch{data({512, 1, 28, 28}, device), Tensor::zeros({512}, {.dtype = int32, .device = device}).realize()};
   return [=] { train_step(net, *optimizer, batch); };
+}
+
+Program transformer_step(const std::string& device) {
+  const auto net = std::make_shared<TransformerNet>(device);
+  const auto optimizer = std::make_shared<nn::AdamW>(net->state());
+  const Tensor tokens = Tensor::zeros({8, TransformerNet::kLength}, {.dtype = int32, .device = device}).realize();
+  return [=] { train_step(*net, *optimizer, tokens, tokens).realize(); };
 }
 
 Program convolution(const std::string& device) {
@@ -66,6 +74,7 @@ const Example kExamples[] = {
        return [=] { scaled_dot_product_attention(q, k, v).realize(); };
      }},
     {"mnist", training_step},
+    {"transformer", transformer_step},
 };
 
 }  // namespace
