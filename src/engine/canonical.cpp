@@ -36,27 +36,25 @@ std::vector<const UOp*> walk(std::span<const UOp> roots) {
   return order;
 }
 
-// Whether target's memory may be overwritten: nobody outside this run can still ask for a value that is computed from it, or for the
-// same memory through another node.
-bool last_reader(const UOp& assign, const std::vector<const UOp*>& order, std::span<const UOp> roots) {
-  const auto target = buffer_of(assign.src(0));
-  if (!target || target.use_count() > 2 || target->memory.use_count() > 1 || target->memory->borrowed())
-    return false;  // the node's and ours; this buffer's
+// The nodes whose values someone outside this run can still ask for, or for a value that is computed from them.
+std::unordered_set<const Node*> wanted_after(const std::vector<const UOp*>& order, std::span<const UOp> roots) {
   std::unordered_map<const Node*, size_t> edges;
-  std::unordered_set<const Node*> dependent{assign.src(0).node()};
-  for (const UOp* u : order) {
-    if (u->storage() || u->op() == Op::Bind) continue;
-    bool depends = false;
-    for (const UOp& s : u->src()) { ++edges[s.node()]; depends |= dependent.contains(s.node()); }
-    if (depends) dependent.insert(u->node());
+  for (const UOp* u : order)
+    if (!u->storage() && u->op() != Op::Bind) for (const UOp& s : u->src()) ++edges[s.node()];
+  std::unordered_set<const Node*> assigned, out;  // roots that are assignments: who holds them holds the target's new value
+  for (const UOp& r : roots) if (r.op() == Op::Assign) assigned.insert(r.node());
+  for (size_t i = order.size(); i-- > 0;) {
+    const UOp& u = *order[i];
+    if (!assigned.contains(u.node()) && detail::uses(u) > edges[u.node()]) out.insert(u.node());
+    if (out.contains(u.node()) && !u.storage() && u.op() != Op::Bind) for (const UOp& s : u.src()) out.insert(s.node());
   }
-  for (const UOp* u : order) {
-    if (!dependent.contains(u->node())) continue;
-    const bool asked = std::any_of(roots.begin(), roots.end(), [&](const UOp& r) { return r == *u; });
-    if (asked && u->op() == Op::Assign) continue;
-    if (detail::uses(*u) > edges[u->node()]) return false;
-  }
-  return true;
+  return out;
+}
+
+// Whether nobody else has the same memory through another node.
+bool sole_owner(const UOp& target) {
+  const auto buffer = buffer_of(target);
+  return buffer && buffer.use_count() <= 2 && buffer->memory.use_count() <= 1 && !buffer->memory->borrowed();  // the node's and ours
 }
 
 Shape without_binds(const Shape& shape, const std::unordered_map<UOp, UOp>& done) {
@@ -84,9 +82,12 @@ Canonical canonicalize(std::span<const UOp> roots) {
     out.values.push_back(is_float(value.dtype()) ? std::bit_cast<int64_t>(value.as<double>()) : value.as<int64_t>());
     binds[u] = plain;
   };
-  std::vector<std::pair<const UOp*, bool>> in_place;
-  for (const UOp* u : order)
-    if (u->op() == Op::Assign && !u->storage()) in_place.emplace_back(u, last_reader(*u, order, roots));
+  std::unordered_set<const Node*> in_place;  // assignments that may overwrite their target's memory
+  if (std::ranges::any_of(order, [](const UOp* u) { return u->op() == Op::Assign && !u->storage(); })) {
+    const std::unordered_set<const Node*> wanted = wanted_after(order, roots);
+    for (const UOp* u : order)
+      if (u->op() == Op::Assign && !u->storage() && !wanted.contains(u->src(0).node()) && sole_owner(u->src(0))) in_place.insert(u->node());
+  }
   std::vector<UOp> src;
   for (const UOp* u : order) {
     for (const Dim& d : u->shape()) if (!d.known()) for (const UOp& n : toposort(d.expr())) if (n.op() == Op::Bind) bind(n);
@@ -113,10 +114,7 @@ Canonical canonicalize(std::span<const UOp> roots) {
     for (const UOp& s : u->src()) src.push_back(done.at(s));
     Arg arg = u->arg();
     if (Shape* s = std::get_if<Shape>(&arg)) *s = without_binds(*s, binds);
-    if (u->op() == Op::Assign) {
-      const auto at = std::find_if(in_place.begin(), in_place.end(), [&](const auto& p) { return p.first == u; });
-      arg = at != in_place.end() && at->second ? Arg(int64_t{1}) : Arg();
-    }
+    if (u->op() == Op::Assign) arg = in_place.contains(u->node()) ? Arg(int64_t{1}) : Arg();
     done[*u] = UOp::make(u->op(), src, std::move(arg), u->dtype());
   }
   for (const UOp& r : roots) out.roots.push_back(done.at(r));
