@@ -47,7 +47,7 @@ inline void realize_state(const nn::State& net, const nn::Optimizer& optimizer, 
 // ---- counted ----
 
 /// Launches, operations and bytes of the second step, beside the least possible.
-inline void count(const std::string& name, const Training& training, const Work& least, double most_launches) {
+inline void count(const std::string& name, const Training& training, const Work& least, double most_launches = 0) {
   auto& null = dynamic_cast<NullDevice&>(device("null"));
   const Step step = training("null");
   step();
@@ -63,7 +63,7 @@ inline void count(const std::string& name, const Training& training, const Work&
     }
   }
   const NullDevice::Counts counts = null.counts();
-  report({name + ", launches, phases included", static_cast<double>(counts.phases), "", "limit", most_launches});
+  report({name + ", launches, phases included", static_cast<double>(counts.phases), "", most_launches > 0 ? "limit" : "", most_launches});
   report({name + ", kernels that the second step compiles", static_cast<double>(counts.compiles), ""});
   report({name + ", operations", done.operations * 1e-9, "GFLOP", "least", least.operations * 1e-9});
   report({name + ", bytes that reach memory", done.bytes * 1e-6, "MB", "least", least.bytes * 1e-6});
