@@ -11,7 +11,7 @@ namespace tg {
 /// An instruction that adds products to each lane of an accumulator: acc[l] += a[l][0] * b[l][0] + ... + a[l][depth - 1] * b[l][depth - 1].
 struct MatrixInstruction {
   std::string name;               // what the verb mma calls it
-  DType operand = DType::void_, accumulator = DType::void_;
+  DType a = DType::void_, b = DType::void_, accumulator = DType::void_;
   int depth = 2;                  // operands that lie side by side in a lane
 };
 

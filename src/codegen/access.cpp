@@ -21,10 +21,15 @@ int64_t stride(const UOp& index, const UOp& range) {
 }
 
 bool multiplies(const MatrixInstruction& m, const UOp& reduce) {
-  const auto widened = [&](const UOp& x) { return x.op() == Op::Cast && x.src(0).dtype() == m.operand && x.dtype() == m.accumulator; };
+  const auto widened = [&](const UOp& x, DType from) {
+    return x.op() == Op::Cast && x.src(0).dtype() == from && x.dtype() == m.accumulator;
+  };
   const UOp& product = reduce.src(0);
-  return reduce.as<ReduceArg>().monoid == Monoid::Sum && reduce.dtype() == m.accumulator && product.op() == Op::Mul &&
-         widened(product.src(0)) && widened(product.src(1));
+  if (reduce.as<ReduceArg>().monoid != Monoid::Sum || reduce.dtype() != m.accumulator || product.op() != Op::Mul) return false;
+  const UOp &x = product.src(0), &y = product.src(1);
+  return (widened(x, m.a) && widened(y, m.b)) || (widened(x, m.b) && widened(y, m.a));
 }
+
+size_t first_operand(const MatrixInstruction& m, const UOp& reduce) { return reduce.src(0).src(0).src(0).dtype() == m.a ? 0 : 1; }
 
 }  // namespace tg

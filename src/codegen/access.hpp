@@ -23,7 +23,9 @@ bool reads(const UOp& u, const UOp& range);
 inline constexpr int64_t kIrregular = INT64_MAX;
 int64_t stride(const UOp& index, const UOp& range);
 
-/// Whether a reduction is a sum of products as a matrix instruction makes them: of operands of its dtype, widened to its accumulator's.
+/// Whether a reduction is a sum of products as a matrix instruction makes them: of operands of its dtypes, widened to its accumulator's.
 bool multiplies(const MatrixInstruction& m, const UOp& reduce);
+/// Which of the product's operands the instruction takes first.
+size_t first_operand(const MatrixInstruction& m, const UOp& reduce);
 
 }  // namespace tg

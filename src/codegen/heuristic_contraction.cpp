@@ -35,7 +35,7 @@ class Contraction : public Choice {
   Verbs run(bool may_copy) {
     const UOp* best = nullptr;
     for (const UOp& u : reduces_) {
-      if (u.as<ReduceArg>().monoid != Monoid::Sum || u.src(0).op() != Op::Mul || !is_float(u.dtype())) continue;
+      if (u.as<ReduceArg>().monoid != Monoid::Sum || u.src(0).op() != Op::Mul) continue;
       if (!best || length(u) > length(*best)) best = &u;
     }
     if (!best) return {};

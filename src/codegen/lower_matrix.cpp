@@ -1,6 +1,7 @@
-// See lowering.hpp. Matrix instructions: two steps of a sum of products at once.
+// See lowering.hpp. Matrix instructions: two or four steps of a sum of products at once.
 //
 //   tile(r2, 2, unroll); mma(bf16_dot)      acc = dot(acc, (a[k], a[k + 1]) in all lanes, (b[k, j], b[k + 1, j]) in lane j)
+//   tile(r2, 4, unroll); mma(u8_dot)        the same with four of uint8 by four of int8, in int32
 //
 // What takes part in a lane lies side by side: a panel that is packed for it is laid out that way, other operands are interleaved when
 // they have been loaded.
@@ -56,10 +57,15 @@ int Lower::interleaved(const UOp& u) {
   at = 0;
   int out = u.op() == Op::Load ? load_pairs(u, level) : -1;
   if (out < 0) {
-    const int a = emit(u);
-    at = 1;
-    const int b = emit(u), n = e_.lanes(a);
-    out = shuffle(level, a, b, depth * n, [&](int l) { return l % depth * n + l / depth; });
+    const auto steps = [&](const auto& self, int64_t first, int count) -> int {  // so many from there on, side by side
+      if (count == 1) {
+        at = first;
+        return emit(u);
+      }
+      const int half = count / 2, a = self(self, first, half), b = self(self, first + half, half), n = e_.lanes(a);
+      return shuffle(level, a, b, 2 * n, [&](int l) { return l % count / half * n + l / count * half + l % half; });
+    };
+    out = steps(steps, 0, depth);
     at = 0;
   }
   if (!filling_) e_.levels[static_cast<size_t>(level)].memo[k] = out;

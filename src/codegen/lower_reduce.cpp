@@ -289,7 +289,9 @@ Lower::State Lower::accumulate(const UOp& r, const State& acc) {
   const UOp& v = r.src(0);
   const int lanes = e_.lanes(acc[0]);
   if (pair_ && (v.ranges() & bit(pair_->range))) {
-    Inst i = make(InstOp::dot, r.dtype(), matrix_->depth, {acc[0], pairs(v.src(0).src(0), lanes), pairs(v.src(1).src(0), lanes)});
+    const size_t first = first_operand(*matrix_, r);
+    const int a = pairs(v.src(first).src(0), lanes), b = pairs(v.src(1 - first).src(0), lanes);
+    Inst i = make(InstOp::dot, r.dtype(), matrix_->depth, {acc[0], a, b});
     i.lanes = static_cast<uint16_t>(lanes);
     return {e_.push(e_.depth(), std::move(i))};
   }

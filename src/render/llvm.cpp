@@ -245,15 +245,17 @@ class Function {
     for (size_t i = 0; i < u.list.size(); ++i) put(out_, i ? ", i32 " : "i32 ", u.list[i]);
     put(out_, ">\n");
   }
-  /// AVX512-BF16's vdpbf16ps: to each lane two products of neighbours.
+  /// To each lane products of neighbours: AVX512-BF16's vdpbf16ps, AVX512-VNNI's vpdpbusd.
   void dot(const Inst& u) {
-    check(u.dtype == DType::float32 && source(u, 1).dtype == DType::bfloat16 && u.value == 2 && u.lanes == 16, "no such dot instruction");
-    for (size_t n : {1, 2}) {
-      put(out_, "  ", name("p" + std::to_string(n)), " = bitcast "), operand(u, n), put(out_, " to <32 x bfloat>\n");
-    }
+    const DType a = source(u, 1).dtype, b = source(u, 2).dtype;
+    const bool bf16 = u.dtype == DType::float32 && a == DType::bfloat16 && b == DType::bfloat16 && u.value == 2,
+               bytes = u.dtype == DType::int32 && a == DType::uint8 && b == DType::int8 && u.value == 4;
+    check((bf16 || bytes) && u.lanes == 16, "no such dot instruction");
+    const std::string_view type = bf16 ? "<32 x bfloat>" : "<16 x i32>";
+    for (size_t n : {1, 2}) put(out_, "  ", name("p" + std::to_string(n)), " = bitcast "), operand(u, n), put(out_, " to ", type, "\n");
     define();
-    put(out_, "call <16 x float> @llvm.x86.avx512bf16.dpbf16ps.512("), operand(u, 0);
-    put(out_, ", <32 x bfloat> ", name("p1"), ", <32 x bfloat> ", name("p2"), ")\n");
+    put(out_, bf16 ? "call <16 x float> @llvm.x86.avx512bf16.dpbf16ps.512(" : "call <16 x i32> @llvm.x86.avx512.vpdpbusd.512("), operand(u, 0);
+    put(out_, ", ", type, " ", name("p1"), ", ", type, " ", name("p2"), ")\n");
   }
   /// A shuffle of scalars, or to one: lane by lane.
   void gather_lanes(const Inst& u) {

@@ -70,8 +70,12 @@ int widest_vector() {
 }
 bool has_fma() { return __builtin_cpu_supports("fma"); }
 std::vector<MatrixInstruction> matrix_instructions(int vector_bytes) {
-  if (vector_bytes < 64 || !__builtin_cpu_supports("avx512bf16")) return {};
-  return {{.name = "bf16_dot", .operand = DType::bfloat16, .accumulator = DType::float32, .depth = 2}};
+  std::vector<MatrixInstruction> out;
+  if (vector_bytes >= 64 && __builtin_cpu_supports("avx512bf16"))
+    out.push_back({.name = "bf16_dot", .a = DType::bfloat16, .b = DType::bfloat16, .accumulator = DType::float32, .depth = 2});
+  if (vector_bytes >= 64 && __builtin_cpu_supports("avx512vnni"))
+    out.push_back({.name = "u8_dot", .a = DType::uint8, .b = DType::int8, .accumulator = DType::int32, .depth = 4});
+  return out;
 }
 constexpr const char* kMachine = "x86-64";
 #else
