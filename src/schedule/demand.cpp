@@ -131,7 +131,8 @@ Stored Demands::stored() const {
 // and what is computed only to be widened before it is widened.
 bool Demands::is_free(const UOp& u) const {
   if (u.op() == Op::Const || u.op() == Op::Iota || u.op() == Op::Variable) return true;
-  if (u.op() == Op::Cast && is_float(u.dtype()) && is_float(u.src(0).dtype()) && size_of(u.dtype()) > size_of(u.src(0).dtype()))
+  if (u.op() == Op::Cast && u.src(0).dtype() != DType::bool_ && is_float(u.dtype()) == is_float(u.src(0).dtype()) &&
+      size_of(u.dtype()) > size_of(u.src(0).dtype()))
     return true;
   if (!is_movement(u.op()) || u.op() == Op::Pad) return false;
   const UOp* from = &u;
