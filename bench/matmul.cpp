@@ -5,16 +5,17 @@
 //
 // On one thread time is that thread's own, so that other programs' turns are not counted.
 #include <cmath>
-#include <cstring>
 #include <span>
 #include <thread>
 
 #include "peak.hpp"
 #include "products.hpp"
 #include "tg/error.hpp"
+#include "tg/memory.hpp"
 #include "tg/tg.hpp"
 
 using namespace tg;
+using bench::Numbers;
 using bench::Product;
 
 namespace {
@@ -39,7 +40,8 @@ std::vector<Product> products() {
     out.push_back({fmt::format("matmul thin, {} x 2048 x 2048", m), m, 2048, 2048});
     out.push_back({fmt::format("matmul thin, {} x 2048 x 2048, second operand transposed", m), m, 2048, 2048, 1, false, true});
   }
-  for (int n : {256, 1024, 2048}) out.push_back({fmt::format("matmul {} of bfloat16", n), n, n, n, 1, false, false, true});
+  for (int n : {256, 1024, 2048}) out.push_back({fmt::format("matmul {} of bfloat16", n), n, n, n, 1, false, false, Numbers::Bfloat16});
+  for (int n : {513, 1024}) out.push_back({fmt::format("matmul {0} x 516 x {0} of bytes", n), n, 516, n, 1, false, false, Numbers::Bytes});
   return out;
 }
 
@@ -68,9 +70,10 @@ std::vector<double> take_turns(const std::vector<bench::Prepared>& sides, double
   return out;
 }
 
-Tensor operand(int batch, int rows, int columns, bool bfloat16) {
-  const Tensor x = batch > 1 ? Tensor::randn({batch, rows, columns}) : Tensor::randn({rows, columns});
-  return (bfloat16 ? x.cast(DType::bfloat16) : x).realize();
+Tensor operand(int batch, int rows, int columns, DType type = float32) {
+  const Sizes shape = batch > 1 ? Sizes{batch, rows, columns} : Sizes{rows, columns};
+  if (is_float(type)) return Tensor::randn(shape).cast(type).realize();
+  return Tensor::randint(shape, type == uint8 ? 0 : -128, type == uint8 ? 256 : 128).cast(type).realize();
 }
 
 class Beside {
@@ -79,44 +82,33 @@ class Beside {
     const auto turn = [](bool transposed, int a, int b) { return transposed ? std::pair(b, a) : std::pair(a, b); };
     const auto [a0, a1] = turn(p.first_transposed, p.m, p.k);
     const auto [b0, b1] = turn(p.second_transposed, p.k, p.n);
-    const Tensor a = operand(p.batch, a0, a1, p.bfloat16), b = operand(p.batch, b0, b1, p.bfloat16);
-    std::vector<float> x = a.to_vector<float>(), y = b.to_vector<float>(),
-                       theirs(static_cast<size_t>(p.batch) * static_cast<size_t>(p.m) * static_cast<size_t>(p.n));
-    if (p.bfloat16) to_bfloat16(x), to_bfloat16(y);
-    const bench::Operands operands{x.data(), y.data(), theirs.data()};
+    constexpr DType kTypes[][2] = {{float32, float32}, {bfloat16, bfloat16}, {uint8, int8}};
+    const auto& types = kTypes[static_cast<size_t>(p.numbers)];
+    const Tensor a = operand(p.batch, a0, a1, types[0]), b = operand(p.batch, b0, b1, types[1]);
     Tensor result;
     const auto ours = [&] {
-      const Tensor first = p.first_transposed ? a.transpose(-1, -2) : a, second = p.second_transposed ? b.transpose(-1, -2) : b;
+      Tensor first = p.first_transposed ? a.transpose(-1, -2) : a, second = p.second_transposed ? b.transpose(-1, -2) : b;
+      if (p.numbers == Numbers::Bytes) first = first.cast(int32), second = second.cast(int32);
       result = first.matmul(second).realize();
     };
     const bench::Cold cold = bench::cold(ours);
+    const Tensor theirs = Tensor::zeros(result.shape(), {.dtype = result.dtype()}).realize();
+    const auto memory = [](const Tensor& t) { return const_cast<void*>(host_memory(t).get()); };
+    const bench::Operands operands{memory(a), memory(b), memory(theirs)};
     const std::vector<bench::Prepared> sides{ours, blas_.prepare(p, operands), dnn_.prepare(p, operands)};
     const std::vector<double> times = take_turns(sides, p.operations());
     const auto rate = [&](size_t side) { return p.operations() / times[side] * 1e-9; };
     const size_t best = times[1] < times[2] ? 1 : 2;
-    const double of_peak = p.bfloat16 ? 0 : rate(0) * 1e9 / peak_;
+    const double of_peak = p.numbers == Numbers::Float32 ? rate(0) * 1e9 / peak_ : 0;
     if (!sides[best]) return bench::report({p.name, rate(0), "GFLOP/s", "", 0, of_peak, cold});
     bench::report({p.name, rate(0), "GFLOP/s", best == 1 ? "OpenBLAS" : "oneDNN", rate(best), of_peak, cold});
-    const std::vector<float> values = result.to_vector<float>();
-    if (p.bfloat16) from_bfloat16(theirs);
+    const std::vector<float> values = result.to_vector<float>(), expected = theirs.to_vector<float>();
     for (size_t i = 0; i < values.size(); ++i)
-      if (!(std::abs(values[i] - theirs[i]) <= 1e-5 * p.k + (p.bfloat16 ? 0.01 * std::abs(theirs[i]) : 0)))
-        throw ValueError(fmt::format("{}: element {} is {}, the peer has {}", p.name, i, values[i], theirs[i]));
+      if (!(std::abs(values[i] - expected[i]) <= 1e-5 * p.k + (p.numbers == Numbers::Bfloat16 ? 0.01 * std::abs(expected[i]) : 0)))
+        throw ValueError(fmt::format("{}: element {} is {}, the peer has {}", p.name, i, values[i], expected[i]));
   }
 
  private:
-  // The upper halves of float32 numbers, in the first half of their array; and back.
-  static void to_bfloat16(std::vector<float>& v) {
-    auto* const bytes = reinterpret_cast<std::byte*>(v.data());
-    for (size_t i = 0; i < v.size(); ++i) std::memmove(bytes + 2 * i, bytes + 4 * i + 2, 2);
-  }
-  static void from_bfloat16(std::vector<float>& v) {
-    auto* const bytes = reinterpret_cast<std::byte*>(v.data());
-    for (size_t i = v.size(); i-- > 0;) {
-      std::memmove(bytes + 4 * i + 2, bytes + 2 * i, 2);
-      std::memset(bytes + 4 * i, 0, 2);
-    }
-  }
   const double peak_ = bench::peak();
   bench::OpenBlas blas_;
   bench::OneDnn dnn_;
@@ -130,14 +122,14 @@ void compare(const std::string& name, double operations, const bench::Prepared& 
 }
 
 void epilogue(int m, int k, int n) {
-  const Tensor a = operand(1, m, k, false), b = operand(1, k, n, false), bias = Tensor::randn({n}).realize();
+  const Tensor a = operand(1, m, k), b = operand(1, k, n), bias = Tensor::randn({n}).realize();
   compare(fmt::format("matmul {} x {} x {} with bias and gelu", m, k, n), 2.0 * m * k * n,
           [&] { (a.matmul(b) + bias).gelu({.tanh = true}).realize(); }, "the product", [&] { a.matmul(b).realize(); });
 }
 
 void contraction(int a, int b, int c, int d) {
-  const Tensor x = Tensor::randn({a, b, c}).realize(), y = Tensor::randn({a, c, d}).realize(), p = operand(1, b, a * c, false),
-               q = operand(1, a * c, d, false);
+  const Tensor x = Tensor::randn({a, b, c}).realize(), y = Tensor::randn({a, c, d}).realize(), p = operand(1, b, a * c),
+               q = operand(1, a * c, d);
   compare(fmt::format("contraction abc,acd->bd of {}, {}, {}, {}", a, b, c, d), 2.0 * a * b * c * d,
           [&] { einsum("abc,acd->bd", {x, y}).realize(); }, "the product", [&] { p.matmul(q).realize(); });
 }

@@ -17,14 +17,16 @@
 
 namespace tg::bench {
 
+enum class Numbers : uint8_t { Float32, Bfloat16, Bytes };  // of operands and result; bytes: uint8 by int8 in int32
 /// (batch, m, k) by (batch, k, n); a transposed operand lies in memory as (k, m), or (n, k).
 struct Product {
   std::string name;
   int m, k, n, batch = 1;
-  bool first_transposed = false, second_transposed = false, bfloat16 = false;
+  bool first_transposed = false, second_transposed = false;
+  Numbers numbers = Numbers::Float32;
   double operations() const { return 2.0 * batch * m * k * n; }
 };
-/// Row-major arrays of float32, or of bfloat16.
+/// Row-major arrays.
 struct Operands { void *a, *b, *c; };
 /// What makes the product when called; empty where the library has no such product.
 using Prepared = std::function<void()>;
@@ -46,7 +48,7 @@ class OpenBlas {
     fmt::print("OpenBLAS with its kernels for {}\n", reinterpret_cast<const char* (*)()>(dlsym(library, "openblas_get_corename"))());
   }
   Prepared prepare(const Product& p, const Operands& x) const {
-    if (!gemm_ || p.bfloat16) return {};
+    if (!gemm_ || p.numbers != Numbers::Float32) return {};
     return [gemm = gemm_, p, x] {
       constexpr int kRowMajor = 101, kAsIs = 111, kTransposed = 112;
       for (ptrdiff_t i = 0; i < p.batch; ++i)
@@ -72,14 +74,16 @@ class OneDnn {
   }
   Prepared prepare(const Product& p, const Operands& x) const {
     using Memory = dnnl::memory;
-    const auto type = p.bfloat16 ? Memory::data_type::bf16 : Memory::data_type::f32;
+    using Type = Memory::data_type;
+    constexpr Type kTypes[][3] = {{Type::f32, Type::f32, Type::f32}, {Type::bf16, Type::bf16, Type::bf16}, {Type::u8, Type::s8, Type::s32}};
+    const auto& types = kTypes[static_cast<size_t>(p.numbers)];
     const auto describe = [&](Memory::dim rows, Memory::dim columns, bool transposed, Memory::data_type t) {
       Memory::dims sizes{rows, columns}, steps{transposed ? 1 : columns, transposed ? rows : 1};
       if (p.batch > 1) sizes.insert(sizes.begin(), p.batch), steps.insert(steps.begin(), rows * columns);
       return Memory::desc(sizes, t, steps);
     };
-    const Memory::desc a = describe(p.m, p.k, p.first_transposed, type), b = describe(p.k, p.n, p.second_transposed, type),
-                       c = describe(p.m, p.n, false, type);
+    const Memory::desc a = describe(p.m, p.k, p.first_transposed, types[0]), b = describe(p.k, p.n, p.second_transposed, types[1]),
+                       c = describe(p.m, p.n, false, types[2]);
     dnnl::matmul product;
     try {
       product = dnnl::matmul({{a, b, c}, engine_});

@@ -254,7 +254,8 @@ class Function {
     const std::string_view type = bf16 ? "<32 x bfloat>" : "<16 x i32>";
     for (size_t n : {1, 2}) put(out_, "  ", name("p" + std::to_string(n)), " = bitcast "), operand(u, n), put(out_, " to ", type, "\n");
     define();
-    put(out_, bf16 ? "call <16 x float> @llvm.x86.avx512bf16.dpbf16ps.512(" : "call <16 x i32> @llvm.x86.avx512.vpdpbusd.512("), operand(u, 0);
+    put(out_, bf16 ? "call <16 x float> @llvm.x86.avx512bf16.dpbf16ps.512(" : "call <16 x i32> @llvm.x86.avx512.vpdpbusd.512("),
+        operand(u, 0);
     put(out_, ", ", type, " ", name("p1"), ", ", type, " ", name("p2"), ")\n");
   }
   /// A shuffle of scalars, or to one: lane by lane.
