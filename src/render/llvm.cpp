@@ -356,6 +356,15 @@ class Function {
     open_block(body);
     loops_.back().header = out_.size();
     values_[at_] = name();
+    if (!has_loops(at_)) return;
+    // LLVM looks for the best way to step through each innermost loop; that addresses are also sums of counters further out only makes it
+    // try more of them, which takes half the time of compiling.
+    put(out_, "  ", name("o"), " = call i64 asm \"\", \"=r,0\"(i64 ", name(), ") nounwind memory(none)\n");
+    values_[at_] = name("o");
+  }
+  bool has_loops(size_t loop) const {
+    for (size_t i = loop + 1; insts_[i].op != InstOp::end_loop; ++i) if (insts_[i].op == InstOp::loop) return true;
+    return false;
   }
 
   void end_loop(const Inst& u) {
