@@ -139,6 +139,7 @@ struct ConvOptions {  // of convolutions
   Padding padding = 0;   // what is put around the axes
   PerAxis dilation = 1;  // how far elements of a window are apart
   int64_t groups = 1;    // channels are cut into so many parts that see each other only
+  bool winograd = false;  // floats and windows of 3 at stride 1 alone: a quarter of the multiplications (2 axes), rounded otherwise
 };
 
 struct PoolOptions {  // of pooling

@@ -11,6 +11,7 @@
 
 #include "tensor/factors.hpp"
 #include "tensor/sliding.hpp"
+#include "tensor/winograd.hpp"
 #include "tg/ir/op_info.hpp"
 
 namespace tg {
@@ -63,7 +64,12 @@ Tensor convolve(const Tensor& input, const Tensor& weight, const Tensor& bias, c
   return over_batch(input, axes, operation, [&](const Tensor& x) {
     check_weight(x, weight, o.groups, axes, false, operation);
     const Sizes w = weight.shape(), window(w.begin() + 2, w.end());
-    const Tensor seen = slide(x, sliding(window, o.stride, o.padding, o.dilation, axes, operation), 0, operation);
+    const Sliding sides = sliding(window, o.stride, o.padding, o.dilation, axes, operation);
+    const Tensor seen = slide(x, sides, 0, operation);
+    if (o.winograd) {
+      const Tensor y = winograd(x, weight, sides, o.groups, operation);
+      return bias.defined() ? y + per_channel(bias, y, operation, "bias") : y;
+    }
     const Factors f(seen, weight, operation);
     const Sizes s = seen.shape(), positions(s.begin() + 2, s.begin() + 2 + axes), ones(static_cast<size_t>(axes), 1);
     Sizes in{s[0], o.groups, 1, w[1]}, kernel{1, o.groups, w[0] / o.groups, w[1]}, out{s[0], w[0]};

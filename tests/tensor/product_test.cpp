@@ -90,6 +90,29 @@ TEST(Conv2d, AgreesWithLoops) {
     expect_close(x.conv2d(k, b, s.options), y + b.reshape({s.o, 1, 1}), 1e-6);
   }
 }
+// In float64, where both are exact enough: values and gradients, over one to three axes, groups, paddings and sizes that tiles do not fit.
+TEST(Winograd, AgreesWithTheSums) {
+  struct Of { Sizes x, w; ConvOptions options; };
+  for (const Of& c :
+       {Of{{2, 3, 9}, {4, 3, 3}, {.padding = 1}}, Of{{1, 1, 3, 3}, {1, 1, 3, 3}, {}}, Of{{2, 4, 7, 13}, {6, 2, 3, 3}, {.groups = 2}},
+                      Of{{1, 2, 5, 6}, {3, 2, 3, 3}, {.padding = Padding::sides({{2, 1}, {0, 3}})}}, Of{{1, 2, 4, 7, 5}, {2, 2, 3, 3, 3}, {.padding = 1}},
+                      Of{{0, 2, 5, 5}, {3, 2, 3, 3}, {}}}) {
+    ConvOptions fast = c.options;
+    fast.winograd = true;
+    const auto conv = [&](const Tensor& x, const Tensor& w, const ConvOptions& o) {
+      return x.rank() == 3 ? conv1d(x, w, Tensor(), o) : x.rank() == 4 ? conv2d(x, w, Tensor(), o) : conv3d(x, w, Tensor(), o);
+    };
+    Tensor x = random(c.x, 1).cast(float64), w = random(c.w, 2).cast(float64);
+    x.set_requires_grad(true), w.set_requires_grad(true);
+    const Tensor expected = conv(x, w, c.options), y = conv(x, w, fast);
+    expect_close(y, expected, 1e-12);
+    const Tensor seed = random(y.shape(), 3).cast(float64);
+    const std::vector<Tensor> g = gradient((y * seed).sum(), {x, w}), h = gradient((expected * seed).sum(), {x, w});
+    for (size_t i = 0; i < 2; ++i) expect_close(g[i], h[i], 1e-12);
+  }
+  const Tensor x = random({1, 16, 20, 20}, 1), w = random({8, 16, 3, 3}, 2), b = random({8}, 3);
+  expect_close(x.conv2d(w, b, {.padding = 1, .winograd = true}), x.conv2d(w, b, {.padding = 1}), 2e-4);
+}
 TEST(Conv2d, Errors) {
   const Tensor x = random({1, 2, 4, 4}, 1);
   expect_throw<ShapeError>([&] { (void)x.conv2d(random({1, 3, 3, 3}, 1)); },
@@ -98,6 +121,9 @@ TEST(Conv2d, Errors) {
   expect_throw<ShapeError>([&] { (void)x.conv2d(random({1, 2, 5, 3}, 1)); },
                            "conv2d: a window of 5 with dilation 1 spans 5 and does not fit into axis 2 of shape (1, 2, 4, 4) with "
                            "padding 0 and 0; pad more");
+  expect_throw<ValueError>([&] { (void)x.conv2d(random({1, 2, 3, 2}, 1), {.winograd = true}); },
+                           "conv2d: winograd is for floats and windows of 3 at stride 1, dilation 1; these are float32 by float32, windows "
+                           "(3, 2), stride (1, 1), dilation (1, 1)");
   expect_throw<ValueError>([&] { (void)x.conv2d(random({1, 2, 3, 3}, 1), {.stride = 0}); }, "conv2d: stride (0, 0); it takes 1 or more");
   expect_throw<ShapeError>([&] { (void)x.conv2d(random({1, 2, 3, 3}, 1), random({2}, 1)); },
                            "conv2d: the bias's shape (2,) is not (1,), one number a channel of shape (1, 1, 2, 2)");
