@@ -42,7 +42,8 @@ void bind_convolutions(Api& api) {
     perhaps_both(api, std::string_view(row.name) == "conv2d", row.name,
                  [f = row.function](const Tensor& x, const Tensor& w, const MaybeTensor& bias, const PerAxis& stride,
                                     const Padding& padding, const PerAxis& dilation, int64_t groups, bool winograd) {
-                   return f(x, w, given(bias), {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .winograd = winograd});
+                   return f(x, w, given(bias),
+                            {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .winograd = winograd});
                  },
                  row.doc, py::arg("weight"), py::arg("bias") = py::none(), py::arg("stride") = PerAxis(1),
                  py::arg("padding") = Padding(0), py::arg("dilation") = PerAxis(1), py::arg("groups") = 1, py::arg("winograd") = false);

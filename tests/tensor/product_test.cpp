@@ -93,10 +93,15 @@ TEST(Conv2d, AgreesWithLoops) {
 // In float64, where both are exact enough: values and gradients, over one to three axes, groups, paddings and sizes that tiles do not fit.
 TEST(Winograd, AgreesWithTheSums) {
   struct Of { Sizes x, w; ConvOptions options; };
-  for (const Of& c :
-       {Of{{2, 3, 9}, {4, 3, 3}, {.padding = 1}}, Of{{1, 1, 3, 3}, {1, 1, 3, 3}, {}}, Of{{2, 4, 7, 13}, {6, 2, 3, 3}, {.groups = 2}},
-                      Of{{1, 2, 5, 6}, {3, 2, 3, 3}, {.padding = Padding::sides({{2, 1}, {0, 3}})}}, Of{{1, 2, 4, 7, 5}, {2, 2, 3, 3, 3}, {.padding = 1}},
-                      Of{{0, 2, 5, 5}, {3, 2, 3, 3}, {}}}) {
+  const std::vector<Of> cases{
+      {{2, 3, 9}, {4, 3, 3}, {.padding = 1}},
+      {{1, 1, 3, 3}, {1, 1, 3, 3}, {}},
+      {{2, 4, 7, 13}, {6, 2, 3, 3}, {.groups = 2}},
+      {{1, 2, 5, 6}, {3, 2, 3, 3}, {.padding = Padding::sides({{2, 1}, {0, 3}})}},
+      {{1, 2, 4, 7, 5}, {2, 2, 3, 3, 3}, {.padding = 1}},
+      {{0, 2, 5, 5}, {3, 2, 3, 3}, {}},
+  };
+  for (const Of& c : cases) {
     ConvOptions fast = c.options;
     fast.winograd = true;
     const auto conv = [&](const Tensor& x, const Tensor& w, const ConvOptions& o) {
