@@ -38,7 +38,7 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
     const Grouped parts = group(kernel, nest, verbs[0]);
     out.temporaries.emplace_back(parts.partial.params.back().dtype(), parts.elements);
     add(collapse(parts.partial), {}, {.group = false});
-    add(collapse(parts.final), {}, {.group = false, .copy = false});
+    add(collapse(parts.final), {}, {.group = !target.grid, .copy = false});  // long columns leave many parts
     return verbs;
   }
   // The verbs that follow are of the kernel that is left; a list that was given is whole.

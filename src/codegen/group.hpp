@@ -3,6 +3,11 @@
 //
 //   out[i] = sum_r x[i, r]      phase 1: part[g, i] = sum of the r in block g      phase 2: out[i] = sum_g part[g, i]
 //
+// group(r, n, k): a part in rounds of k steps, which all outputs along the last range take before the next round begins. Where x[r, i] lies
+// in rows along i, these are read straight through, k at once:
+//
+//   out[i] = sum_r x[r, i]      phase 1: for each round t, for each i:  part[g, i] += x[k t, i] + ... + x[k t + k - 1, i]
+//
 // The parts depend on shape and verb alone, never on how many threads there are, so every run gives the same bits.
 #include "codegen/nest.hpp"
 

@@ -14,13 +14,18 @@ namespace {
 
 constexpr double kWorthSplitting = 256e3;  // elements of a reduction that one core should not do alone
 constexpr int64_t kBlock = 4096;  // elements of a streaming block: some microseconds of work, small beside L2
+constexpr int64_t kFarApart = 64;  // elements between rows that are pieces of memory of their own
+constexpr int64_t kPage = 4096;  // bytes, along which processors fetch ahead by themselves; rows nearer than that follow each other
+// Rows at once, each of which is fetched ahead along its pages; too many are not. Those of a part are some rounds.
+constexpr int64_t kRowsAtOnce = 8, kRowsOfPart = 64, kFewRows = 16;
+constexpr int64_t kWidestTile = 16;  // vectors of a row in registers
 
 class Chooser : public Choice {
  public:
   using Choice::Choice;
 
   Verbs run(const Phases& may) {
-    if ((may.group && split_long_reduction()) || (may.keep && keep_row()) || lanes_ < 2) return take();
+    if ((may.group && (split_long_reduction() || split_columns())) || (may.keep && keep_row()) || lanes_ < 2) return take();
     if (Verbs verbs = choose_contraction(*this, may.copy); !verbs.empty()) return verbs;
     streaming();
     return take();
@@ -63,6 +68,42 @@ class Chooser : public Choice {
       }
     return true;
   }
+
+  // ---- columns of an array that does not fit the cache: read straight through, row by row or some rows at once ----
+
+  bool split_columns() {
+    if (kernel_.sequential || kernel_.ranges.empty() || lanes_ < 2) return false;
+    for (const Split& s : nest_.splits) if (s.original.as<RangeArg>().id > 59) return false;
+    for (const UOp& u : reduces_) {
+      const auto closed = reduce_ranges(u);
+      if (closed.size() != 1 || u.as<ReduceArg>().monoid == Monoid::ArgMax || !alone(u) || is_contraction(u)) continue;
+      const UOp& r = closed[0];
+      if (std::any_of(reduces_.begin(), reduces_.end(), [&](const UOp& o) { return !(o == u) && reads(u, o); })) continue;
+      if (!is_const(r.src(0)) || extent(r) <= kFewRows) continue;
+      const int64_t apart = rows_pass_the_cache(u, r, kernel_.ranges.back());
+      if (apart == 0) continue;
+      const int64_t parts = ceil_div(extent(r), kRowsOfPart);
+      const bool fit_registers = extent(kernel_.ranges.back()) <= kWidestTile * lanes_;
+      verbs_.push_back(fit_registers ? Verb::group(name(r), parts) : Verb::group(name(r), parts, apart > kPage ? kRowsAtOnce : 1));
+      return true;
+    }
+    return false;
+  }
+  // How many bytes apart they are, if what is reduced over r lies in rows along `last` of arrays that do not fit the cache; else 0.
+  int64_t rows_pass_the_cache(const UOp& u, const UOp& r, const UOp& last) const {
+    double bytes = 0;
+    int64_t least = INT64_MAX;
+    for (const UOp& l : toposort(u)) {
+      if (l.op() != Op::Load || !reads(l.src(1), r)) continue;
+      const int64_t along = stride(l.src(1), last), apart = stride(l.src(1), r);
+      if (along == 0) continue;
+      if (along != 1 || apart == kIrregular || std::abs(apart) < kFarApart) return 0;
+      bytes += times(l.src(1)) * static_cast<double>(size_of(l.dtype()));
+      least = std::min(least, std::abs(apart) * static_cast<int64_t>(size_of(l.dtype())));
+    }
+    return extent(last) >= kFarApart && bytes > static_cast<double>(target_.l2_bytes) ? least : 0;
+  }
+
   // ---- rows that are walked several times, with the same computation ----
 
   bool keep_row() {
@@ -155,7 +196,8 @@ class Chooser : public Choice {
       }
     if (best) scans(*best) ? scan_lanes(*best) : crossed(*best) ? transpose(*best, *crossed(*best)) : lanes_along(*best);
     for (const Split& s : std::vector<Split>(nest_.splits))
-      if (s.reduces() && gain(s.original) > 0 && !open_over_lanes(s.original, best) && !has_lanes_beside(s.original))
+      if (s.reduces() && best && adds_rounds(*best)) tile(name(s.original), extent(s.original), AxisKind::Unroll);
+      else if (s.reduces() && gain(s.original) > 0 && !open_over_lanes(s.original, best) && !has_lanes_beside(s.original))
         reduce_lanes(s.original);
   }
   // Whether lanes may go along a loop whose rounds follow each other: those of scans do, elements that are put in their places do not.
@@ -180,26 +222,46 @@ class Chooser : public Choice {
   void lanes_along(const UOp& r) {
     std::string axis = name(r);
     const int64_t n = extent(r);
-    if (reduces_.empty() && (n >= 2 * kBlock || kernel_.ranges.size() == 1)) {
-      if (const std::string inner = tile(axis, kBlock, AxisKind::Loop); !inner.empty()) axis = inner;
+    if (reduces_.empty() ? n >= 2 * kBlock || kernel_.ranges.size() == 1 : n >= 2 * kBlock && adds_rounds(r)) {
+      if (const std::string inner = tile(axis, kBlock, AxisKind::Loop); !inner.empty()) {
+        if (!reduces_.empty()) inside_of_rounds(axis);
+        axis = inner;
+      }
     }
     const int64_t width = std::min<int64_t>(lanes_, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(n))));
     tile(axis, width, AxisKind::Vector);
     if (reduces_.empty() ? n >= 4 * width : walks_columns(r))
-      tile(axis, reduces_.empty() ? 4 : wide_tile(ceil_div(n, width)), AxisKind::Unroll);
+      tile(axis, reduces_.empty() ? 4 : wide_tile(r, ceil_div(n, width)), AxisKind::Unroll);
   }
   // Whether sums for lanes along r read a column each: then a wide tile of them reads long pieces of rows.
   bool walks_columns(const UOp& r) const {
     for (const Access& a : accesses_)
       if (!a.store && stride(a.index, r) == 1)
         for (const UOp& u : reduces_)
-          for (const UOp& k : reduce_ranges(u)) if (extent(k) > 8 && std::abs(stride(a.index, k)) > kBlock / 64) return true;
+          for (const UOp& k : reduce_ranges(u))
+            if (extent(k) > kFewRows && std::abs(stride(a.index, k)) >= kFarApart) return true;
     return false;
   }
-  // A tile of at most 16 of n vectors, and some tiles for each core.
-  int64_t wide_tile(int64_t n) const {
-    int64_t tile = 16;
-    while (tile > 1 && (n / tile < 8 || efficiency(n, tile) < 0.9)) --tile;
+  // Whether the rounds of a loop right outside of r add to what the kernel stores along r (the parts of a group).
+  bool adds_rounds(const UOp& r) const {
+    const size_t n = kernel_.ranges.size();
+    if (n < 2 || !(kernel_.ranges[n - 1] == r) || !sequential(kernel_.ranges[n - 2])) return false;
+    return std::all_of(accesses_.begin(), accesses_.end(), [&](const Access& a) {
+      return !a.store || (stride(a.index, kernel_.ranges[n - 2]) == 0 && stride(a.index, r) == 1);
+    });
+  }
+  // All rounds for one block of what they add to, which stays in L1, before the next.
+  void inside_of_rounds(const std::string& block) {
+    Verb order = Verb::order(nest_.loops());
+    const auto at = std::find(order.axes.begin(), order.axes.end(), block);
+    std::rotate(at - 1, at, at + 1);
+    apply(std::move(order));
+  }
+  // A tile of some of n vectors along r, and some tiles for each core.
+  int64_t wide_tile(const UOp& r, int64_t n) const {
+    int64_t tile = kWidestTile, others = 1;
+    for (const UOp& o : kernel_.ranges) if (!(o == r)) others *= extent(o);
+    while (tile > 1 && (n * others / tile < 8 || efficiency(n, tile) < 0.9)) --tile;
     return tile;
   }
   // Whether some reduction over r is itself computed for each lane of `lanes`.

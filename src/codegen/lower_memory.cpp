@@ -11,6 +11,11 @@
 #include "tg/ir/pattern.hpp"
 
 namespace tg {
+namespace {
+
+constexpr int64_t kPage = 4096;  // bytes
+
+}  // namespace
 
 // ---- memory ----
 
@@ -143,7 +148,6 @@ bool Lower::aligned(const UOp& index, int lanes) const {
 
 // Whether each round of the innermost loop reads from another page of an operand that does not fit L2.
 bool Lower::pages_apart(const UOp& load) const {
-  constexpr int64_t kPage = 4096;
   if (target_.grid) return false;
   auto bytes = static_cast<double>(size_of(load.dtype()));
   bool far = false;
@@ -158,12 +162,17 @@ bool Lower::pages_apart(const UOp& load) const {
 }
 
 // How many elements ahead of a load memory is asked for what comes next, some rounds of the innermost loop; 0: not at all. The processor
-// does this by itself, but not beyond a page. Where a row is passed several times only its first pass waits for memory: the last one
-// asks for the next row.
+// does this by itself, but not beyond a page; where a register tile reads several rows pages apart, it follows them all. Where a row is
+// passed several times only its first pass waits for memory: the last one asks for the next row.
 int64_t Lower::ahead(const UOp& load) const {
   constexpr int64_t kAhead = 4096;  // bytes
   const bool far = pages_apart(load);
   if (kept(load) || (!far && !streams(load.src(1), load.dtype()))) return 0;
+  const auto pages = [&](const Axis& a) {
+    const int64_t s = stride(load.src(1), a.range);
+    return s != kIrregular && std::abs(s) * static_cast<int64_t>(size_of(load.dtype())) >= kPage;
+  };
+  if (!far && std::ranges::any_of(nest_.axes, [&](const Axis& a) { return a.kind == AxisKind::Unroll && pages(a); })) return 0;
   bool again = false;
   for (const UOp& u : toposort(far ? std::vector<UOp>() : stores_))
     again |= u.op() == Op::Load && u.src(0) == load.src(0) && u.ranges() != load.ranges();

@@ -46,7 +46,7 @@ std::string to_string(const Verb& v) {
     case Verb::Kind::Order: return fmt::format("order({})", fmt::join(v.axes, ", "));
     case Verb::Kind::Stage: return fmt::format("stage(p{}, {})", v.param, v.axis);
     case Verb::Kind::Mma: return fmt::format("mma({})", v.axis);
-    case Verb::Kind::Group: return fmt::format("group({}, {})", v.axis, v.size);
+    case Verb::Kind::Group: return fmt::format("group({}, {}{})", v.axis, v.size, v.rows ? fmt::format(", {}", v.rows) : "");
     case Verb::Kind::Keep: return fmt::format("keep({})", v.axis);
   }
   return {};
@@ -62,7 +62,9 @@ Verb Verb::tile(std::string axis, int64_t size, AxisKind as) { return {.axis = s
 Verb Verb::order(std::vector<std::string> axes) { return {.kind = Kind::Order, .axis = {}, .axes = std::move(axes)}; }
 Verb Verb::stage(int param, std::string axis) { return {.kind = Kind::Stage, .axis = std::move(axis), .axes = {}, .param = param}; }
 Verb Verb::mma(std::string instruction) { return {.kind = Kind::Mma, .axis = std::move(instruction), .axes = {}}; }
-Verb Verb::group(std::string axis, int64_t parts) { return {.kind = Kind::Group, .axis = std::move(axis), .size = parts, .axes = {}}; }
+Verb Verb::group(std::string axis, int64_t parts, int64_t rows) {
+  return {.kind = Kind::Group, .axis = std::move(axis), .size = parts, .rows = rows, .axes = {}};
+}
 Verb Verb::keep(std::string axis) { return {.kind = Kind::Keep, .axis = std::move(axis), .axes = {}}; }
 
 Verbs parse_verbs(const std::string& text) {
@@ -107,10 +109,11 @@ Verbs parse_verbs(const std::string& text) {
     } else if (name == "mma" && args.size() == 1) {
       v.kind = Verb::Kind::Mma;
       v.axis = args[0];
-    } else if (name == "group" && args.size() == 2) {
+    } else if (name == "group" && (args.size() == 2 || args.size() == 3)) {
       v.kind = Verb::Kind::Group;
       v.axis = args[0];
       v.size = number(args[1]);
+      if (args.size() == 3 && (v.rows = number(args[2])) < 1) bad("at least 1 step at a time");
     } else if (name == "keep" && args.size() == 1) {
       v.kind = Verb::Kind::Keep;
       v.axis = args[0];

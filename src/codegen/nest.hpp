@@ -40,6 +40,7 @@ struct Verb {
   std::string axis;  // Tile, Group, Keep: which. Mma: which instruction. Stage: in each round of which loop, "launch" for before all of
                      // them by each core for itself, "phase" for by all cores together, which only the first verb can be
   int64_t size = 0;                // Tile: how many. Group: into how many parts
+  int64_t rows = 0;                // Group: which are walked so many steps at a time; 0: each for itself
   AxisKind as = AxisKind::Loop;    // Tile: what the inner part becomes
   std::vector<std::string> axes;   // Order: output axes, outermost first
   int param = -1;                  // Stage: which operand's loads
@@ -52,12 +53,12 @@ struct Verb {
   static Verb order(std::vector<std::string> axes);
   static Verb stage(int param, std::string axis);
   static Verb mma(std::string instruction);
-  static Verb group(std::string axis, int64_t parts);
+  static Verb group(std::string axis, int64_t parts, int64_t rows = 0);
   static Verb keep(std::string axis);
 };
 using Verbs = std::vector<Verb>;
 
-/// "tile(i0, 16, vector)", "order(i1, i0)", "stage(p2, i1)", "group(r2, 8)", "keep(r2)"; "no verbs" of an empty list.
+/// "tile(i0, 16, vector)", "order(i1, i0)", "stage(p2, i1)", "group(r2, 8)", "group(r2, 8, 4)", "keep(r2)"; "no verbs" of an empty list.
 std::string to_string(const Verb&);
 std::string to_string(const Verbs&);
 /// The inverse. Throws ValueError naming the verb that is not understood.

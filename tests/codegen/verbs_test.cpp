@@ -14,13 +14,15 @@ namespace tg {
 namespace {
 
 TEST(Verbs, PrintAndParse) {
-  const std::string text = "tile(i0, 16, vector); tile(r2, 64, thread); order(i1, i0); stage(p2, launch); group(r2, 8); keep(r1)";
+  const std::string text = "tile(i0, 16, vector); tile(r2, 64, thread); order(i1, i0); stage(p2, launch); group(r2, 8); "
+                           "group(r2, 8, 4); keep(r1)";
   EXPECT_EQ(to_string(parse_verbs(text)), text);
   EXPECT_EQ(to_string(Verbs{}), "no verbs");
   EXPECT_TRUE(parse_verbs("no verbs").empty());
   EXPECT_THROW(parse_verbs("tile(i0)"), ValueError);
   EXPECT_THROW(parse_verbs("fold(i0, 2)"), ValueError);
   EXPECT_THROW(parse_verbs("tile(i0, many, loop)"), ValueError);
+  EXPECT_THROW(parse_verbs("group(r1, 4, 0)"), ValueError);
 }
 
 Tensor half(const Tensor& x) { return x.cast(bfloat16).realize(); }

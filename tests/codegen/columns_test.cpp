@@ -1,0 +1,67 @@
+// Reductions of columns: some rows at once are walked along, and added to what was found so far.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "codegen/nest.hpp"
+#include "codegen/one_kernel.hpp"
+
+namespace tg {
+namespace {
+
+struct Program {
+  const char* name;
+  Tensor (*build)(const Inputs&);
+};
+const Program kColumns[] = {
+    {"Sum", [](const Inputs& in) { return in({131, 137}).sum({.axis = 0}); }},
+    {"Max", [](const Inputs& in) { return in({131, 137}).max({.axis = 0}) * 2.0f; }},
+    {"Product", [](const Inputs& in) { return (in({43, 137}) / 4.0f).prod({.axis = 0}); }},
+    {"WholeNumbers", [](const Inputs& in) { return in({131, 137}).cast(int32).sum({.axis = 0}).cast(float32); }},
+    {"VectorByMatrix", [](const Inputs& in) { return in({131}).matmul(in({131, 137})) + in({137}); }},
+    {"OfABatch", [](const Inputs& in) { return (in({3, 77, 5, 70}) + in({70})).sum({.axis = 1}); }},
+    {"WideRows", [](const Inputs& in) { return in({35, 9001}).sum({.axis = 0}); }},
+};
+class Columns : public testing::TestWithParam<Program> {};
+
+TEST_P(Columns, OfRowsAtOnceAreRight) {
+  const Program& program = GetParam();
+  const Numbers expected = program.build({"interpreter"}).to_vector<double>();
+  const Case c(program.build({"cpu"}), device("cpu"));
+  const auto right = testing::Pointwise(testing::FloatEq(), expected);
+  Target t = c.device.target();
+  t.l2_bytes = 4096;
+  const Generated chosen = generate(c.kernel, t);
+  if (t.vector_bytes > 0) {
+    EXPECT_THAT(to_string(chosen.verbs), testing::StartsWith("group(r"));
+  }
+  EXPECT_THAT(c.run(chosen), right);
+  const std::string range = Nest(chosen.kernel).axes.back().name;
+  for (const auto& [parts, rows] : {std::pair{1, 8}, {3, 4}, {8, 5}, {100, 1}, {2, 16}}) {
+    SCOPED_TRACE(fmt::format("group({}, {}, {})", range, parts, rows));
+    EXPECT_THAT(c.run(Verbs{Verb::group(range, parts, rows)}), right);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Programs, Columns, testing::ValuesIn(kColumns), [](const auto& test) { return test.param.name; });
+
+TEST(Columns, AreSplitWhereRowsPassTheCache) {
+  const Inputs in{"null"};
+  const auto verbs = [](const Tensor& y) {
+    const Case c(y, device("null"));
+    return to_string(generate(c.kernel, c.device.target()).verbs);
+  };
+  const auto split = testing::StartsWith("group(");
+  EXPECT_EQ(verbs(in({4096, 1025}).sum({.axis = 0})), "group(r1, 64, 8)") << "pages of eight rows at once";
+  EXPECT_EQ(verbs(in({4096}).matmul(in({4096, 1025}))), "group(r1, 64, 8)");
+  EXPECT_EQ(verbs(in({4096, 1024}).sum({.axis = 0})), "group(r1, 64, 1)") << "rows follow each other";
+  EXPECT_EQ(verbs(in({16384, 256}).sum({.axis = 0})), "group(r1, 256)") << "and stay in registers";
+  EXPECT_THAT(verbs(in({100, 1024}).sum({.axis = 0})), testing::Not(split)) << "it is in the cache";
+  EXPECT_THAT(verbs(in({16, 1 << 20}).sum({.axis = 0})), testing::Not(split)) << "all rows at once";
+  EXPECT_THAT(verbs(in({1 << 18, 16}).sum({.axis = 0})), testing::Not(split)) << "rows of a line";
+  EXPECT_THAT(verbs(in({1024, 4096}).sum({.axis = 1})), testing::Not(split)) << "rows";
+  const Case rows(in({64, 100}).sum({.axis = 1}), device("null"));
+  EXPECT_THROW((void)generate(rows.kernel, rows.device.target(), parse_verbs("group(r1, 1, 101)")), ValueError) << "not so many steps";
+}
+
+}  // namespace
+}  // namespace tg
