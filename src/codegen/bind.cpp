@@ -14,9 +14,9 @@ class Binder {
  public:
   explicit Binder(const Nest& nest) : nest_(nest) {
     for (const Split& s : nest.splits) {
-      const UOp at = nest.expression(s), extent = nest.extent_of(s);
-      inside_[s.original] = s.exact ? UOp() : simplify(less(at, extent));
-      done_[s.original] = s.exact || masked(s) ? at : where(inside_[s.original], at, extent - 1);
+      const UOp at = nest.expression(s);
+      inside_[s.original] = s.exact ? UOp() : nest.inside(s);
+      done_[s.original] = s.exact || masked(s) ? at : where(inside_[s.original], at, nest.extent_of(s) - 1);
     }
   }
 

@@ -220,6 +220,7 @@ class Chooser : public Choice {
     apply(std::move(order));
   }
   void lanes_along(const UOp& r) {
+    if (stores_around_cache(r)) apply(Verb::align(name(r), lanes_));
     std::string axis = name(r);
     const int64_t n = extent(r);
     if (reduces_.empty() ? n >= 2 * kBlock || kernel_.ranges.size() == 1 : n >= 2 * kBlock && adds_rounds(r)) {
@@ -232,6 +233,14 @@ class Chooser : public Choice {
     tile(axis, width, AxisKind::Vector);
     if (reduces_.empty() ? n >= 4 * width : walks_columns(r))
       tile(axis, reduces_.empty() ? 4 : wide_tile(r, ceil_div(n, width)), AxisKind::Unroll);
+  }
+  // Whether something that does not fit the cache is stored in rows along r of many vectors: where these begin inside a line, whole lines
+  // can be stored around the cache if the tiles of each row begin where a line does.
+  bool stores_around_cache(const UOp& r) const {
+    return extent(r) >= 8 * lanes_ && std::any_of(kernel_.stores.begin(), kernel_.stores.end(), [&](const UOp& s) {
+      const double bytes = times(s.src(1)) * static_cast<double>(size_of(s.src(2).dtype()));
+      return stride(s.src(1), r) == 1 && size_of(s.src(2).dtype()) == widest_ && bytes > static_cast<double>(target_.l3_bytes);
+    });
   }
   // Whether sums for lanes along r read a column each: then a wide tile of them reads long pieces of rows.
   bool walks_columns(const UOp& r) const {

@@ -47,11 +47,12 @@ LoweredPhase Lower::run() {
     if (worth_parting(last)) rounds = parts(last);
     if (rounds.empty()) rounds.push_back(all(last));
     const Part end = rounds.back();
-    if (grid_axes_ == order_.size()) {  // its counter is known: one round, of the first or of the second part
+    if (grid_axes_ == order_.size()) {  // its counter is known: one round, of one of the parts
       if (rounds.size() == 1) rounds.clear();
-      else
-        rounds = {{last, least(last + 1, rounds[0].end), rounds[0].holds},
-                  {where(less(last, rounds[0].end), rounds[0].end, last), last + 1, {}}};
+      for (Part& p : rounds) {
+        p.begin = is_const(p.begin, 0) ? last : where(less(last, p.begin), p.begin, last);
+        p.end = &p == &rounds.back() ? last + 1 : least(last + 1, p.end);
+      }
     }
     for (const Part& p : rounds) {
       const int known = depth_of_[id(last)];
@@ -184,7 +185,7 @@ void Lower::open(const UOp& r) { open(r, all(r)); }
 void Lower::open(const UOp& r, const Part& part) {
   const int begin = emit(part.begin), end = emit(part.end);
   bind_range(r, e_.open_loop(begin, end));
-  if (part.holds) holds_.emplace_back(part.holds, e_.depth());
+  for (const UOp& c : part.holds) holds_.emplace_back(c, e_.depth());
 }
 
 // The rounds of a loop whose tile is wholly inside the range that was tiled, and the rest; all together where that would win nothing.
@@ -192,7 +193,7 @@ std::vector<Lower::Part> Lower::parts(const UOp& r) const {
   for (const Split& s : nest_.splits) {
     const auto own = [&](int a) { return nest_.axes[static_cast<size_t>(a)].range == r; };
     if (target_.grid || s.exact || std::none_of(s.axes.begin(), s.axes.end(), own)) continue;
-    UOp furthest = index(0);
+    UOp nearest = s.before ? simplify(index(0) - s.before) : index(0), furthest = nearest;  // of what the round that is 0 reaches
     int64_t step = 0;
     bool lanes = false;
     for (int i : s.axes) {
@@ -200,19 +201,29 @@ std::vector<Lower::Part> Lower::parts(const UOp& r) const {
       lanes |= a.kind == AxisKind::Vector;
       if (own(i)) step = a.step;
       else furthest = furthest + (a.kind == AxisKind::Loop ? a.range : index(a.most - 1)) * a.step;
+      if (!own(i) && a.kind == AxisKind::Loop) nearest = nearest + a.range * a.step;
     }
     if (!lanes) return {all(r)};
     const UOp extent = nest_.extent_of(s), room = extent - 1 - furthest, whole = floor_div(room, index(step)) + 1;
-    const UOp end = simplify(where(less(whole, 0), index(0), least(whole, r.src(0))));
+    UOp end = simplify(where(less(whole, 0), index(0), least(whole, r.src(0))));
     if (end.bounds().max <= 0) return {all(r)};
-    return {{index(0), end, simplify(less(nest_.expression(s), extent))}, {end, r.src(0), {}}};
+    std::vector<Part> out;
+    UOp begin = index(0);
+    if (s.before) {
+      begin = simplify(where(less(nearest, 0), least(floor_div(index(step - 1) - nearest, index(step)), r.src(0)), index(0)));
+      end = simplify(where(less(end, begin), begin, end));
+      out.push_back({index(0), begin, {}});
+    }
+    out.push_back({begin, end, conjunction(nest_.inside(s))});
+    out.push_back({end, r.src(0), {}});
+    return out;
   }
   return {all(r)};
 }
 
 // In a last round of its own: points of the register tile beyond the end of the range that was tiled.
 void Lower::leave_out(const UOp& r, const Part& part) {
-  if (part.holds || !is_const(part.begin) || !is_const(part.end) || part.end.as<int64_t>() != part.begin.as<int64_t>() + 1) return;
+  if (!part.holds.empty() || !is_const(part.begin) || !is_const(part.end) || part.end.as<int64_t>() != part.begin.as<int64_t>() + 1) return;
   for (const Split& s : nest_.splits) {
     const Axis *outer = nullptr, *tile = nullptr;
     bool alone = is_const(s.original.src(0));
@@ -223,7 +234,8 @@ void Lower::leave_out(const UOp& r, const Part& part) {
       else alone &= a.kind == AxisKind::Vector || a.single();
     }
     if (!outer || !tile || !alone) continue;
-    const int64_t left = s.original.src(0).as<int64_t>() - part.begin.as<int64_t>() * outer->step;
+    const int64_t before = s.before ? s.before.bounds().max : 0;
+    const int64_t left = before + s.original.src(0).as<int64_t>() - part.begin.as<int64_t>() * outer->step;
     inside_[id(tile->range)] = std::min(tile->most, ceil_div(left, tile->step));
   }
 }

@@ -51,18 +51,20 @@ int Lower::mask_of(const UOp& gate, int lanes) {
 }
 
 int Lower::emit_load(const UOp& u, int level) {
+  UOp at = u.src(1);
   if (const KeptArray* k = kept(u)) {
     fill_row(*k);
-    if (const UOp here = in_row(u, *k); !(here == u)) return emit_load(here, level);
+    at = in_row(at, *k);
+    keep_.push_back(at);
   }
   const int slot = u.src(0).as<ParamArg>().slot;
   if (const Nest::Staged* s = staging(u); s && !filling_ && depth_of(*s, u) <= level) return load_staged(u, *s, level);
   const UOp gate = u.src().size() > 2 ? u.src(2) : UOp();
-  const UOp* vector = vector_axis(u.src(1).ranges());
+  const UOp* vector = vector_axis(at.ranges());
   const UOp* gate_vector = gate ? vector_axis(gate.ranges()) : nullptr;
   const UOp* lanes_from = vector ? vector : gate_vector;
   const int lanes = lanes_from ? width(*lanes_from) : 1;
-  const Address a = address(u.src(1), vector);
+  const Address a = address(at, vector);
   const int mask = gate ? mask_of(gate, lanes) : -1, step = spread(a, lanes);
   const bool contiguous = lanes == 1 || step > 0;
   if (!contiguous && !(written_ >> slot & 1))
@@ -137,10 +139,16 @@ bool Lower::streams(const UOp& index, DType dtype) const {
   return bytes > static_cast<double>(target_.l3_bytes);
 }
 
-// Whether vectors at this index begin at multiples of their size, if the array does.
+// Whether vectors at this index begin at multiples of their size, if the array does. Modulo the lanes a remainder is what it is of.
 bool Lower::aligned(const UOp& index, int lanes) const {
-  const Sum sum(index);
-  bool out = sum.constant() % lanes == 0;
+  Sum sum(DType::index);
+  const Sum given(index);
+  sum.add_constant(given.constant());
+  for (const Sum::Term& t : given.terms()) {
+    const bool remainder = t.atom.op() == Op::Mod && is_const(t.atom.src(1)) && t.coef * t.atom.src(1).as<int64_t>() % lanes == 0;
+    sum.add(remainder ? t.atom.src(0) : t.atom, t.coef);
+  }
+  bool out = sum.ok() && sum.constant() % lanes == 0;
   for (const Sum::Term& t : sum.terms())
     out &= t.coef % lanes == 0 || (t.coef == 1 && t.atom.op() == Op::Range && is_kind(id(t.atom), AxisKind::Vector));
   return out;
@@ -407,12 +415,14 @@ void Lower::emit_store(const UOp& s) {
 
 void Lower::add_kept(const Kept& k, const UOp& bound) {
   KeptArray out{bound, &nest_.split_of(k.range), extent(k.range), {}, 0};
+  Substitution first;
+  for (int i : out.row->axes) first[nest_.axes[static_cast<size_t>(i)].range] = index(0);
+  out.begin = simplify(substitute(bound.src(1), first));
   if (target_.grid) throw ValueError(fmt::format("keep({}): this target's threads share no row", to_string(k.range)));
   for (const Axis& a : nest_.axes) {
     const auto at = std::find(out.row->axes.begin(), out.row->axes.end(), static_cast<int>(&a - nest_.axes.data()));
     if (at != out.row->axes.end() || !(bound.src(2).ranges() & bit(a.range))) continue;
     if (a.kind != AxisKind::Loop) throw ValueError(fmt::format("keep({}): {} is not a loop", to_string(k.range), a.name));
-    out.here[a.range] = index(0);
     out.outside |= bit(a.range);
   }
   kept_.push_back(std::move(out));
@@ -423,17 +433,15 @@ const Lower::KeptArray* Lower::kept(const UOp& access) const {
   return slot < first ? nullptr : &kept_[slot - first];
 }
 
-// The access in the memory that there is.
-UOp Lower::in_row(const UOp& u, const KeptArray& k) const {
-  std::vector<UOp> src(u.src().begin(), u.src().end());
-  src[1] = simplify(substitute(src[1], k.here));
-  return u.with(src);
-}
+// An index in the memory that there is: of one row.
+UOp Lower::in_row(const UOp& index, const KeptArray& k) { return simplify(index - k.begin); }
 
 void Lower::fill_row(const KeptArray& k) {
   const int level = level_of(k.outside);
   if (!e_.levels[static_cast<size_t>(level)].memo.try_emplace(key(k.store.src(0), 0), 0).second) return;
-  const UOp row = in_row(k.store, k);
+  std::vector<UOp> src(k.store.src().begin(), k.store.src().end());
+  src[1] = in_row(src[1], k);
+  const UOp row = k.store.with(src);
   keep_.push_back(row);
   const auto scope = std::exchange(scope_, {row});
   const auto changed = changed_;

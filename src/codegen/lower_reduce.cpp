@@ -87,7 +87,9 @@ void Lower::emit_reduces(const UOp& first) {
   const int level = level_of(first.ranges());
   const std::vector<UOp> outer = std::exchange(scope_, {});
   for (const UOp& r : group) scope_.push_back(r.src(0));
+  const bool filling = std::exchange(filling_row_, false);
   at_level(level, [&] { emit_loops(group, level); });
+  filling_row_ = filling;
   scope_ = outer;
 }
 
@@ -247,7 +249,8 @@ void Lower::emit_loops(const std::vector<UOp>& group, int level) {
     for (const UOp& c : known) wanted = wanted ? wanted & c : c;
     for (Part p : parts(loops[i])) {
       std::vector<UOp> hold = known;
-      for (const UOp& c : {p.holds, wanted}) if (c) hold.push_back(c);
+      hold.insert(hold.end(), p.holds.begin(), p.holds.end());
+      if (wanted) hold.push_back(wanted);
       Sizes sizes = blocks[i];
       while (!sizes.empty() && sizes[0] >= simplify(p.end - p.begin).bounds().max) sizes = sizes.subspan(1);
       if (wanted) p.end = where(wanted, p.end, p.begin);

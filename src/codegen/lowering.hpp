@@ -51,8 +51,8 @@ class Lower {
   void open(const UOp& r);
   void close(const std::vector<int>& next);
 
-  // Part of a loop's rounds. In the whole ones every tile is inside its range, so nothing is masked there.
-  struct Part { UOp begin, end, holds; };
+  // Part of a loop's rounds. In the whole ones every tile is inside its range, so nothing is masked there: these conditions hold.
+  struct Part { UOp begin, end; std::vector<UOp> holds; };
   static Part all(const UOp& r);
   std::vector<Part> parts(const UOp& r) const;
   void open(const UOp& r, const Part& part);
@@ -189,10 +189,10 @@ class Lower {
 
   // ---- arrays in scratch of what several walks over a row need: of one round of the loops outside ----
 
-  struct KeptArray { UOp store; const Split* row; int64_t elements; Substitution here; uint64_t outside; };
+  struct KeptArray { UOp store; const Split* row; int64_t elements; UOp begin; uint64_t outside; };  // begin: the index of a row's first
   void add_kept(const Kept& k, const UOp& bound);
   const KeptArray* kept(const UOp& access) const;
-  UOp in_row(const UOp& access, const KeptArray& k) const;
+  static UOp in_row(const UOp& index, const KeptArray& k);
   void fill_row(const KeptArray& k);
 
   // ---- reductions ----

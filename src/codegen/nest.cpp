@@ -48,6 +48,7 @@ std::string to_string(const Verb& v) {
     case Verb::Kind::Mma: return fmt::format("mma({})", v.axis);
     case Verb::Kind::Group: return fmt::format("group({}, {}{})", v.axis, v.size, v.rows ? fmt::format(", {}", v.rows) : "");
     case Verb::Kind::Keep: return fmt::format("keep({})", v.axis);
+    case Verb::Kind::Align: return fmt::format("align({}, {})", v.axis, v.size);
   }
   return {};
 }
@@ -66,6 +67,7 @@ Verb Verb::group(std::string axis, int64_t parts, int64_t rows) {
   return {.kind = Kind::Group, .axis = std::move(axis), .size = parts, .rows = rows, .axes = {}};
 }
 Verb Verb::keep(std::string axis) { return {.kind = Kind::Keep, .axis = std::move(axis), .axes = {}}; }
+Verb Verb::align(std::string axis, int64_t size) { return {.kind = Kind::Align, .axis = std::move(axis), .size = size, .axes = {}}; }
 
 Verbs parse_verbs(const std::string& text) {
   Verbs out;
@@ -117,6 +119,10 @@ Verbs parse_verbs(const std::string& text) {
     } else if (name == "keep" && args.size() == 1) {
       v.kind = Verb::Kind::Keep;
       v.axis = args[0];
+    } else if (name == "align" && args.size() == 2) {
+      v.kind = Verb::Kind::Align;
+      v.axis = args[0];
+      v.size = number(args[1]);
     } else {
       bad("unknown verb or wrong number of arguments");
     }
@@ -139,6 +145,7 @@ Nest::Nest(const Kernel& k) : params_(static_cast<int>(k.params.size())) {
     axes.push_back({name, range(Dim(extent_of(splits.back())), next_id_++, RangeKind::Tile), AxisKind::Loop, extent(r), 1});
   }
   for (size_t i = 0; i < k.ranges.size(); ++i) order.push_back(static_cast<int>(i));
+  for (const UOp& s : k.stores) stored_.push_back(s.src(1));
 }
 
 int Nest::find(const std::string& name) const {
@@ -157,7 +164,19 @@ const Split& Nest::split_of(const UOp& original) const {
 UOp Nest::expression(const Split& s) const {
   UOp sum = index(0);
   for (int a : s.axes) sum = sum + axes[static_cast<size_t>(a)].range * axes[static_cast<size_t>(a)].step;
-  return simplify(sum);
+  return simplify(s.before ? sum - s.before : sum);
+}
+
+bool Nest::depends(const Axis& a, const Axis& on) const {
+  const auto split = std::find_if(splits.begin(), splits.end(), [&](const Split& s) {
+    return std::any_of(s.axes.begin(), s.axes.end(), [&](int i) { return &axes[static_cast<size_t>(i)] == &a; });
+  });
+  return reads(a.range.src(0), on.range) || (split->before && reads(split->before, on.range));
+}
+
+UOp Nest::inside(const Split& s) const {
+  const UOp at = expression(s), below = less(at, extent_of(s));
+  return simplify(s.before ? less(index(-1), at) & below : below);
 }
 
 UOp Nest::extent_of(const Split& s) const {
@@ -186,7 +205,7 @@ void Nest::tile(const Verb& v) {
         if ((&s == &*split || (!s.reduces() && !split->reduces())) && axes[static_cast<size_t>(a)].kind == AxisKind::Vector)
           refuse(v, "there are lanes already, along " + axes[static_cast<size_t>(a)].name);
   for (const Axis& a : axes)
-    if (reads(a.range.src(0), outer.range)) refuse(v, fmt::format("where {} is cut short depends on it; split it first", a.name));
+    if (depends(a, outer)) refuse(v, fmt::format("where {} begins or is cut short depends on it; split it first", a.name));
   const bool masked = v.as != AxisKind::Loop;
   const auto around = std::find_if(split->axes.begin(), split->axes.end(), [&](int a) { return !axes[static_cast<size_t>(a)].single(); });
   if (masked && around != split->axes.end() && *around != at && outer.most % v.size != 0)
@@ -213,9 +232,40 @@ void Nest::tile(const Verb& v) {
   if (!split->reduces() && v.as == AxisKind::Loop) order.push_back(in);
 }
 
+void Nest::align(const Verb& v) {
+  const int at = find(v.axis);
+  if (at < 0) refuse(v, "no such axis");
+  if (v.size < 2) refuse(v, "the size must be at least 2");
+  const auto split = std::find_if(splits.begin(), splits.end(), [&](const Split& s) { return s.axes[0] == at; });
+  if (split == splits.end() || split->axes.size() > 1 || split->before || split->reduces()) refuse(v, "not a whole range of the output");
+  if (!is_const(split->original.src(0))) refuse(v, "its extent is not known");
+  const auto row = std::find_if(stored_.begin(), stored_.end(), [&](const UOp& i) { return stride(i, split->original) == 1; });
+  if (row == stored_.end()) refuse(v, "nothing is stored side by side along it");
+  Substitution begin{{split->original, index(0)}};
+  for (const Split& s : splits) if (!(s.original == split->original)) begin[s.original] = expression(s);
+  const UOp before = simplify(floor_mod(substitute(*row, begin), v.size));
+  if (is_const(before)) refuse(v, "all rows begin alike");
+  Axis& axis = axes[static_cast<size_t>(at)];
+  for (const UOp& u : toposort(before)) {
+    if (u.op() == Op::Load) refuse(v, "where rows begin is data");
+    for (const Axis& a : axes) {
+      if (!(u == a.range)) continue;
+      const auto place = [&](int i) { return std::find(order.begin(), order.end(), i); };
+      if (place(static_cast<int>(&a - axes.data())) >= place(at))
+        refuse(v, a.name + " moves where rows begin, and is no loop outside of it");
+    }
+  }
+  if (next_id_ + 1 > 64) refuse(v, "more than 64 axes");
+  axis.range = range(Dim(simplify(split->original.src(0) + before)), next_id_++, RangeKind::Tile);
+  axis.most += v.size - 1;
+  split->before = before;
+  split->exact = false;
+}
+
 void Nest::apply(const Verb& v) {
   switch (v.kind) {
     case Verb::Kind::Tile: tile(v); return;
+    case Verb::Kind::Align: align(v); return;
     case Verb::Kind::Order: {
       std::vector<int> wanted;
       for (const std::string& name : v.axes) wanted.push_back(find(name));
@@ -225,8 +275,8 @@ void Nest::apply(const Verb& v) {
       if (a != b) refuse(v, "not the loops of this kernel");
       for (auto outer = wanted.begin(); outer != wanted.end(); ++outer)
         for (auto inner = outer + 1; inner != wanted.end(); ++inner)
-          if (const Axis &o = axes[static_cast<size_t>(*outer)], &i = axes[static_cast<size_t>(*inner)]; reads(o.range.src(0), i.range))
-            refuse(v, fmt::format("where {} is cut short depends on {}, which must be outside of it", o.name, i.name));
+          if (const Axis &o = axes[static_cast<size_t>(*outer)], &i = axes[static_cast<size_t>(*inner)]; depends(o, i))
+            refuse(v, fmt::format("where {} begins or is cut short depends on {}, which must be outside of it", o.name, i.name));
       order = wanted;
       return;
     }

@@ -3,6 +3,10 @@
 // the kernel is lowered.
 //
 //   i0 < 1000                      tile(i0, 16, vector)                i0 < 63, i0a < 16 vector      i0 = i0 * 16 + i0a, where < 1000
+//   i1 < 1001, of rows i0          align(i1, 16)                       i1 < 1001 + s                 i1 = i1 - s, where >= 0
+//
+// align moves where the tiles of an axis begin, so that what is stored in them begins at multiples of so many elements in each row, of
+// whatever length: s is i0 * 1001 modulo 16.
 //
 // A verb list is data: it prints, parses, and any verb can be left out without changing what the kernel computes.
 #include <optional>
@@ -31,15 +35,16 @@ struct Split {
   UOp original;
   std::vector<int> axes;
   bool exact = true;    // false: the tiles reach past the end, and what is outside must be masked
+  UOp before = {};      // by how many elements the first tile begins before the range; empty: none
   bool reduces() const { return original.as<RangeArg>().kind == RangeKind::Reduce; }
 };
 
 struct Verb {
-  enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group, Keep };
+  enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group, Keep, Align };
   Kind kind = Kind::Tile;
-  std::string axis;  // Tile, Group, Keep: which. Mma: which instruction. Stage: in each round of which loop, "launch" for before all of
-                     // them by each core for itself, "phase" for by all cores together, which only the first verb can be
-  int64_t size = 0;                // Tile: how many. Group: into how many parts
+  std::string axis;  // Tile, Group, Keep, Align: which. Mma: which instruction. Stage: in each round of which loop, "launch" for before
+                     // all of them by each core for itself, "phase" for by all cores together, which only the first verb can be
+  int64_t size = 0;                // Tile: how many. Group: into how many parts. Align: to multiples of what
   int64_t rows = 0;                // Group: which are walked so many steps at a time; 0: each for itself
   AxisKind as = AxisKind::Loop;    // Tile: what the inner part becomes
   std::vector<std::string> axes;   // Order: output axes, outermost first
@@ -55,10 +60,12 @@ struct Verb {
   static Verb mma(std::string instruction);
   static Verb group(std::string axis, int64_t parts, int64_t rows = 0);
   static Verb keep(std::string axis);
+  static Verb align(std::string axis, int64_t size);
 };
 using Verbs = std::vector<Verb>;
 
-/// "tile(i0, 16, vector)", "order(i1, i0)", "stage(p2, i1)", "group(r2, 8)", "group(r2, 8, 4)", "keep(r2)"; "no verbs" of an empty list.
+/// "tile(i0, 16, vector)", "order(i1, i0)", "align(i1, 16)", "stage(p2, i1)", "group(r2, 8)", "group(r2, 8, 4)", "keep(r2)"; "no verbs" of
+/// an empty list.
 std::string to_string(const Verb&);
 std::string to_string(const Verbs&);
 /// The inverse. Throws ValueError naming the verb that is not understood.
@@ -83,9 +90,13 @@ class Nest {
   const Split& split_of(const UOp& original) const;
   UOp expression(const Split&) const;  // the original range in terms of its axes
   UOp extent_of(const Split&) const;   // ... and its extent, which another range may cut short
+  UOp inside(const Split&) const;      // ... and whether it is in the range
   std::string text() const;            // for people
  private:
+  bool depends(const Axis&, const Axis& on) const;  // where it begins or is cut short
   void tile(const Verb&);
+  void align(const Verb&);
+  std::vector<UOp> stored_;  // indices
   int next_id_ = 0, params_ = 0;
 };
 
