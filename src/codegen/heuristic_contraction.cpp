@@ -13,6 +13,7 @@ constexpr double kWaited = 6;                          // of a vector from beyon
 constexpr double kBeyond = 0.15;                       // of a number from beyond L2, foreseen
 constexpr double kPacked = 2, kTurned = 5;             // of packing a vector beside reading it, and of transposing one for that
 constexpr double kCrossed = 12;                        // of storing a vector column by column where the output does not fit L2
+constexpr double kCollected = 16;                      // of storing a vector in scratch, and what is made of it with lanes of its own
 constexpr double kScattered = 8;                       // of storing a number into a page of its own
 constexpr double kOverlapped = 0.15;                   // of what loads cost that arithmetic does not hide
 constexpr double kMask = 1, kWindow = 0.05;            // cycles that a test adds to a row's load, and that packing windows does
@@ -66,9 +67,11 @@ class Contraction : public Choice {
     tile(name(p.rows), p.height, AxisKind::Unroll);
     matrix(*best);
     const bool first = reads(a, p.lanes);
-    if (p.packing == Packing::None) return take();
-    stage(first ? a : b, p, *best);
-    stage_rows(first ? b : a, p, *best);
+    if (p.packing != Packing::None) {
+      stage(first ? a : b, p, *best);
+      stage_rows(first ? b : a, p, *best);
+    }
+    stage_result(first ? a : b, p);
     return take();
   }
 
@@ -375,6 +378,47 @@ class Contraction : public Choice {
     }
     apply(std::move(v));
   }
+  // The output's axis that lies side by side where lanes along v lie apart: blocks of results can be stored with lanes along it.
+  const UOp* beside(const UOp& v) const {
+    if (reduces_.size() != 1 || kernel_.stores.size() != 1 || kernel_.sequential) return nullptr;
+    const UOp& at = kernel_.stores[0].src(1);
+    if (const int64_t apart = stride(at, v); apart == 0 || std::abs(apart) == 1) return nullptr;
+    for (const UOp& r : kernel_.ranges)
+      if (extent(r) >= lanes_ / 4 && stride(at, r) == 1 && reads(reduces_[0], r)) return &r;
+    return nullptr;
+  }
+  // Results are collected in the loop around those of the axis that lies side by side, where they fit L2 beside what is packed. If the
+  // operand that has the lanes stays in L2, all of it passes by each part of the other one.
+  void stage_result(const UOp& of_lanes, const Plan& p) {
+    const UOp* const along = beside(p.lanes);
+    if (!along) return;
+    std::vector<std::string> loops = nest_.loops();
+    const auto of = [&](const std::string& loop) {
+      return std::ranges::any_of(nest_.split_of(*along).axes, [&](int a) { return nest_.axes[static_cast<size_t>(a)].name == loop; });
+    };
+    auto first = std::ranges::find_if(loops, of);
+    if (const auto lanes = std::ranges::find(loops, name(p.lanes));
+        lanes + 1 < first && p.packing != Packing::Panels && footprint(of_lanes) <= 0.5 * static_cast<double>(target_.l2_bytes)) {
+      Verb order = Verb::order(loops);
+      std::rotate(order.axes.begin() + (lanes - loops.begin()), order.axes.begin() + (lanes - loops.begin()) + 1,
+                  order.axes.begin() + (first - loops.begin()));
+      apply(order);
+      loops = order.axes;
+      first = std::ranges::find_if(loops, of);
+    }
+    if (first == loops.begin() || nest_.axes[static_cast<size_t>(nest_.find(*(first - 1)))].single()) return;
+    double block = static_cast<double>(widest_);
+    for (const Axis& a : nest_.axes)
+      if (a.range.as<RangeArg>().kind == RangeKind::Tile && std::find(loops.begin(), first, a.name) == first && !of_sum(a))
+        block *= static_cast<double>(a.most);
+    if (block <= 0.25 * static_cast<double>(target_.l2_bytes))
+      apply(Verb::stage(kernel_.stores[0].src(0).as<ParamArg>().slot, *(first - 1)));
+  }
+  bool of_sum(const Axis& a) const {
+    return std::ranges::any_of(nest_.splits, [&](const Split& s) {
+      return s.reduces() && std::ranges::any_of(s.axes, [&](int i) { return &nest_.axes[static_cast<size_t>(i)] == &a; });
+    });
+  }
   bool in_both(const UOp& reduce, const UOp& r) const { return reads(reduce.src(0).src(0), r) && reads(reduce.src(0).src(1), r); }
   bool loops_over(const std::string& axis, const UOp& operand) const {
     for (const UOp& r : kernel_.ranges) if (name(r) == axis) return reads(operand, r);
@@ -385,6 +429,7 @@ class Contraction : public Choice {
     return false;
   }
   double store_cost(const UOp& v) const {
+    if (beside(v)) return kCollected;
     double sum = 0;
     for (const Access& a : accesses_)
       if (const int64_t s = stride(a.index, v); a.store && s != 0)

@@ -35,16 +35,18 @@ LoweredPhase Lower::run() {
   }
   if (!nest_.matrix.empty()) choose_matrix();
   buffers_and_scalars();
-  open_output_loops();
+  open_grid();
+  std::vector<Part> rounds;
+  if (const auto r = staged_result()) rounds = collect(*r);
+  if (!order_.empty()) open_to(order_.size() - 1);
   const auto stores = [&] {
     for_points(output_axes(AxisKind::Unroll), [&] {
       for (const UOp& s : stores_) emit_store(s);
     });
   };
-  std::vector<Part> rounds;
   if (!order_.empty()) {
     const UOp& last = nest_.axes[static_cast<size_t>(order_.back())].range;
-    if (worth_parting(last)) rounds = parts(last);
+    if (rounds.empty() && worth_parting(last)) rounds = parts(last);
     if (rounds.empty()) rounds.push_back(all(last));
     const Part end = rounds.back();
     if (grid_axes_ == order_.size()) {  // its counter is known: one round, of one of the parts
@@ -139,7 +141,7 @@ double Lower::work() const {
   return per_point * points;
 }
 
-void Lower::open_output_loops() {
+void Lower::open_grid() {
   if (target_.grid || work() > kTinyWork) choose_grid(target_.grid ? INT64_MAX : kEnoughBlocks);
   if (target_.grid) {
     bind_blocks_and_threads();
@@ -148,7 +150,12 @@ void Lower::open_output_loops() {
     const int first = e_.push(0, make(InstOp::first_chunk, DType::index)), last = e_.push(0, make(InstOp::last_chunk, DType::index));
     bind_grid(e_.open_loop(first, last));
   }
-  for (size_t i = grid_axes_; i + 1 < order_.size(); ++i) open(nest_.axes[static_cast<size_t>(order_[i])].range);
+  open_loops_ = grid_axes_;
+}
+
+// The outermost loops of the output, up to so many.
+void Lower::open_to(size_t loops) {
+  for (; open_loops_ < loops; ++open_loops_) open(nest_.axes[static_cast<size_t>(order_[open_loops_])].range);
 }
 
 // A grid has three directions; axes go to them as they are where they fit, the innermost to the first, and flattened into it otherwise.
@@ -184,7 +191,7 @@ Lower::Part Lower::all(const UOp& r) { return {index(0), r.src(0), {}}; }
 void Lower::open(const UOp& r) { open(r, all(r)); }
 void Lower::open(const UOp& r, const Part& part) {
   const int begin = emit(part.begin), end = emit(part.end);
-  bind_range(r, e_.open_loop(begin, end));
+  bind_range(r, e_.open_loop(begin, end, part.step));
   for (const UOp& c : part.holds) holds_.emplace_back(c, e_.depth());
 }
 

@@ -1,13 +1,15 @@
 #pragma once
-// What lowers one kernel, for the six files that share the work: loops and expressions (lower.cpp), memory and what is kept of rows
-// (lower_memory.cpp), windows (lower_window.cpp), reductions (lower_reduce.cpp), scans (lower_scan.cpp) and matrix instructions
-// (lower_matrix.cpp). Each calls the others: a reduction is emitted where an expression needs it, its loads inside its loop.
+// What lowers one kernel, for the seven files that share the work: loops and expressions (lower.cpp), memory and what is kept of rows
+// (lower_memory.cpp), windows (lower_window.cpp), reductions (lower_reduce.cpp), their results where those are stored with lanes of their
+// own (lower_result.cpp), scans (lower_scan.cpp) and matrix instructions (lower_matrix.cpp). Each calls the others: a reduction is emitted
+// where an expression needs it, its loads inside its loop.
 //
 // An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
 // each point of the register tile that it depends on (key).
 #include <array>
 #include <climits>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -45,14 +47,15 @@ class Lower {
   bool sequential(const Axis& a) const;
   bool staged_at(int axis) const;
   double work() const;
-  void open_output_loops();
+  void open_grid();
   void bind_blocks_and_threads();
   void bind_grid(int rest);
+  void open_to(size_t loops);
   void open(const UOp& r);
   void close(const std::vector<int>& next);
 
   // Part of a loop's rounds. In the whole ones every tile is inside its range, so nothing is masked there: these conditions hold.
-  struct Part { UOp begin, end; std::vector<UOp> holds; };
+  struct Part { UOp begin, end; std::vector<UOp> holds = {}; int64_t step = 1; };
   static Part all(const UOp& r);
   std::vector<Part> parts(const UOp& r) const;
   void open(const UOp& r, const Part& part);
@@ -249,8 +252,18 @@ class Lower {
   State scanned(const UOp& u, int level);
   State shifted(const State& s, const State& fill, int by);
 
+  // ---- results of a sum, collected in scratch and stored with lanes of their own ----
+
+  // sum: of the kernel; outside: how many of the output's loops are around a block; lanes, along: ranges that have the sum's lanes, and
+  // the lanes of the stores
+  struct Result { UOp sum, lanes, along; size_t outside; };
+  std::optional<Result> staged_result() const;
+  bool within_block(int axis, const Result& r) const;
+  Nest nest_of_stores(const Result& r) const;
+  std::vector<Part> collect(const Result& r);
+
   const Kernel& kernel_;
-  const Nest& nest_;
+  Nest nest_;
   const Target& target_;
   LoweredPhase out_;
   Emitter e_;
@@ -277,7 +290,7 @@ class Lower {
   std::unordered_map<UOp, Panel> panels_;
   bool filling_ = false, filling_row_ = false;
   int level_ = INT_MAX;  // where the reduction that is being made will be
-  size_t grid_axes_ = 0;
+  size_t grid_axes_ = 0, open_loops_ = 0;  // of order_
   std::vector<int> carried_;  // by scans, into the next round of the innermost loop
 };
 

@@ -48,7 +48,7 @@ struct Verb {
   int64_t rows = 0;                // Group: which are walked so many steps at a time; 0: each for itself
   AxisKind as = AxisKind::Loop;    // Tile: what the inner part becomes
   std::vector<std::string> axes;   // Order: output axes, outermost first
-  int param = -1;                  // Stage: which operand's loads
+  int param = -1;                  // Stage: which operand's loads; of what is stored: the results, before they are (lower_result.cpp)
   friend bool operator==(const Verb&, const Verb&) = default;
   bool before_all() const { return kind == Kind::Stage && axis == "phase"; }
   /// Whether it makes other kernels of this one: such a verb is the first, and those that follow are of what it leaves.

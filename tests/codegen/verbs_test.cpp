@@ -347,14 +347,14 @@ TEST(Parts, OnlyTheLastRoundIsMasked) {
 }
 
 // Instructions of a kernel on null with caches of so many bytes.
-struct Counted { int64_t gathers, shuffles, ahead; };
+struct Counted { int64_t gathers, shuffles, ahead, scatters; };
 Counted counted(const Tensor& y, int64_t cache, const std::optional<Verbs>& verbs = {}) {
   const Case c(y, device("null"));
   Target t = c.device.target();
   t.l2_bytes = cache;
   const Generated g = generate(c.kernel, t, verbs);
   const auto count = [&](InstOp op) { return std::ranges::count(g.phases[0].phase.insts, op, &Inst::op); };
-  return {count(InstOp::gather), count(InstOp::shuffle), count(InstOp::prefetch)};
+  return {count(InstOp::gather), count(InstOp::shuffle), count(InstOp::prefetch), count(InstOp::scatter)};
 }
 
 TEST(Panels, OfRowsAreTransposedInRegisters) {
@@ -366,6 +366,27 @@ TEST(Panels, OfRowsAreTransposedInRegisters) {
     EXPECT_EQ(whole.shuffles, 2 * 64) << "four stages of 16 for each of two vectors";
     EXPECT_EQ(counted(in({96, 130}).matmul(in({columns, 130}).T()), 1 << 20, packed).gathers, 2) << "the last steps of the sum";
   }
+}
+
+// Lanes along channels, tiles over images, rows or columns; lanes that divide what lies side by side, overlap, or are fewer than the sum's.
+TEST(Results, AreStoredSideBySide) {
+  const std::string tiles[] = {"tile(i3, 3, unroll)", "tile(i2, 2, unroll)", "tile(i0, 2, unroll); order(i0, i2, i3, i1)"};
+  for (const Sizes& image : {Sizes{3, 2, 6, 34}, {3, 3, 7, 26}, {2, 2, 5, 9}, {3, 2, 6, 5}})
+    for (const std::string& tile : tiles) {
+      const auto build = [&](const char* device) {
+        const Inputs in{device};
+        const Tensor y = in(image).conv2d(in({40, image[1], 3, 3}), in({40}));
+        return y * in(y.shape());
+      };
+      const std::string lanes = "tile(i1, 16, vector); tile(i1, 2, unroll); " + tile;
+      const Verbs apart = parse_verbs(lanes), beside = parse_verbs(lanes + "; stage(p0, i2)");
+      const Case c(build("cpu"), device("cpu"));
+      EXPECT_THAT(c.run(beside), testing::Pointwise(testing::DoubleNear(2e-5), build("interpreter").to_vector<double>())) << tile;
+      const Counted before = counted(build("null"), 1 << 20, apart), after = counted(build("null"), 1 << 20, beside);
+      EXPECT_GT(before.scatters * before.gathers, 0) << tile;
+      EXPECT_EQ(after.scatters, 0) << tile;
+      EXPECT_LT(after.gathers, before.gathers) << tile;
+    }
 }
 
 TEST(Streams, OfPiecesOfRowsAskAhead) {

@@ -1,0 +1,166 @@
+// See lowering.hpp. Results of a sum whose lanes lie far apart where they are stored: they are collected in scratch, block by block, and
+// what is made of them is computed and stored by loops of its own, with lanes along the axis that lies side by side.
+//
+//   stage(p0, i2)     for each round of i2: for x: t[x, c] = sum over k of ..., lanes along c
+//                                           for c, x: out[n, c, y, x] = f(t[x, c], ...), lanes along x: tiles of t are transposed in
+//                                           registers
+//
+// p0 is what is stored. Where it does not fit, the verb changes nothing.
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "codegen/access.hpp"
+#include "codegen/bind.hpp"
+#include "codegen/lowering.hpp"
+#include "tg/error.hpp"
+
+namespace tg {
+namespace {
+
+int next_id(const Nest& nest) {
+  int next = 0;
+  for (const Axis& a : nest.axes) next = std::max(next, a.range.as<RangeArg>().id + 1);
+  return next;
+}
+
+}  // namespace
+
+std::optional<Lower::Result> Lower::staged_result() const {
+  const auto staged =
+      std::ranges::find_if(nest_.staged, [&](const Nest::Staged& s) { return s.at >= 0 && (written_ >> s.param & 1); });
+  if (target_.grid || staged == nest_.staged.end() || kernel_.sequential || !kernel_.kept.empty()) return {};
+  Result out;
+  const UOp* store = nullptr;
+  for (const UOp& s : kernel_.stores) if (s.src(0).as<ParamArg>().slot == staged->param) store = &s;
+  for (const UOp& u : toposort(kernel_.stores)) {
+    if (u.op() == Op::Scan || (u.op() == Op::Reduce && out.sum)) return {};
+    if (u.op() == Op::Reduce) out.sum = u;
+  }
+  const auto at = std::ranges::find(order_, staged->at);
+  if (!store || !out.sum || !rounds_off(out.sum) || !changing_.empty() || at == order_.end()) return {};
+  if (nest_.axes[static_cast<size_t>(*at)].single()) return {};
+  out.outside = static_cast<size_t>(at - order_.begin()) + 1;
+  int added = 2;
+  for (const Split& s : nest_.splits) {
+    if (s.reduces()) continue;
+    bool inside = true;
+    for (int i : s.axes) {
+      const Axis& a = nest_.axes[static_cast<size_t>(i)];
+      if (a.kind == AxisKind::Vector) out.lanes = s.original;
+      inside &= within_block(i, out);
+      if (within_block(i, out) && (++added, !is_const(a.range.src(0)))) return {};
+    }
+    if (inside && extent(s.original) > 1 && stride(store->src(1), s.original) == 1) out.along = s.original;
+  }
+  const bool apart = out.lanes && out.along && !(out.lanes == out.along) && reads(out.sum, out.lanes) && reads(out.sum, out.along);
+  return apart && next_id(nest_) + added < 64 ? std::optional(out) : std::nullopt;
+}
+
+bool Lower::within_block(int axis, const Result& r) const {
+  const auto end = order_.begin() + static_cast<ptrdiff_t>(r.outside);
+  return std::find(order_.begin(), end, axis) == end;
+}
+
+// The loops outside as they are; in a block the sum's lanes become a register tile, as long as the lanes of the stores, and the rest loops.
+Nest Lower::nest_of_stores(const Result& r) const {
+  Nest out = nest_;
+  out.staged.clear();
+  out.matrix.clear();
+  out.order.resize(r.outside);
+  int next = next_id(nest_);
+  const auto add = [&](Split& s, int64_t n, AxisKind kind, int64_t step) {
+    s.axes.push_back(static_cast<int>(out.axes.size()));
+    if (kind == AxisKind::Loop) out.order.push_back(s.axes.back());
+    out.axes.push_back({"", range(Dim(n), next++, RangeKind::Tile), kind, n, step});
+  };
+  const int64_t n = extent(r.along);
+  int64_t lanes = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(n)));
+  for (const Axis& a : nest_.axes) if (a.kind == AxisKind::Vector) lanes = std::min(lanes, a.most);
+  for (Split& s : out.splits) {
+    if (s.reduces()) continue;
+    for (int i : std::exchange(s.axes, {})) {
+      if (!within_block(i, r)) { s.axes.push_back(i); continue; }
+      if (s.original == r.along) continue;
+      const Axis a = nest_.axes[static_cast<size_t>(i)];
+      const int64_t tile = a.kind == AxisKind::Vector ? lanes : 1;
+      add(s, a.most / tile, AxisKind::Loop, a.step * tile);
+      if (tile > 1) add(s, tile, AxisKind::Unroll, a.step);
+    }
+  }
+  Split& along = *std::ranges::find(out.splits, r.along, &Split::original);
+  along.exact = true;
+  if (n % lanes == 0) add(along, n / lanes, AxisKind::Loop, lanes);
+  else add(along, n, AxisKind::Loop, 1);
+  add(along, lanes, AxisKind::Vector, 1);
+  return out;
+}
+
+// Makes the sums of a block; what is stored then is lowered as another kernel would be that reads them. Returns the rounds of its last
+// loop,
+// if they are not simply all.
+std::vector<Lower::Part> Lower::collect(const Result& r) {
+  const Nest stores = nest_of_stores(r);
+  const UOp sum = reduces_[0];
+  // where an element is in the block: for the sum's loops, and for those of the stores
+  UOp to = index(0), from = index(0);
+  int64_t size = 1;
+  const auto add = [&](const UOp& range) {
+    int64_t most = 1;
+    const auto part = [&](const Nest& nest) {
+      UOp at = index(0);
+      int64_t last = 0;
+      for (int i : nest.split_of(range).axes)
+        if (const Axis& a = nest.axes[static_cast<size_t>(i)]; within_block(i, r))
+          at = at + a.range * a.step, last += (a.most - 1) * a.step;
+      most = std::max(most, last + 1);
+      return at;
+    };
+    to = to + part(nest_) * size;
+    from = from + part(stores) * size;
+    size *= most;
+  };
+  add(r.lanes);
+  add(r.along);
+  for (const UOp& range : kernel_.ranges)
+    if (!(range == r.lanes) && !(range == r.along) && reads(r.sum, range)) add(range);
+  Panel p{.pointer = block_.shared(sum.dtype(), size), .depth = 0, .axes = {}, .loops = {}, .tile = {}};
+  pointers_.push_back(p.pointer);
+  to = simplify(to);
+  keep_.push_back(to);
+  const UOp round = nest_.axes[static_cast<size_t>(order_[r.outside - 1])].range;
+
+  open_to(r.outside);
+  size_t opened = 0;
+  for (size_t i = r.outside; i < order_.size(); ++i)
+    if (const UOp& loop = nest_.axes[static_cast<size_t>(order_[i])].range; sum.ranges() & bit(loop)) open(loop), ++opened;
+  std::vector<const Axis*> tile = output_axes(AxisKind::Unroll);
+  std::erase_if(tile, [&](const Axis* a) { return !(sum.ranges() & bit(a->range)); });
+  scope_ = {sum};
+  for_points(tile, [&] { store_staged(p, sum, to, {}); });
+  while (opened-- > 0) close({});
+
+  // The stores read an array that is kept for one round of the loop around, and has been filled.
+  Kernel rest = kernel_;
+  const UOp stand_in = param(static_cast<int>(kernel_.params.size()), sum.dtype());
+  rest.stores = substitute(kernel_.stores, {{r.sum, stand_in}});
+  const std::vector<UOp> bound = bind(rest, stores);
+  stores_ = decompose(simplify(substitute(bound, {{stand_in, load(stand_in, simplify(from) + round * size)}})), target_);
+  kept_.push_back({store(stand_in, index(0), stand_in), nullptr, size, {{round, index(0)}}, bit(round)});
+  e_.levels.back().memo[key(stand_in, 0)] = 0;
+  scope_ = stores_;
+  nest_ = stores;
+  order_ = nest_.order;
+  axis_of_.fill(nullptr);
+  for (const Axis& a : nest_.axes) axis_of_[id(a.range)] = &a;
+  reduces_.clear();
+  matrix_ = nullptr, pair_ = nullptr;
+
+  // Where lanes do not divide the axis the last ones overlap those before.
+  const Split& along = nest_.split_of(r.along);
+  const int64_t lanes = nest_.axes[static_cast<size_t>(along.axes.back())].most, last = extent(r.along) - lanes;
+  if (last % lanes == 0) return {};
+  return {{index(0), index(last), {}, lanes}, {index(last), index(last + 1), {}}};
+}
+
+}  // namespace tg
