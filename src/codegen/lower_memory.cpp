@@ -68,8 +68,8 @@ int Lower::emit_load(const UOp& u, int level) {
   const int mask = gate ? mask_of(gate, lanes) : -1, step = spread(a, lanes);
   const bool contiguous = lanes == 1 || step > 0;
   if (!contiguous && !(written_ >> slot & 1))
-    if (const Axis* rows = crossing(u.src(1), a, lanes); rows && !(gate && (gate.ranges() & bit(rows->range))))
-      return load_transposed(u, *rows, level, a.lane_step, lanes);
+    if (const Axis* rows = crossing(at, a, lanes); rows && !(gate && (gate.ranges() & bit(rows->range))))
+      return load_transposed(u, at, *rows, level, a.lane_step, lanes);
   Inst i = make(contiguous ? InstOp::load : InstOp::gather, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)]});
   i.lanes = static_cast<uint16_t>(step > 1 ? lanes * step : lanes);
   i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
@@ -96,11 +96,11 @@ const Axis* Lower::crossing(const UOp& idx, const Address& a, int lanes) const {
 
 // All points of the tile at once: row l, loaded, holds lane l of each of them. Stage by stage rows i and i + h exchange their lanes of
 // which bit h differs from the row's, as in a recursive transpose of halves. A row whose lane is masked off is zeros.
-int Lower::load_transposed(const UOp& u, const Axis& rows, int level, int64_t lane_step, int lanes) {
+int Lower::load_transposed(const UOp& u, const UOp& idx, const Axis& rows, int level, int64_t lane_step, int lanes) {
   int64_t& at = point_[id(rows.range)];
   const int64_t here = std::exchange(at, 0);
-  const UOp& vector = *vector_axis(u.src(1).ranges());
-  const int first = address(u.src(1), &vector).base;
+  const UOp& vector = *vector_axis(idx.ranges());
+  const int first = address(idx, &vector).base;
   std::vector<int> x;
   for (int l = 0; l < lanes; ++l) {
     const int from = e_.alu(level, Op::Add, DType::index, {first, e_.constant(DType::index, l * lane_step)});

@@ -146,7 +146,7 @@ std::vector<Lower::Part> Lower::collect(const Result& r) {
   rest.stores = substitute(kernel_.stores, {{r.sum, stand_in}});
   const std::vector<UOp> bound = bind(rest, stores);
   stores_ = decompose(simplify(substitute(bound, {{stand_in, load(stand_in, simplify(from) + round * size)}})), target_);
-  kept_.push_back({store(stand_in, index(0), stand_in), nullptr, size, {{round, index(0)}}, bit(round)});
+  kept_.push_back({store(stand_in, index(0), stand_in), nullptr, size, simplify(round * size), bit(round)});
   e_.levels.back().memo[key(stand_in, 0)] = 0;
   scope_ = stores_;
   nest_ = stores;

@@ -136,7 +136,7 @@ class Lower {
   int mask_of(const UOp& gate, int lanes);
   int emit_load(const UOp& u, int level);
   const Axis* crossing(const UOp& index, const Address& a, int lanes) const;
-  int load_transposed(const UOp& u, const Axis& rows, int level, int64_t lane_step, int lanes);
+  int load_transposed(const UOp& u, const UOp& idx, const Axis& rows, int level, int64_t lane_step, int lanes);
   bool streams(const UOp& index, DType dtype) const;
   bool aligned(const UOp& index, int lanes) const;
   bool pages_apart(const UOp& load) const;
@@ -198,8 +198,6 @@ class Lower {
   static UOp in_row(const UOp& index, const KeptArray& k);
   void fill_row(const KeptArray& k);
 
-  // ---- reductions ----
-
   // ---- matrix instructions ----
 
   const MatrixInstruction* instruction_for(const UOp& r) const;
@@ -207,6 +205,8 @@ class Lower {
   int pairs(const UOp& operand, int lanes);
   int interleaved(const UOp& u);
   int load_pairs(const UOp& u, int level);
+
+  // ---- reductions ----
 
   std::vector<UOp> together(const UOp& r) const;
   std::vector<UOp> behind(const UOp& u) const;
