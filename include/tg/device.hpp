@@ -46,6 +46,27 @@ struct LaunchArgs {  // what one launch is given
   std::span<const Grid> grids;         // one a phase
 };
 
+/// Loaded code of one kernel.
+class Program {
+ public:
+  virtual ~Program() = default;
+  /// Of machine code with its constants; 0 where the device does not know.
+  virtual size_t code_bytes() const { return 0; }
+};
+
+/// Kernels that follow each other in each of many blocks, with memory between them that is a block's own and stays near its core.
+struct BlockStep {
+  Program* program;                    // of one phase, one block of it
+  std::span<const MemoryRef> buffers;  // by slot; one without a handle is an offset into the thread's own memory
+  std::span<const int64_t> scalars;    // the first is the number of the block: the device fills it in
+};
+struct BlockLaunch {
+  std::span<const BlockStep> steps;
+  int64_t blocks = 1;
+  int64_t in_order = 1;                // so many neighbouring blocks are run one after the other, the last first; divides `blocks`
+  size_t local_bytes = 0;              // of each thread's own memory, aligned to 64; contents undefined
+};
+
 /// A data-dependent index was outside its bound; the access did not happen.
 struct Fault { int64_t site = 0, index = 0, bound = 0; };
 
@@ -57,14 +78,6 @@ struct CpuWorker {
   std::byte* scratch;  // PhaseInfo::scratch_bytes of this thread's own, aligned to 64; contents undefined in its first call of a launch
   int64_t* status;     // four words shared by all threads of the launch
   int64_t begun = 0;   // 1 where scratch is as this thread's last call of this very launch left it, else 0
-};
-
-/// Loaded code of one kernel.
-class Program {
- public:
-  virtual ~Program() = default;
-  /// Of machine code with its constants; 0 where the device does not know.
-  virtual size_t code_bytes() const { return 0; }
 };
 
 class Device {  // what there is to implement of a device
@@ -92,6 +105,8 @@ class Device {  // what there is to implement of a device
   virtual void launch_all(Program& program, std::span<const LaunchArgs> sets) {
     for (const LaunchArgs& args : sets) launch(program, args);
   }
+  /// All steps of a block, then those of another, on as many threads as there are. Called only where Target::blocks says so.
+  virtual void launch_blocks(const BlockLaunch&);
   /// Waits for all that the calling thread has enqueued; the first fault of its launches since its last call, if any. Each thread is told
   /// of its own launches only.
   virtual std::optional<Fault> synchronize() = 0;

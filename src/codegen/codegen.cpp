@@ -9,6 +9,7 @@
 #include "codegen/keep.hpp"
 #include "codegen/pack.hpp"
 #include "codegen/split.hpp"
+#include "tg/error.hpp"
 
 namespace tg {
 namespace {
@@ -68,7 +69,15 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
 
 Generated generate(const Kernel& kernel, const Target& target, const std::optional<Verbs>& verbs) {
   Generated out{.phases = {}, .kernel = collapse(split(kernel)), .verbs = {}, .nest = {}, .temporaries = {}};
-  out.verbs = add_phases(out, Kernel(out.kernel), target, verbs, {});
+  if (!kernel.alone) {
+    out.verbs = add_phases(out, Kernel(out.kernel), target, verbs, {});
+    return out;
+  }
+  Target core = target;
+  core.cores = 1;
+  out.verbs = add_phases(out, Kernel(out.kernel), core, verbs, {.group = false, .copy = false});
+  if (out.phases.size() > 1)
+    throw ValueError(fmt::format("{}: {} is a step of a block, which one thread makes in one phase", to_string(out.verbs), kernel.name()));
   return out;
 }
 

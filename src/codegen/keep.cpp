@@ -63,7 +63,7 @@ bool worth_keeping(const UOp& value, const UOp& r) {
 
 std::vector<UOp> computed_again(const Kernel& k, const UOp& r) {
   std::vector<UOp> out;
-  if (k.ranges.empty() || k.sequential || !is_const(r.src(0))) return out;
+  if (k.ranges.empty() || k.sequential || r.src(0).ranges() != 0) return out;
   const std::vector<UOp> all = toposort(k.stores);
   const std::unordered_set<UOp> present(all.begin(), all.end());
   uint64_t written = 0, outputs = 0;
@@ -73,7 +73,7 @@ std::vector<UOp> computed_again(const Kernel& k, const UOp& r) {
   std::vector<UOp> walks;  // reductions over r, those that others need first
   for (const UOp& u : all) if (closes(u, r)) walks.push_back(u);
   const auto again = [&](const UOp& v, size_t first) {
-    if (extent(last) == extent(r) && !(outside(v, r) & last.ranges()) && present.contains(moved(v, r, last))) return true;
+    if (last.src(0) == r.src(0) && !(outside(v, r) & last.ranges()) && present.contains(moved(v, r, last))) return true;
     return std::any_of(walks.begin() + static_cast<ptrdiff_t>(first) + 1, walks.end(), [&](const UOp& w) {
       const auto inside = toposort(w);
       const auto has = [&](const UOp& u) { return std::find(inside.begin(), inside.end(), u) != inside.end(); };
@@ -108,10 +108,10 @@ Kernel keep(const Kernel& k, const Nest& nest, const Verb& v) {
     const UOp array = param(static_cast<int>(k.params.size() + out.kept.size()), value.dtype());
     UOp row = index(0);
     for (const UOp& o : k.ranges) if (outside(value, r) & o.ranges()) row = row * o.src(0) + o;
-    const UOp begin = row * r.src(0);
+    const UOp begin = row * extent(r);
     out.kept.push_back({simplify(store(array, begin + r, value)), r});
     loads[value] = load(array, simplify(begin + r));
-    if (extent(last) == extent(r) && !(outside(value, r) & last.ranges()))
+    if (last.src(0) == r.src(0) && !(outside(value, r) & last.ranges()))
       loads[moved(value, r, last)] = load(array, simplify(begin + last));
   }
   out.stores = simplify(substitute(k.stores, loads));

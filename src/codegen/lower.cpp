@@ -142,7 +142,7 @@ double Lower::work() const {
 }
 
 void Lower::open_grid() {
-  if (target_.grid || work() > kTinyWork) choose_grid(target_.grid ? INT64_MAX : kEnoughBlocks);
+  if (!kernel_.alone && (target_.grid || work() > kTinyWork)) choose_grid(target_.grid ? INT64_MAX : kEnoughBlocks);
   if (target_.grid) {
     bind_blocks_and_threads();
   } else {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "schedule/in_blocks.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
@@ -62,9 +63,10 @@ Passes Passes::in_force() {
   const std::lock_guard lock(tg::in_force().mutex);
   return tg::in_force().passes;
 }
-Plan Passes::plan(std::span<const UOp> roots) const {
+Plan Passes::plan(std::span<const UOp> roots, const Target& target) const {
   Plan p = schedule(through(*list_, Stage::Tensor, {roots.begin(), roots.end()}));
   for (PlanLaunch& l : p.launches) l.kernel.stores = through(*list_, Stage::Kernel, std::move(l.kernel.stores));
+  if (target.blocks) in_blocks(p, target);
   return p;
 }
 

@@ -1,13 +1,14 @@
 #pragma once
 // The schedule of a graph, with what passes added by the program (tg/passes.hpp) make of the graph and of its kernels.
 //
-//   const Passes now = Passes::in_force();   now.plan(graph.roots)   now.number: part of the key of whatever depends on them
+//   const Passes now = Passes::in_force();   now.plan(graph.roots, target)   now.number: part of the key of whatever depends on them
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "schedule/plan.hpp"
 #include "tg/passes.hpp"
+#include "tg/target.hpp"
 
 namespace tg {
 
@@ -22,7 +23,7 @@ class Passes {
   using List = std::vector<Named>;
 
   static Passes in_force();
-  [[nodiscard]] Plan plan(std::span<const UOp> roots) const;
+  [[nodiscard]] Plan plan(std::span<const UOp> roots, const Target&) const;
 
   uint64_t number = 0;  // another one whenever a pass was added or has ended
 

@@ -62,7 +62,7 @@ std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device)
   }
   auto ready = std::make_shared<ReadyPlan>();
   ready->variables = graph.variables;
-  ready->plan = passes.plan(graph.roots);
+  ready->plan = passes.plan(graph.roots, device.target());
   ready->checked = check_before_overwriting(ready->plan);
   if (logging(2)) log(2, to_string(ready->plan));
   if (tuner) tuner->tune(ready->plan, device);
@@ -89,7 +89,9 @@ class Run {
     const std::vector<PlanLaunch>& all = ready_.plan.launches;
     for (size_t i = 0, next; i < all.size(); i = next) {
       for (next = i + 1; next < all.size() && all[next].with_previous;) ++next;
-      launch(std::span(all).subspan(i, next - i), *ready_.kernels[i]);
+      const auto parts = std::span(all).subspan(i, next - i);
+      if (parts[0].blocks > 0) launch_blocks(parts, std::span(ready_.kernels).subspan(i, next - i));
+      else launch(parts, *ready_.kernels[i]);
       if (i < ready_.checked && ready_.checked <= next) check();
     }
     std::vector<std::shared_ptr<Buffer>> out;
@@ -111,6 +113,11 @@ class Run {
     auto arena = std::make_shared<Memory>(device_, static_cast<size_t>(plan.arena_bytes));
     for (const PlanBuffer& b : plan.buffers) {
       const auto bytes = static_cast<size_t>(size(b.elements)) * size_of(b.dtype);
+      if (b.kind == PlanBuffer::Kind::Local) {
+        memory_.push_back({nullptr, static_cast<size_t>(b.offset), bytes});
+        owners_.push_back(nullptr);
+        continue;
+      }
       if (b.kind == PlanBuffer::Kind::Temporary) {
         memory_.push_back({arena->handle, static_cast<size_t>(b.offset), bytes});
         owners_.push_back(nullptr);
@@ -151,6 +158,7 @@ class Run {
     }
     for (const UOp& v : l.kernel.variables) {
       if (v == element_count()) a.scalars.push_back(size(l.elements));
+      if (l.blocks > 0 && v == l.kernel.variables[0]) a.scalars.push_back(0);  // the device fills it in
       for (size_t i = 0; i < graph_.variables.size(); ++i) if (graph_.variables[i] == v) a.scalars.push_back(graph_.values[i]);
     }
     for (const auto& g : k.grids) a.grids.push_back({{size(g[0]), size(g[1]), size(g[2])}});
@@ -171,18 +179,31 @@ class Run {
     else device_.launch_all(*k.program, sets);
     if (logging(1)) report(parts, k, start);
   }
+  void launch_blocks(std::span<const PlanLaunch> parts, std::span<const std::shared_ptr<const CompiledKernel>> kernels) {
+    std::vector<Arguments> all;
+    std::vector<BlockStep> steps;
+    for (size_t i = 0; i < parts.size(); ++i) all.push_back(arguments(parts[i], *kernels[i]));
+    for (size_t i = 0; i < parts.size(); ++i) steps.push_back({kernels[i]->program.get(), all[i].buffers, all[i].scalars});
+    const auto start = std::chrono::steady_clock::now();
+    device_.launch_blocks({steps, parts[0].blocks, parts[0].in_order, static_cast<size_t>(ready_.plan.local_bytes)});
+    if (logging(1)) report(parts, *kernels[0], start);
+  }
   void report(std::span<const PlanLaunch> parts, const CompiledKernel& k, std::chrono::steady_clock::time_point start) {
     const double us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
     double operations = 0, bytes = 0;
     for (const PlanLaunch& l : parts) {
       if (!(l.elements == Dim(0))) sizes_[element_count()] = constant(DType::index, size(l.elements));
+      if (l.blocks > 0) sizes_[l.kernel.variables[0]] = constant(DType::index, l.blocks / 2);  // as long as the one in the middle
       const Work work = work_of(ready_.plan, l, [this](const Dim& d) { return size(d); });
-      operations += work.operations;
-      bytes += work.bytes();
+      const auto times = static_cast<double>(std::max<int64_t>(1, l.blocks));
+      operations += times * work.operations;
+      bytes += times * work.bytes();
     }
     log(1,
         fmt::format("{:<44} {:9.1f} us {:8.2f} GFLOP/s {:7.2f} GB/s  {:.0f} flop, {:.0f} bytes{}{}{}", k.name, us, operations / us * 1e-3,
-                       bytes / us * 1e-3, operations, bytes, parts.size() > 1 ? fmt::format(", over {} tensors", parts.size()) : "",
+                       bytes / us * 1e-3, operations, bytes, parts.size() == 1    ? std::string()
+                       : parts[0].blocks > 0 ? fmt::format(", with {} more kernels in each of {} blocks", parts.size() - 1, parts[0].blocks)
+                                             : fmt::format(", over {} tensors", parts.size()),
                        k.tuned ? ", tuned" : "", k.from_disk ? " (disk)" : ""));
   }
 

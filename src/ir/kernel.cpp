@@ -14,7 +14,7 @@ std::vector<UOp> Kernel::roots() const {
 }
 
 Hash128 Kernel::hash() const {
-  Hash128 h = mix(kHashSeed, sequential);
+  Hash128 h = mix(mix(kHashSeed, sequential), alone);
   for (const UOp& s : roots()) h = mix(h, s.hash());
   for (const UOp& r : ranges) h = mix(h, r.hash());
   for (const UOp& p : params) h = mix(h, p.hash());  // those, too, that nothing is read from: they are arguments

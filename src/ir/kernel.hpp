@@ -23,6 +23,7 @@ struct Kernel {
   std::vector<UOp> stores;     // Store(Param, index, value[, gate]), all over `ranges`
   std::vector<UOp> ranges;     // output ranges, outermost first
   uint64_t sequential = 0;     // bit per range id: must run in order, on one worker (scatter)
+  bool alone = false;          // one thread makes all of it: a step of a launch in blocks, whose number is the first variable
   std::vector<Kept> kept = {}; // in Params behind those of the kernel
   std::vector<UOp> params;     // Param by slot
   std::vector<UOp> variables;  // scalar arguments by number

@@ -16,6 +16,9 @@
 #include "tg/error.hpp"
 
 namespace tg {
+
+void Device::launch_blocks(const BlockLaunch&) { throw InternalError("this device does not run kernels block by block"); }
+
 namespace {
 
 struct DeviceEntry {

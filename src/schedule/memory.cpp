@@ -1,4 +1,6 @@
-// The memory plan: temporaries share one arena; two overlap only if no launch needs both.
+// The memory plan: temporaries share one arena; two overlap only if no launch needs both. The same of what is a block's own, where it is
+// the
+// steps of a block that need it.
 //
 // Greedy by size (largest first, each at the lowest place free for its whole life), as in Pisarchyk and Lee, "Efficient Memory Management
 // for Deep Neural Net Inference", 2020.
@@ -8,14 +10,14 @@
 #include "tg/device.hpp"
 
 namespace tg {
+namespace {
 
-void plan_memory(Plan& plan) {
+/// Places for all buffers of a kind; `when`: the time of each launch. Returns the bytes of all.
+int64_t place(Plan& plan, PlanBuffer::Kind kind, const std::vector<int>& when) {
   struct Life { size_t buffer; int first, last; int64_t bytes; };
   std::vector<Life> lives;
-  std::vector<int> when;  // launches that are made one run at the same time
-  for (const PlanLaunch& l : plan.launches) when.push_back(when.empty() ? 0 : when.back() + !l.with_previous);
   for (size_t b = 0; b < plan.buffers.size(); ++b) {
-    if (plan.buffers[b].kind != PlanBuffer::Kind::Temporary) continue;
+    if (plan.buffers[b].kind != kind) continue;
     Life life{b, -1, -1, 0};
     for (int i = 0; i < static_cast<int>(plan.launches.size()); ++i) {
       const auto& used = plan.launches[static_cast<size_t>(i)].buffers;
@@ -30,6 +32,7 @@ void plan_memory(Plan& plan) {
   std::sort(lives.begin(), lives.end(),
             [](const Life& a, const Life& b) { return a.bytes != b.bytes ? a.bytes > b.bytes : a.buffer < b.buffer; });
   std::vector<const Life*> placed;  // by offset
+  int64_t all = 0;
   for (const Life& life : lives) {
     int64_t at = 0;
     for (const Life* p : placed) {
@@ -39,11 +42,24 @@ void plan_memory(Plan& plan) {
       at = std::max(at, from + p->bytes);
     }
     plan.buffers[life.buffer].offset = at;
-    plan.arena_bytes = std::max(plan.arena_bytes, at + life.bytes);
+    all = std::max(all, at + life.bytes);
     placed.insert(
         std::upper_bound(placed.begin(), placed.end(), at, [&](int64_t o, const Life* p) { return o < plan.buffers[p->buffer].offset; }),
         &life);
   }
+  return all;
+}
+
+}  // namespace
+
+void plan_memory(Plan& plan) {
+  std::vector<int> together, each;  // launches that are made one run at the same time; steps follow each other
+  for (size_t i = 0; i < plan.launches.size(); ++i) {
+    together.push_back(i == 0 ? 0 : together.back() + !plan.launches[i].with_previous);
+    each.push_back(static_cast<int>(i));
+  }
+  plan.arena_bytes = place(plan, PlanBuffer::Kind::Temporary, together);
+  plan.local_bytes = place(plan, PlanBuffer::Kind::Local, each);
 }
 
 }  // namespace tg

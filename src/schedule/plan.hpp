@@ -11,12 +11,12 @@
 namespace tg {
 
 struct PlanBuffer {
-  enum class Kind : uint8_t { Input, Output, Temporary };
+  enum class Kind : uint8_t { Input, Output, Temporary, Local };  // Local: of one block, in the memory of the thread that runs it
   Kind kind = Kind::Temporary;
   DType dtype = DType::void_;
   Dim elements;             // allocated by its upper bound
   int input = -1;           // Input: its slot. Output: the input whose memory it takes over (an assignment in place), or -1
-  int64_t offset = -1;      // Temporary: bytes from the start of the arena
+  int64_t offset = -1;      // Temporary: bytes from the start of the arena. Local: of the thread's memory
   std::string why;          // for people: why this memory exists
 };
 
@@ -24,7 +24,9 @@ struct PlanLaunch {
   Kernel kernel;
   std::vector<int> buffers;     // plan buffer of each of the kernel's params
   Dim elements = 0;             // of a kernel over element_count()
-  bool with_previous = false;   // the same kernel as before over other memory: in one launch with it
+  bool with_previous = false;   // in one launch with the one before: the same kernel over other memory, or the next step of a block
+  int64_t blocks = 0;           // of a step: how often it runs, each time with the number of its block; 0 of what is no step
+  int64_t in_order = 1;         // how many neighbouring blocks follow each other, the last first
 };
 
 struct Plan {
@@ -32,13 +34,14 @@ struct Plan {
   std::vector<PlanLaunch> launches;
   std::vector<int> roots;    // plan buffer of each root
   int64_t arena_bytes = 0;
+  int64_t local_bytes = 0;   // of each thread's own memory
 };
 
 /// Roots become Output buffers (or name an Input when nothing has to be computed). An Assign whose argument is 1 is written in place.
 Plan schedule(std::span<const UOp> roots);
 std::string to_string(const Plan&);
 
-/// Gives temporaries places in one arena by lifetime; sets offsets and arena_bytes.
+/// Gives temporaries places in one arena by lifetime, and what is a block's own in the threads' memory; sets offsets and bytes.
 void plan_memory(Plan&);
 
 }  // namespace tg

@@ -453,7 +453,10 @@ std::string to_string(const Plan& plan) {
   std::string out;
   for (size_t i = 0; i < plan.buffers.size(); ++i) {
     const PlanBuffer& b = plan.buffers[i];
-    const char* kind = b.kind == PlanBuffer::Kind::Input ? "input" : b.kind == PlanBuffer::Kind::Output ? "output" : "temporary";
+    const char* kind = b.kind == PlanBuffer::Kind::Input    ? "input"
+                       : b.kind == PlanBuffer::Kind::Output ? "output"
+                       : b.kind == PlanBuffer::Kind::Local  ? "local"
+                                                            : "temporary";
     out += fmt::format("b{}: {} {} x {}, {}", i, kind, name_of(b.dtype), to_string(b.elements), b.why);
     if (b.kind == PlanBuffer::Kind::Temporary) out += fmt::format(", arena +{}", b.offset);
     if (b.kind == PlanBuffer::Kind::Output && b.input >= 0) out += fmt::format(", in place of input {}", b.input);
@@ -463,6 +466,8 @@ std::string to_string(const Plan& plan) {
     out += fmt::format("{}(b{})", l.kernel.name(), fmt::join(l.buffers, ", b"));
     for (const UOp& r : l.kernel.ranges) out += fmt::format(" for {} < {}", to_string(r), to_string(r.src(0)));
     if (!(l.elements == Dim(0))) out += fmt::format(", {} elements", to_string(l.elements));
+    if (l.blocks > 0)
+      out += fmt::format(", in each of {} blocks{}", l.blocks, l.in_order > 1 ? fmt::format(", {} in order", l.in_order) : "");
     if (l.with_previous) out += ", in one launch with the one before";
     out += "\n";
     for (const UOp& s : l.kernel.stores)

@@ -100,6 +100,7 @@ Target describe_machine() {
   t.l3_bytes = std::min(cache_bytes(_SC_LEVEL3_CACHE_SIZE, t.l3_bytes), kLargestL3);
   t.matrix = matrix_instructions(t.vector_bytes);
   t.cores = Pool::shared().size();
+  t.blocks = true;
   t.name = fmt::format("cpu {} {} {}-bit {:016x}", kMachine, model_name(), 8 * t.vector_bytes, feature_hash());
   return t;
 }
@@ -167,6 +168,35 @@ struct Job {
   }
 };
 
+/// Steps in flight, block by block. Of the thread's memory the beginning is what its block's steps hand on.
+struct BlockJob {
+  const BlockLaunch& launch;
+  std::span<const std::vector<std::byte*>> buffers;  // of each step; those that are the block's own are null
+  size_t local_bytes, scratch_bytes;
+  int64_t* status;
+  std::atomic<bool>* out_of_memory;
+
+  static void run(void* context, int64_t first, int64_t last) { static_cast<const BlockJob*>(context)->run(first, last); }
+  void run(int64_t first, int64_t last) const {
+    std::byte* const own = scratch.get(static_cast<int64_t>(local_bytes + scratch_bytes));
+    if (!own && local_bytes + scratch_bytes) return out_of_memory->store(true, std::memory_order_relaxed);
+    const CpuWorker worker{own + local_bytes, status};
+    struct Arguments { std::vector<void*> buffers; std::vector<int64_t> scalars; };
+    std::vector<Arguments> all;
+    for (size_t s = 0; s < launch.steps.size(); ++s) {
+      const BlockStep& step = launch.steps[s];
+      Arguments& a = all.emplace_back(Arguments{{buffers[s].begin(), buffers[s].end()}, {step.scalars.begin(), step.scalars.end()}});
+      for (size_t b = 0; b < a.buffers.size(); ++b) if (!step.buffers[b].handle) a.buffers[b] = own + step.buffers[b].offset;
+    }
+    for (; first < last; ++first)
+      for (int64_t block = (first + 1) * launch.in_order; block-- > first * launch.in_order;)
+        for (size_t s = 0; s < all.size(); ++s) {
+          all[s].scalars[0] = block;
+          static_cast<CpuProgram*>(launch.steps[s].program)->phases[0].entry(all[s].buffers.data(), all[s].scalars.data(), 0, 1, &worker);
+        }
+  }
+};
+
 /// This thread's first fault since it last synchronized.
 thread_local std::optional<Fault> pending_fault;
 
@@ -203,13 +233,30 @@ class CpuDevice : public HostDevice {
       Job job{program.phases[i], sets, status, &out_of_memory};
       Pool::shared().run(blocks, Job::run, &job);
     }
-    if (status[0] && !pending_fault) pending_fault = Fault{status[1], status[2], status[3]};
-    if (out_of_memory) throw DeviceError("cpu: no memory for a kernel's scratch space");
+    finish(status, out_of_memory);
+  }
+  void launch_blocks(const BlockLaunch& l) override {
+    std::vector<std::vector<std::byte*>> buffers;
+    int64_t most = 0;
+    for (const BlockStep& s : l.steps) {
+      buffers.emplace_back();
+      for (const MemoryRef& b : s.buffers) buffers.back().push_back(b.handle ? address(b) : nullptr);
+      most = std::max(most, static_cast<CpuProgram*>(s.program)->phases[0].scratch_bytes);
+    }
+    int64_t status[4] = {};
+    std::atomic<bool> out_of_memory = false;
+    BlockJob job{l, buffers, l.local_bytes, static_cast<size_t>(most), status, &out_of_memory};
+    Pool::shared().run(l.blocks / l.in_order, BlockJob::run, &job);
+    finish(status, out_of_memory);
   }
 
   std::optional<Fault> synchronize() override { return std::exchange(pending_fault, std::nullopt); }
 
  private:
+  static void finish(const int64_t* status, bool out_of_memory) {
+    if (status[0] && !pending_fault) pending_fault = Fault{status[1], status[2], status[3]};
+    if (out_of_memory) throw DeviceError("cpu: no memory for a kernel's scratch space");
+  }
   const Target target_;
 };
 

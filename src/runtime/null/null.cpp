@@ -85,6 +85,7 @@ std::unique_ptr<Device> open_null() {
                                              .l2_bytes = 1 << 20,
                                              .l3_bytes = 32 << 20,
                                              .cores = 8,
+                                             .blocks = true,
                                              .matrix = {{"bf16_dot", DType::bfloat16, DType::bfloat16, DType::float32, 2},
                                                         {"u8_dot", DType::uint8, DType::int8, DType::int32, 4}}});
 }

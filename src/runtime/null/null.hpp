@@ -34,6 +34,7 @@ class NullDevice : public Device {
   std::shared_ptr<Program> load(const std::string& binary, std::span<const PhaseInfo> phases) override;
   void launch(Program& program, const LaunchArgs& args) override;
   void launch_all(Program& program, std::span<const LaunchArgs> sets) override { launch(program, sets[0]); }
+  void launch_blocks(const BlockLaunch& l) override { launch(*l.steps[0].program, {}); }
   std::optional<Fault> synchronize() override { return {}; }
 
  private:
