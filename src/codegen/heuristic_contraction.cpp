@@ -76,10 +76,11 @@ class Contraction : public Choice {
   }
 
  private:
-  // What makes steps of the sum in pairs, if the target has an instruction for such products.
+  // What makes steps of the sum in pairs, if the target has an instruction for such products, in vectors of as many lanes.
   const MatrixInstruction* matrix_instruction(const UOp& reduce) const {
     for (const MatrixInstruction& m : target_.matrix)
-      if (multiplies(m, reduce)) return reduces_.size() == 1 && extent(reduce_ranges(reduce).back()) % m.depth == 0 ? &m : nullptr;
+      if (multiplies(m, reduce) && lanes_ * static_cast<int64_t>(size_of(m.accumulator)) == target_.vector_bytes)
+        return reduces_.size() == 1 && extent(reduce_ranges(reduce).back()) % m.depth == 0 ? &m : nullptr;
     return nullptr;
   }
   void matrix(const UOp& reduce) {

@@ -468,6 +468,8 @@ TEST(Verbs, MmaIsChosenWhereTheTargetHasIt) {
   EXPECT_GT(dots(half(in({64, 48})).matmul(half(in({48, 64})))), 0);
   EXPECT_EQ(dots(half(in({64, 47})).matmul(half(in({47, 64})))), 0) << "an odd number of steps";
   EXPECT_EQ(dots(in({64, 48}).matmul(in({48, 64}))), 0);
+  const Tensor doubles = in({64, 48}).cast(float64).realize();
+  EXPECT_EQ(dots(doubles.cast(bfloat16).matmul(half(in({48, 64})))), 0) << "a vector of float64s has half the lanes of the instruction";
   const auto wide = [&](const Sizes& shape, DType from) { return in(shape).cast(from).realize().cast(int32); };
   EXPECT_GT(dots(wide({64, 48}, uint8).matmul(wide({48, 64}, int8))), 0);
   EXPECT_GT(dots(wide({64, 48}, int8).matmul(wide({48, 64}, uint8))), 0);
