@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tg/error.hpp"
+#include "tg/settings.hpp"
 
 namespace tg {
 namespace {
@@ -73,9 +74,27 @@ Settings read_settings(const Variables& variable) {
   return s;
 }
 
-const Settings& settings() {
-  static const Settings s = read_settings([](const char* name) -> const char* { return std::getenv(name); });
+namespace {
+thread_local const Settings* innermost = nullptr;
+
+Settings changed(Settings s, const SettingsOptions& o) {
+  if (o.device) s.device = *o.device;
+  if (o.eager) s.eager = *o.eager;
+  if (o.debug) s.debug = *o.debug;
+  if (s.debug < 0 || s.debug > 5) throw ValueError(fmt::format("debug is {}; it takes 0 to 5", s.debug));
   return s;
 }
+}  // namespace
+
+const Settings& settings() {
+  static const Settings s = read_settings([](const char* name) -> const char* { return std::getenv(name); });
+  return innermost ? *innermost : s;
+}
+
+WithSettings::WithSettings(const SettingsOptions& options)
+    : before_(innermost), here_(std::make_unique<const Settings>(changed(settings(), options))) {
+  innermost = here_.get();
+}
+WithSettings::~WithSettings() { innermost = before_; }
 
 }  // namespace tg

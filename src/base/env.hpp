@@ -26,7 +26,8 @@ struct Settings {
 /// Settings from any source of variables (null: not set). Throws ValueError naming the variable, its value and what it takes.
 Settings read_settings(const std::function<const char*(const char* name)>& variable);
 
-/// The process's settings, read from the environment at the first call that succeeds. Throws as read_settings.
+/// This thread's settings: of the innermost WithSettings (tg/settings.hpp), else the process's, read from the environment at the first
+/// call that succeeds. Throws as read_settings.
 const Settings& settings();
 
 }  // namespace tg

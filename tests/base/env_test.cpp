@@ -5,10 +5,12 @@
 
 #include <map>
 #include <sstream>
+#include <thread>
 
 #include "base/log.hpp"
 #include "tg/dtype.hpp"
 #include "tg/error.hpp"
+#include "tg/settings.hpp"
 
 namespace tg {
 namespace {
@@ -25,6 +27,26 @@ std::string refusal(const std::map<std::string, std::string>& variables) {
     read(variables);
   } catch (const ValueError& e) { return e.what(); }
   return "accepted";
+}
+
+TEST(Settings, OfAPartOfAProgram) {
+  const Settings before = settings();
+  {
+    const WithSettings outer({.device = "interpreter", .debug = 1});
+    EXPECT_EQ(settings().device, "interpreter");
+    EXPECT_TRUE(logging(1) && !logging(2));
+    {
+      const WithSettings inner({.eager = !before.eager});
+      EXPECT_EQ(settings().device, "interpreter");
+      EXPECT_EQ(settings().eager, !before.eager);
+      std::thread([&] { EXPECT_EQ(settings().device, before.device); }).join();
+      EXPECT_THROW(WithSettings({.debug = 6}), ValueError);
+    }
+    EXPECT_EQ(settings().eager, before.eager);
+    EXPECT_EQ(settings().threads, before.threads);
+  }
+  EXPECT_EQ(settings().device, before.device);
+  EXPECT_EQ(settings().debug, before.debug);
 }
 
 TEST(Settings, Defaults) {

@@ -20,7 +20,7 @@ EXCEPTIONS = {("nn", "io"), ("io", "nn")}  # nn saves with io, through io's publ
 
 # The layers of public headers. One that is not here belongs where src/<layer>/<name>.cpp is.
 PUBLIC = {
-    "base": "dtype error target hash",
+    "base": "dtype error target hash settings",
     "ir": "op ops inst device interned monoids",
     "engine": "tune",
     "tensor": "functions index memory options random scalar unary value",
