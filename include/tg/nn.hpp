@@ -64,12 +64,15 @@ Metadata load(const std::string& path, const State& state, const LoadOptions& op
 
 // ---- layers ----
 
+/// x (..., in) to x W^T + b (..., out), of weights (out, in) and a bias (out), or none.
+[[nodiscard]] Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = Tensor());
+
 struct LinearOptions {  // of a Linear
   detail::ByName by_name_only = detail::by_name;
   bool bias = true;           // with one, or without
   TensorOptions tensor = {};  // dtype and device
 };
-/// x (..., in) to x W^T + b (..., out). W (out, in) and b (out) start uniform in +-1/sqrt(in).
+/// linear() with weights and a bias that start uniform in +-1/sqrt(in).
 struct Linear {
   Tensor weight, bias;
   Linear(int64_t in, int64_t out, const LinearOptions& options = {});

@@ -59,10 +59,12 @@ Linear::Linear(int64_t in, int64_t out, const LinearOptions& o) {
   weight = bounded({out, in}, in, o.tensor);
   if (o.bias) bias = bounded({out}, in, o.tensor);
 }
-Tensor Linear::operator()(const Tensor& x) const {
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (weight.rank() != 2) throw ShapeError(fmt::format("linear: a weight of shape {}; it is (out, in)", to_string(weight.shape())));
   const Tensor y = x.matmul(weight.transpose());
   return bias.defined() ? y + bias : y;
 }
+Tensor Linear::operator()(const Tensor& x) const { return linear(x, weight, bias); }
 State Linear::state() const { return named({{"weight", weight}, {"bias", bias}}); }
 
 namespace {
