@@ -13,10 +13,9 @@ namespace {
 
 void bind_moving(Api& api) {
   const auto diagonal_ = py::arg("diagonal") = 0;
-  for (const char* axes : {"dims", "dim"})
-    both(api, "roll", [](const Tensor& x, const Shape& shifts, const Axes& dims) { return roll(x, shifts.sizes, dims); },
-         "Elements move along the axes and come back at the other end; without axes, along the flattened tensor.", py::arg("shifts"),
-         py::arg(axes) = py::none());
+  both(api, "roll", [](const Tensor& x, const Shape& shifts, const Axes& dims) { return roll(x, shifts.sizes, dims); },
+       "Elements move along the axes and come back at the other end; without axes, along the flattened tensor.", py::arg("shifts"),
+       py::arg("dims") = py::none());
   both(api, "repeat_interleave", [](const Tensor& x, const std::variant<int64_t, Tensor>& times, const Axes& dim) {
     return times.index() == 0 ? repeat_interleave(x, std::get<0>(times), dim) : repeat_interleave(x, std::get<1>(times), dim);
   }, "Each element so many times, next to itself, along the axis (without one, of the flattened tensor); a tensor of counts, one an entry, "
@@ -50,13 +49,10 @@ Scatter scatter_mode(const std::string& word) {
 }
 void bind_writing(Api& api) {
   const auto dim = py::arg("dim"), index = py::arg("index"), source = py::arg("src");
-  for (const char* values : {"src", "value"})
-    both(api, "scatter", [](const Tensor& x, int axis, const Tensor& at, const Operand& v, const std::optional<std::string>& mode) {
-      return scatter(x, axis, at, v, mode ? scatter_mode(*mode) : Scatter::Set);
-    },
-        "out[index[i][j]][j] = src[i][j] for dim 0, and so on; with reduce the values are combined with the ones that are there.", dim,
-        index,
-         py::arg(values), py::kw_only(), py::arg("reduce") = py::none());
+  both(api, "scatter", [](const Tensor& x, int axis, const Tensor& at, const Operand& v, const std::optional<std::string>& mode) {
+    return scatter(x, axis, at, v, mode ? scatter_mode(*mode) : Scatter::Set);
+  }, "out[index[i][j]][j] = src[i][j] for dim 0, and so on; with reduce the values are combined with the ones that are there.", dim, index,
+       source, py::kw_only(), py::arg("reduce") = py::none());
   both(api, "scatter_add", [](const Tensor& x, int axis, const Tensor& at, const Operand& v) { return scatter_add(x, axis, at, v); },
        "out[index[i][j]][j] += src[i][j] for dim 0, and so on.", dim, index, source);
   both(api, "scatter_reduce", [](const Tensor& x, int axis, const Tensor& at, const Operand& v, const std::string& mode) {

@@ -78,7 +78,7 @@ void bind_data(py::module_& m);
 void bind_nn(py::module_& m);
 void bind_transforms(py::module_& m);
 void bind_optimizers(py::module_& m);
-/// Lets every function bound so far take NumPy's names of arguments for PyTorch's.
+/// Lets functions bound so far take NumPy's and PyTorch's other names of arguments; says which to python/stubs.py, as _other_names.
 void accept_other_names(Api& api);
 
 }  // namespace tg::python

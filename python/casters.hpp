@@ -41,6 +41,15 @@ DType dtype_of(const Py_buffer& view);
 struct Shape {
   Sizes sizes;
 };
+/// Results: a tuple of integers, and a tensor that may be missing, then None, but which programs may take for granted.
+struct IntegerTuple {
+  Sizes integers;
+};
+struct Member {
+  Tensor tensor;
+};
+/// tg.Found, the named tuple (values, indices) that a Found becomes.
+py::object found_type();
 
 }  // namespace tg::python
 
@@ -93,6 +102,29 @@ template <>
 struct type_caster<tg::python::Shape> {
   PYBIND11_TYPE_CASTER(tg::python::Shape, const_name("int | Sequence[int]"));
   bool load(handle from, bool) { return load_integers(from, value.sizes); }
+};
+template <>
+struct type_caster<tg::python::IntegerTuple> {
+  static constexpr auto name = const_name("Tuple[int, ...]");
+  static handle cast(const tg::python::IntegerTuple& t, return_value_policy, handle) {
+    tuple out(t.integers.size());
+    for (size_t i = 0; i < out.size(); ++i) out[i] = t.integers[i];
+    return out.release();
+  }
+};
+template <>
+struct type_caster<tg::python::Member> {
+  static constexpr auto name = const_name("Tensor");
+  static handle cast(const tg::python::Member& m, return_value_policy, handle) {
+    return m.tensor.defined() ? pybind11::cast(m.tensor).release() : none().release();
+  }
+};
+template <>
+struct type_caster<tg::Found> {
+  static constexpr auto name = const_name("Found");
+  static handle cast(const tg::Found& f, return_value_policy, handle) {
+    return tg::python::found_type()(f.values, f.indices).release();
+  }
 };
 
 /// What has no default constructor, by value.

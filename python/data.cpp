@@ -41,7 +41,7 @@ struct Nested {
 };
 
 Scalar number_of(py::handle h) {
-  if (py::isinstance<Tensor>(h)) return h.cast<const Tensor&>().item();
+  if (py::isinstance<Tensor>(h)) return released([&x = h.cast<const Tensor&>()] { return x.item(); });
   py::detail::type_caster<Scalar> number;
   if (!number.load(h, true))
     throw py::type_error("Tensor: " + py::repr(h).cast<std::string>() + " is neither a number nor a list of numbers");

@@ -6,6 +6,16 @@
 
 namespace tg::python {
 
+py::object found_type() {
+  static auto& leaked = *new py::object([] {
+    py::object type = py::module_::import("collections").attr("namedtuple")("Found", py::make_tuple("values", "indices"));
+    type.attr("__doc__") = "(values, indices): what was found along an axis, and where, int32.";
+    type.attr("__module__") = "tg";
+    return type;
+  }());
+  return leaked;
+}
+
 namespace {
 
 void bind_reductions(Api& api) {
@@ -51,14 +61,7 @@ void bind_reductions(Api& api) {
 }
 
 void bind_order(Api& api) {
-  py::class_<Found>(api.module, "Found", "(values, indices): values, and where along their axis each was found.")
-      .def_readonly("values", &Found::values, "What was found.")
-      .def_readonly("indices", &Found::indices, "Where along the axis it was, int32.")
-      .def("__len__", [](const Found&) { return 2; })
-      .def("__getitem__", [](const Found& f, int i) {
-        if (i < -2 || i > 1) throw py::index_error("Found: there are values, 0, and indices, 1");
-        return i == 0 || i == -2 ? f.values : f.indices;
-      }, py::arg("i"));
+  api.module.attr("Found") = found_type();
   const auto dim = py::arg("dim") = -1;
   struct Running {
     const char* name;

@@ -1,6 +1,8 @@
 // The module tg._tg, which the package tg shows: element types, errors, and the parts that the other files bind.
 //
 //   in:  import tg      out: tg.Tensor, tg.float32, tg.sin, tg.ShapeError, ...
+#include <unordered_map>
+
 #include "python/bind.hpp"
 #include "tg/limits.hpp"
 
@@ -106,15 +108,48 @@ void bind_errors(py::module_& m) {
 }
 
 namespace {
+/// Another name of an argument, NumPy's or PyTorch's: of all functions that have an argument of our name, or of the ones named.
+struct OtherName {
+  const char *other, *own, *functions;
+};
+constexpr OtherName kOtherNames[] = {
+    {"axis", "dim", ""},
+    {"keepdims", "keepdim", ""},
+    {"unbiased", "correction", "var std"},  // True and False are 1 and 0
+    {"dims", "dim", "flip"},
+    {"dim", "dims", "roll"},
+    {"axis", "dims", "roll"},
+    {"dim", "dimension", "unfold"},
+    {"axis", "dimension", "unfold"},
+    {"axis1", "dim1", "diagonal"},
+    {"axis2", "dim2", "diagonal"},
+    {"dims", "size", "permute tile"},
+    {"shape", "size", "reshape broadcast_to"},
+    {"split_size_or_sections", "split_size", "split"},
+    {"tensor", "input", "one_hot split"},
+    {"mat2", "other", "mm bmm"},
+    {"vec2", "other", "outer"},
+    {"exponent", "other", "pow"},
+    {"a", "input", "tensordot"},
+    {"b", "other", "tensordot"},
+    {"axes", "dims", "tensordot"},
+    {"value", "src", "scatter"},
+    {"running_mean", "mean", "batch_norm"},
+    {"running_var", "var", "batch_norm"},
+    {"obj", "data", "asarray"},
+    {"ndarray", "data", "from_numpy"},
+};
+
+using Names = std::vector<std::pair<PyObject*, PyObject*>>;  // other, own
+/// Of each function that has any, by the object that Python hands to it first.
+std::unordered_map<PyObject*, Names>& other_names() { static auto& leaked = *new std::unordered_map<PyObject*, Names>; return leaked; }
 PyCFunctionWithKeywords dispatcher = nullptr;  // pybind11's, the same for all functions
 
 /// Calls it with {"axis": 1} renamed to {"dim": 1}.
 PyObject* renaming(PyObject* self, PyObject* args, PyObject* keywords) {
-  static PyObject* const names[][2] = {{PyUnicode_InternFromString("axis"), PyUnicode_InternFromString("dim")},
-                                       {PyUnicode_InternFromString("keepdims"), PyUnicode_InternFromString("keepdim")}};
   py::object renamed;
-  for (const auto& [other, own] : names) {
-    if (!keywords || !PyDict_Contains(keywords, other) || PyDict_Contains(keywords, own)) continue;
+  for (const auto& [other, own] : keywords ? other_names().at(self) : Names()) {
+    if (!PyDict_Contains(keywords, other) || PyDict_Contains(keywords, own)) continue;
     if (!renamed) renamed = py::reinterpret_steal<py::object>(PyDict_Copy(keywords));
     PyDict_SetItem(renamed.ptr(), own, PyDict_GetItem(keywords, other));
     PyDict_DelItem(renamed.ptr(), other);
@@ -122,9 +157,22 @@ PyObject* renaming(PyObject* self, PyObject* args, PyObject* keywords) {
   }
   return dispatcher(self, args, keywords);
 }
+
+Names names_of(py::handle function) {
+  const std::string doc = py::str(function.attr("__doc__")), name = " " + std::string(py::str(function.attr("__name__"))) + " ";
+  Names out;
+  for (const auto& [other, own, functions] : kOtherNames)
+    if (doc.find(own + std::string(": ")) != std::string::npos &&
+        (!*functions || (" " + std::string(functions) + " ").find(name) != std::string::npos))
+      out.emplace_back(PyUnicode_InternFromString(other), PyUnicode_InternFromString(own));
+  return out;
+}
 }  // namespace
 
 void accept_other_names(Api& api) {
+  py::list all;
+  for (const auto& [other, own, functions] : kOtherNames) all.append(py::make_tuple(other, own, functions));
+  api.module.attr("_other_names") = all;
   for (const py::object& scope : {py::object(api.module), py::object(api.tensor)}) {
     for (const py::handle value : py::dict(scope.attr("__dict__")).attr("values")()) {
       PyObject* f = value.ptr();
@@ -132,7 +180,9 @@ void accept_other_names(Api& api) {
       if (PyInstanceMethod_Check(f)) f = PyInstanceMethod_GET_FUNCTION(f);
       if (!PyCFunction_Check(f)) continue;
       PyMethodDef& method = *reinterpret_cast<PyCFunctionObject*>(f)->m_ml;
-      if (!(method.ml_flags & METH_KEYWORDS)) continue;
+      Names names = names_of(f);
+      if (!(method.ml_flags & METH_KEYWORDS) || names.empty() || !other_names().emplace(PyCFunction_GET_SELF(f), std::move(names)).second)
+        continue;
       dispatcher = reinterpret_cast<PyCFunctionWithKeywords>(reinterpret_cast<void (*)()>(method.ml_meth));
       method.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(renaming));
     }

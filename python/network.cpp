@@ -185,7 +185,7 @@ void bind_losses(Api& api) {
            py::arg("log_target") = false);
 }
 
-void bind_attention(Api& api) {
+void bind_layer_functions(Api& api) {
   api.module.def("scaled_dot_product_attention", [](const Tensor& q, const Tensor& k, const Tensor& v, const MaybeTensor& mask,
                                                     double dropout, bool causal, std::optional<double> scale, bool grouped) {
     return scaled_dot_product_attention(
@@ -193,6 +193,8 @@ void bind_attention(Api& api) {
   }, "softmax(query key^T scale + mask) value, of (..., l, e), (..., s, e) and (..., s, v) to (..., l, v); a bool mask is true where a "
      "query may look.", Released(), py::arg("query"), py::arg("key"), py::arg("value"), py::arg("attn_mask") = py::none(),
                  py::arg("dropout_p") = 0.0, py::arg("is_causal") = false, py::arg("scale") = py::none(), py::arg("enable_gqa") = false);
+  function(api, "linear", [](const Tensor& x, const Tensor& weight, const MaybeTensor& bias) { return nn::linear(x, weight, given(bias)); },
+           "input W^T + b, of (..., in) and a weight (out, in).", py::arg("weight"), py::arg("bias") = py::none());
   function(api, "embedding", [](const Tensor& x, const Tensor& weight, std::optional<int64_t> padding_idx) {
     return nn::embedding(x, weight, padding_idx.value_or(nn::kNoPadding));
   }, "The rows of the weight at integers; the one at padding_idx gets no gradient.", py::arg("weight"),
@@ -206,7 +208,7 @@ void bind_network(Api& api) {
   bind_pooling(api);
   bind_normalisation(api);
   bind_losses(api);
-  bind_attention(api);
+  bind_layer_functions(api);
 }
 
 }  // namespace tg::python

@@ -23,7 +23,7 @@ py::class_<Layer> layer(py::module_& m, const char* name, const char* doc, const
   if constexpr (requires(const Layer& l) { l.state(); })
     c.def("_own_state", [](const Layer& l) { return l.state(); }, "Its tensors by name.");
   [[maybe_unused]] const auto member = [&](const auto& named) {
-    c.def_property(named.first, [t = named.second](const Layer& l) { return (l.*t).defined() ? std::optional(l.*t) : std::nullopt; },
+    c.def_property(named.first, [t = named.second](const Layer& l) { return Member{l.*t}; },
                    [t = named.second](Layer& l, const Tensor& v) { l.*t = v; });
   };
   (member(tensors), ...);
@@ -161,7 +161,12 @@ void bind_layers(py::module_& m) {
       .def_readonly("p", &nn::Dropout::p);
 
   bind_transformers(m);
-  bind_guard<nn::Evaluation>(m, "_Evaluation", "While one is entered, layers called on this thread evaluate.");
+  // Called from C++, forward is right below its caller in a traceback.
+  m.attr("_call_module") = py::cpp_function([](const py::object& module, const py::args& inputs, const py::kwargs& keywords) {
+    std::optional<nn::Evaluation> evaluation;
+    if (!module.attr("training").cast<bool>()) evaluation.emplace();
+    return py::object(module.attr("forward")(*inputs, **keywords));
+  }, "forward(...), evaluating where the module does not train.", py::name("__call__"), py::is_method(m));
 }
 
 void bind_files(py::module_& m) {

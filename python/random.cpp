@@ -102,7 +102,7 @@ void bind_weights(Api& api) {
       return drawn(from, [&] { return f(size.sizes, number, tensor_options(dtype, device, grad)); });
     }, row.doc, py::arg("size"), py::arg(row.number) = row.value, py::kw_only(), generator());
   for (const auto& [alias, name] : {std::pair("glorot_uniform", "xavier_uniform"), {"glorot_normal", "xavier_normal"}}) {
-    api.tensor.attr(alias) = api.tensor.attr(name);
+    api.tensor.attr(alias) = py::staticmethod(api.tensor.attr(name));
     api.module.attr(alias) = api.module.attr(name);
   }
 }

@@ -2,17 +2,13 @@
 //
 //   in:  x = tg.Tensor([[1, 2], [3, 4]]); x.double().item()      out: calls of Tensor::from_memory, cast and item
 #include "python/bind.hpp"
+#include "tg/settings.hpp"
 
 namespace tg::python {
 
 namespace {
 
-py::tuple shape_of(const Tensor& x) {
-  const Sizes sizes = x.shape();
-  py::tuple out(sizes.size());
-  for (size_t i = 0; i < sizes.size(); ++i) out[i] = sizes[i];
-  return out;
-}
+IntegerTuple shape_of(const Tensor& x) { return {x.shape()}; }
 /// A NumPy array of the tensor's own memory, read-only; what NumPy has no dtype for, as float32.
 py::object numpy_array(const Tensor& x) {
   const Tensor standard = x.dtype() == DType::bfloat16 ? x.cast(DType::float32) : x;
@@ -105,6 +101,19 @@ void bind_conversions(Class& c) {
         Released());
 }
 
+void bind_settings(py::module_& m) {
+  struct Scope {
+    SettingsOptions options;
+    std::vector<std::unique_ptr<WithSettings>> open;
+  };
+  py::class_<Scope>(m, "_Settings", "While one is entered, this thread has these settings; what is not given stays as it is.")
+      .def(py::init([](std::optional<std::string> device, std::optional<bool> eager, std::optional<int> debug) {
+        return Scope{{.device = std::move(device), .eager = eager, .debug = debug}, {}};
+      }), py::kw_only(), py::arg("device") = py::none(), py::arg("eager") = py::none(), py::arg("debug") = py::none())
+      .def("__enter__", [](Scope& s) { s.open.push_back(std::make_unique<WithSettings>(s.options)); })
+      .def("__exit__", [](Scope& s, const py::args&) { s.open.pop_back(); });
+}
+
 }  // namespace
 
 void bind_tensor(Api& api) {
@@ -121,6 +130,7 @@ void bind_tensor(Api& api) {
   bind_gradients(c);
   bind_conversions(c);
   bind_guard<NoGrad>(api.module, "_NoGrad", "While one is entered, operations on this thread record no history.");
+  bind_settings(api.module);
   api.module.def("realize", [](const py::args& tensors) {
     std::vector<Tensor> all;
     for (const py::handle t : tensors) all.push_back(t.cast<Tensor>());

@@ -33,7 +33,7 @@ void bind_transforms(py::module_& m) {
   const auto check = [&](const char* name, bool (*g)(const TensorFunction&, const Tensors&, const GradcheckOptions&)) {
     m.def(name, [g](const TensorFunction& function, const Tensors& at, double step, double absolute, double relative) {
       return g(function, at, {.step = step, .absolute = absolute, .relative = relative});
-    }, "Compares gradients with differences.", py::arg("f"), py::arg("x"), py::arg("eps"), py::arg("atol"), py::arg("rtol"));
+    }, "Compares gradients with differences.", Released(), py::arg("f"), py::arg("x"), py::arg("eps"), py::arg("atol"), py::arg("rtol"));
   };
   check("_gradcheck", static_cast<bool (*)(const TensorFunction&, const Tensors&, const GradcheckOptions&)>(&gradcheck));
   check("_gradgradcheck", static_cast<bool (*)(const TensorFunction&, const Tensors&, const GradcheckOptions&)>(&gradgradcheck));

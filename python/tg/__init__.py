@@ -7,28 +7,36 @@
 
 Names are PyTorch's; docs/python.md says what differs.
 """
+import builtins as _builtins
 import contextlib as _contextlib
+import typing as _typing
 
+import tg.tensor as _module  # noqa: F401  loaded, so that loading it later does not hide the function tensor
 from tg import _tg
 from tg._tg import *  # noqa: F403
-from tg._tg import Tensor, _NoGrad
+from tg._tg import Tensor, _NoGrad, _Settings
 
 
 class no_grad(_NoGrad, _contextlib.ContextDecorator):
     """with tg.no_grad(): operations on this thread record no history. Also a decorator."""
 
 
-def tensor(data, *, dtype=None, device=None, requires_grad=False) -> Tensor:
+class settings(_Settings, _contextlib.ContextDecorator):
+    """with tg.settings(device="interpreter", eager=True, debug=2): where this thread makes tensors that name no device, whether it computes
+    every operation at once, and what it prints (docs/tour.md); what is not given stays as it is. Also a decorator."""
+
+
+def tensor(data: _typing.Any, *, dtype: _typing.Any = None, device: _typing.Optional[str] = None,
+           requires_grad: _builtins.bool = False) -> Tensor:
     """Tensor(data, ...), as PyTorch spells it."""
     return Tensor(data, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def _unpickled(*parts) -> Tensor:
+def _unpickled(*parts: _typing.Any) -> Tensor:
     """What a pickle of a tensor calls."""
     return _tg._unpickled(*parts)
 
 
-from tg import data, nn, optim  # noqa: E402
-from tg.files import from_file, load, load_into, load_npy, mnist, save  # noqa: E402
-from tg.transform import (checkpoint, custom_gradient, grad, gradcheck, gradgradcheck, hessian, hvp, jacfwd, jacobian, jacrev,  # noqa: E402
-                          jvp, stop_gradient, value_and_grad, vjp, vmap)
+from tg import data as data, nn as nn, optim as optim  # noqa: E402
+from tg.files import *  # noqa: E402, F403
+from tg.transform import *  # noqa: E402, F403

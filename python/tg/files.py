@@ -12,6 +12,8 @@ from tg.optim import Source, named
 if TYPE_CHECKING:
     from tg._tg import DTypeLike
 
+__all__ = ["from_file", "load", "load_into", "load_npy", "mnist", "save"]
+
 
 def save(state: Source, path: str | os.PathLike[str], metadata: Optional[Mapping[str, str]] = None) -> None:
     """Writes a module's state, or tensors by name, as safetensors. The file is the old one or the new one, whatever happens."""

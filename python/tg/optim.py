@@ -39,7 +39,7 @@ class _Group:
     def __getitem__(self, key: str) -> float:
         if key != "lr":
             raise KeyError(key)
-        return self._optimizer._lr(self._number)
+        return float(self._optimizer._lr(self._number))
 
     def __setitem__(self, key: str, value: float) -> None:
         if key != "lr":
@@ -107,4 +107,4 @@ class ExponentialAverage(_tg._ExponentialAverage):
         super().__init__(named(params), decay)
 
 
-from tg import lr_scheduler  # noqa: E402
+from tg import lr_scheduler as lr_scheduler  # noqa: E402

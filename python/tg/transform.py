@@ -16,6 +16,9 @@ from typing import Any, Optional, Union
 from tg import _tg
 from tg._tg import Tensor
 
+__all__ = ["checkpoint", "custom_gradient", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
+           "stop_gradient", "value_and_grad", "vjp", "vmap"]
+
 Function = Callable[..., Any]
 
 
@@ -124,7 +127,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     def pullback(vector: Any) -> tuple[Any, ...]:
         leaves: list[Tensor] = []
         _flatten(vector, leaves)
-        return _unflatten(call.tree, pull(leaves))
+        return tuple(_unflatten(call.tree, pull(leaves)))
 
     return _unflatten(call.result, values), pullback
 
@@ -174,13 +177,15 @@ def hessian(f: Function, argnums: int = 0) -> Function:
 
 def hvp(f: Function, x: Tensor, v: Tensor) -> Tensor:
     """hessian(f)(x) times v, without the matrix."""
-    return vjp(grad(f), x)[1](v)[0]
+    product: Tensor = vjp(grad(f), x)[1](v)[0]
+    return product
 
 
 def vmap(f: Function, in_dims: Any = 0, out_dims: int = 0, *, in_axes: Any = 0, out_axes: int = 0) -> Function:
-    """f of each example, as one computation; the number of kernels does not depend on how many there are. in_dims (JAX: in_axes) is the
-    axis that counts examples: one for all arguments, or a tuple with one an argument, None for one that all share; nested arguments take
-    one axis, or axes in their own form. out_dims is where that axis is in the results."""
+    """f of each example, as one computation, whose graph does not depend on how many there are, nor does the number of kernels (but that
+    values may be stored, where there are very many, that else are computed twice). in_dims (JAX: in_axes) is the axis that counts
+    examples: one for all arguments, or a tuple with one an argument, None for one that all share; nested arguments take one axis, or axes
+    in their own form. out_dims is where that axis is in the results."""
     axes_of, out_axis = (in_dims if in_dims != 0 else in_axes), (out_dims if out_dims != 0 else out_axes)
 
     @functools.wraps(f)

@@ -109,8 +109,13 @@ def copied(module, layer):
     (nn.Conv1d(4, 6, 3, padding="same"), torch.nn.Conv1d(4, 6, 3, padding="same"), (2, 4, 9)),
     (nn.ConvTranspose2d(4, 6, 3, 2, 1, output_padding=1, groups=2),
      torch.nn.ConvTranspose2d(4, 6, 3, 2, 1, output_padding=1, groups=2), (2, 4, 5, 4)),
+    (nn.Conv3d(2, 3, 2, 2), torch.nn.Conv3d(2, 3, 2, 2), (1, 2, 4, 5, 4)),
+    (nn.ConvTranspose1d(2, 3, 3, 2), torch.nn.ConvTranspose1d(2, 3, 3, 2), (2, 2, 4)),
+    (nn.ConvTranspose3d(2, 3, 2, 2), torch.nn.ConvTranspose3d(2, 3, 2, 2), (1, 2, 2, 3, 2)),
     (nn.GroupNorm(2, 4), torch.nn.GroupNorm(2, 4), (2, 4, 5)),
     (nn.InstanceNorm2d(3, affine=True), torch.nn.InstanceNorm2d(3, affine=True), (2, 3, 5, 4)),
+    (nn.InstanceNorm1d(3), torch.nn.InstanceNorm1d(3), (2, 3, 5)), (nn.InstanceNorm3d(2), torch.nn.InstanceNorm3d(2), (2, 2, 3, 2, 2)),
+    (nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3), (4, 3)), (nn.BatchNorm3d(2), torch.nn.BatchNorm3d(2), (2, 2, 3, 2, 2)),
     (nn.TransformerEncoderLayer(8, 2, 12, 0.0), torch.nn.TransformerEncoderLayer(8, 2, 12, 0.0), (5, 2, 8)),
     (nn.TransformerEncoderLayer(8, 2, 12, 0.0, "gelu", batch_first=True, norm_first=True),
      torch.nn.TransformerEncoderLayer(8, 2, 12, 0.0, "gelu", batch_first=True, norm_first=True), (2, 5, 8)),
@@ -127,6 +132,35 @@ def test_layers_are_pytorchs(layer, module, shape):
     assert np.allclose(mine.grad.numpy(), theirs.grad.numpy(), atol=1e-4)
     gradients = {name: p.grad.numpy() for name, p in module.named_parameters()}
     assert all(np.allclose(p.grad.numpy(), gradients[name], atol=2e-4) for name, p in layer.named_parameters())
+
+
+def test_rms_norm():
+    layer = nn.RMSNorm(5, eps=1e-3)
+    x = np.random.default_rng(0).normal(size=(2, 3, 5)).astype("f")
+    assert np.allclose(layer(Tensor(x)).numpy(), x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-3), atol=1e-6)
+    assert list(layer.state_dict()) == ["weight"] and layer.weight.shape == (5,)
+
+
+def test_parameters():
+    net = Net()
+    parameters = net.parameters()
+    assert isinstance(parameters, nn.Parameters)
+    assert [n for n, _ in net.named_parameters()] == [n for n, t in parameters.state if t.requires_grad]
+    (net(tg.ones(2, 1, 8, 8)) * 1.0).sum().backward()
+    assert all(p.grad is not None for p in parameters)
+    net.zero_grad()
+    assert all(p.grad is None for p in parameters)
+
+
+def test_a_function_as_a_layer():
+    layer = nn.Apply(tg.clamp, min=0, max=1)
+    assert layer(Tensor([-1.0, 0.5, 2.0])).tolist() == [0, 0.5, 1] and repr(layer) == "clamp(min=0, max=1)"
+    assert nn.Sequential(nn.Linear(2, 2), nn.ReLU(), layer)(tg.ones(2)).shape == (2,)
+
+
+def test_the_digits():
+    (images, labels), (test_images, test_labels) = tg.mnist(f"{SOURCE}/data/mnist")
+    assert images.shape == (len(labels), 28, 28) and images.dtype == labels.dtype == tg.uint8 and len(test_images) == len(test_labels) > 0
 
 
 def test_embedding():

@@ -160,6 +160,12 @@ def test_files_are_mapped(tmp_path):
         tg.from_file(tmp_path / "a.bin", 100)
 
 
+def test_a_list_as_a_tensor():
+    assert tg.as_tensor([1, 2]).tolist() == [1, 2] and tg.as_tensor([1, 2], "float64").dtype == tg.float64
+    t = tg.ones(2)
+    assert tg.as_tensor(t).data_ptr() == t.data_ptr()
+
+
 def test_a_foreign_pointer():
     memory = (ctypes.c_float * 8).from_buffer(bytearray(32))
     memory[5] = 7

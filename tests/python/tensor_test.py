@@ -1,6 +1,9 @@
 """What a Tensor is in Python: construction, conversion, operators, gradients, indexing, errors."""
+import copy
 import gc
+import pickle
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -136,6 +139,73 @@ def test_gradients():
     assert y.requires_grad_() is y and y.requires_grad
 
 
+def test_a_tensor_knows_what_it_is():
+    x = tg.ones(2, 3, dtype="float16")
+    assert (x.shape, x.ndim, x.dim(), x.numel(), x.size(), x.size(1), x.size(dim=-2)) == ((2, 3), 2, 2, 6, (2, 3), 3, 2)
+    assert (x.dtype, x.element_size(), x.is_floating_point(), x.device) == (tg.float16, 2, True, tg.ones(1).device)
+    assert Tensor([1.0]).is_leaf and not x.is_leaf and x.T.shape == (3, 2) and x.contiguous().tolist() == x.cpu().tolist() == [[1] * 3] * 2
+    assert x.realize() is not None and tg.realize(x, x + 1) is None and not tg.arange(3).is_floating_point()
+    assert tg.ones_like(x).dtype == tg.float16 == tg.empty_like(x).dtype and tg.zeros_like(x, dtype="int8").dtype == tg.int8
+    y = (x.float().requires_grad_() * 2)
+    assert not y.is_leaf and y.requires_grad
+
+
+def test_zero_grad():
+    x = tg.ones(2, requires_grad=True)
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [2, 2]
+    x.zero_grad()
+    assert x.grad is None
+
+
+def test_the_tensor_module():
+    assert tg.tensor([1, 2], dtype="int8").tolist() == [1, 2] and SameTensor is Tensor  # both, whatever is imported first
+
+
+def test_settings(capfd):
+    usual = tg.ones(1).device
+    with tg.settings(device="interpreter"):
+        assert tg.ones(1).device == "interpreter" and repr(tg.ones(1)) == "Tensor([1.])"
+        with tg.settings(debug=1, eager=True):
+            assert tg.ones(1).device == "interpreter"
+            (tg.rand(3, device="cpu") + 1.25).realize()
+    assert tg.ones(1).device == usual and capfd.readouterr().err
+    (tg.rand(3) + 2.25).realize()
+    assert not capfd.readouterr().err
+
+    @tg.settings(device="null")
+    def f():
+        return tg.ones(1).device
+    assert f() == f() == "null" != tg.ones(1).device
+    with pytest.raises(ValueError, match="0 to 5"):
+        with tg.settings(debug=7):
+            pass
+    with pytest.raises(tg.DeviceError, match="nowhere"):
+        with tg.settings(device="nowhere"):
+            tg.ones(1)
+    assert tg.ones(1).device == usual
+
+
+def test_explain():
+    x = Tensor([2.0], requires_grad=True)
+    for part in ("graph", "gradient", "schedule", "loops", "source", "rewrites", "all"):
+        assert isinstance(tg.explain(x * x, part), str)
+    assert "Mul" in tg.explain(x * x, part="graph") and tg.explain(x * x, "loops") in tg.explain(x * x)
+    with pytest.raises(ValueError, match="part"):
+        tg.explain(x, "soul")
+
+
+def test_our_own_mistakes():
+    assert issubclass(tg.InternalError, (tg.Error, RuntimeError))
+
+
+def test_files_say_what_is_wrong(tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(tg.IoError) as info:
+        tg.load(tmp_path / "x.safetensors")
+    assert isinstance(info.value, OSError)
+
+
 def test_writing():
     x = tg.zeros(2, 3)
     alias = x
@@ -211,6 +281,25 @@ def test_errors(call, python, own):
     assert info.traceback[-1].path == info.traceback[0].path  # the last line is the user's own
 
 
+class Layer(tg.nn.Module):
+    def __init__(self):
+        self.inner = tg.nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+@pytest.mark.parametrize("call", [
+    lambda: tg.nn.Linear(3, 2)(tg.ones(4)), lambda: Layer()(tg.ones(4)), lambda: Layer().eval()(tg.ones(4)),
+    lambda: tg.nn.Sequential(Layer())(tg.ones(4)), lambda: tg.nn.Linear(0, 2), lambda: tg.max_pool2d(tg.ones(3), 2),
+    lambda: tg.grad(lambda x: x + tg.ones(5))(tg.ones(2)), lambda: tg.vmap(lambda x: x + tg.ones(5))(tg.ones(2, 2))])
+def test_the_line_that_was_wrong_is_the_last_of_the_traceback(call):
+    """Of tests, layers and functions given to transformations: the last line is the user's, not one of the package."""
+    with pytest.raises(ValueError) as info:
+        call()
+    assert str(info.traceback[-1].path) == __file__
+
+
 def test_wrong_arguments():
     for call in (lambda: tg.ones(2) + "1", lambda: Tensor("text"), lambda: Tensor([None]), lambda: tg.ones(2).sum(colour=1),
                  lambda: tg.zeros("a"), lambda: tg.sin(None), lambda: tg.ones(2)["a"]):
@@ -235,19 +324,51 @@ def test_creation():
     assert set(tg.randint(0, 3, (100,)).tolist()) == {0, 1, 2}
 
 
-def test_other_threads_run_while_one_computes():
-    count, stop = 0, threading.Event()
+def heavy():
+    """Some hundredths of a second of computing."""
+    x = tg.rand(600, 600)
+    return (x @ x @ x).sum()
 
-    def counting():
-        nonlocal count
+
+WAITING = {
+    "realize": lambda: heavy().realize(), "tg.realize": lambda: tg.realize(heavy()), "item": lambda: heavy().item(),
+    "float": lambda: float(heavy()), "int": lambda: int(heavy()), "bool": lambda: bool(heavy()), "str": lambda: str(heavy()),
+    "repr": lambda: repr(heavy()), "tolist": lambda: heavy().tolist(), "numpy": lambda: heavy().numpy(),
+    "asarray": lambda: np.asarray(heavy()), "memoryview": lambda: memoryview(heavy()), "dlpack": lambda: np.from_dlpack(heavy()),
+    "data_ptr": lambda: heavy().data_ptr(), "pickle": lambda: pickle.dumps(heavy()), "deepcopy": lambda: copy.deepcopy(heavy()).item(),
+    "a mask": lambda: tg.ones(1)[heavy().reshape(1) > 0], "nonzero": lambda: tg.nonzero(heavy().reshape(1)),
+    "index": lambda: [1, 2][(heavy() < 0).int()], "an element": lambda: Tensor([heavy()]),
+    "a step": lambda: step(heavy()),
+    "gradcheck": lambda: tg.gradcheck(lambda x: x * heavy().double().detach() * 0 + x, tg.ones(1).double()),
+}
+
+
+def step(loss):
+    w = tg.ones(2, requires_grad=True)
+    optimizer = tg.optim.SGD([w], lr=0.1)
+    (w * loss).sum().backward()
+    optimizer.step(loss)
+
+
+@pytest.mark.parametrize("compute", WAITING.values(), ids=WAITING)
+def test_other_threads_run_while_one_computes(compute):
+    heavy().realize()  # compiled
+    stop, started, ticks = threading.Event(), threading.Event(), []
+
+    def waiting():
         while not stop.is_set():
-            count += 1
-    thread = threading.Thread(target=counting)
+            time.sleep(0)
+            ticks.append(time.perf_counter())
+            started.set()
+    thread = threading.Thread(target=waiting)
     thread.start()
-    (tg.rand(700, 700) @ tg.rand(700, 700)).realize()
+    started.wait()
+    before = len(ticks)
+    compute()
+    during = len(ticks) - before
     stop.set()
     thread.join()
-    assert count > 100
+    assert during > 50
 
 
 def test_threads_compute_at_once():

@@ -1,4 +1,7 @@
-"""Transformations of Python functions: against torch.autograd.functional, a loop over examples, and each other."""
+"""Transformations of Python functions: against torch.autograd.functional, functorch, a loop over examples, and each other."""
+import re
+
+import functorch
 import numpy as np
 import pytest
 import torch
@@ -93,6 +96,106 @@ def test_compositions():
     near(slope, tg.vmap(tg.grad(of(scalar, tg)))(x))
     pair = tg.vmap(lambda d: {"twice": d["x"] * 2})({"x": x})
     near(pair["twice"], x * 2)
+
+
+FUNCTIONS = {  # a number of a vector of 4
+    "products": lambda t, x: (x * x * x).prod(), "tanh": scalar, "logsumexp": lambda t, x: t.logsumexp(x, 0),
+    "softmax": lambda t, x: (t.softmax(x, 0) * x).sum(), "sums": lambda t, x: (t.cumsum(x, 0) ** 3).sum(),
+    "order": lambda t, x: (t.sort(x, 0)[0] * t.tensor(A[0])).sum(), "largest": lambda t, x: t.amax(x * x, 0) * t.sin(x).sum(),
+    "parts": lambda t, x: (x[1:] * x[:-1]).sum() * x[0], "places": lambda t, x: (x[t.tensor([3, 0, 3])] ** 2).sum(),
+    "matrices": lambda t, x: (t.outer(x, x) @ t.tensor(A.T)).exp().sum(), "joined": lambda t, x: (t.cat([x, x * x]) ** 2).sum(),
+    "deviation": lambda t, x: t.exp(x).var(0), "normed": lambda t, x: ((x - x.mean()) / (x * x).sum().sqrt()).sigmoid().sum(),
+}
+# T is tg or functorch, g the number of a vector, x (3, 4).
+COMPOSITIONS = {
+    "grad": lambda T, g, x: T.grad(g)(x[0]),
+    "grad grad": lambda T, g, x: T.grad(lambda v: T.grad(g)(v)[1])(x[0]),
+    "grad grad grad": lambda T, g, x: T.grad(lambda v: T.grad(lambda u: T.grad(g)(u)[1])(v)[2])(x[0]),
+    "hessian": lambda T, g, x: T.hessian(g)(x[0]),
+    "jacfwd jacfwd": lambda T, g, x: T.jacfwd(T.jacfwd(g))(x[0]),
+    "jacrev jacrev": lambda T, g, x: T.jacrev(T.jacrev(g))(x[0]),
+    "jacrev jacfwd": lambda T, g, x: T.jacrev(T.jacfwd(g))(x[0]),
+    "jvp vjp": lambda T, g, x: T.jvp(T.grad(g), (x[0],), (x[1],))[1],
+    "jvp jvp": lambda T, g, x: T.jvp(lambda v: T.jvp(g, (v,), (x[1],))[1], (x[0],), (x[2],))[1],
+    "vmap": lambda T, g, x: T.vmap(g)(x),
+    "vmap grad": lambda T, g, x: T.vmap(T.grad(g))(x),
+    "vmap hessian": lambda T, g, x: T.vmap(T.hessian(g))(x),
+    "grad vmap": lambda T, g, x: T.grad(lambda v: (T.vmap(g)(v) ** 2).sum())(x),
+    "jacfwd vmap": lambda T, g, x: T.jacfwd(T.vmap(g))(x),
+    "jacrev vmap": lambda T, g, x: T.jacrev(T.vmap(g))(x),
+    "vmap vmap": lambda T, g, x: T.vmap(T.vmap(lambda a, b: g(a + b), in_dims=(0, None)), in_dims=(None, 0))(x, x),
+    "vmap grad vmap": lambda T, g, x: T.vmap(T.grad(lambda a, v: T.vmap(lambda b: g(a * b))(v).sum()), in_dims=(0, None))(x, x),
+    "vmap of columns": lambda T, g, x: T.vmap(T.grad(g), in_dims=1, out_dims=1)(x.T),
+    "vmap jvp": lambda T, g, x: T.vmap(lambda a, b: T.jvp(g, (a,), (b,))[1])(x, x * x),
+    "vmap vjp": lambda T, g, x: T.vmap(lambda a, b: T.vjp(g, a)[1](b)[0])(x, x[:, 0]),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_compositions_are_functorchs(name):
+    x = array(3, 4)
+    g = FUNCTIONS[name]
+    pairs = []
+    for composition, apply in COMPOSITIONS.items():
+        try:
+            theirs = apply(functorch, of(g, torch), torch.tensor(x))
+        except RuntimeError:  # PyTorch has no such rule: then what its plain gradients say of the hessian is the measure of the others
+            continue
+        pairs.append((composition, apply(tg, of(g, tg), tg.tensor(x)), theirs.detach()))
+    tg.realize(*(mine for _, mine, _ in pairs))
+    for composition, mine, theirs in pairs:
+        np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-8, atol=1e-9, err_msg=composition)
+    assert len(pairs) > len(COMPOSITIONS) // 2, [c for c, _, _ in pairs]
+
+
+def kernels(y):
+    return len(re.findall(r"^\w+\(b\d", tg.explain(y, "schedule"), re.M))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_number_of_kernels_does_not_depend_on_the_batch(name):
+    """The graph never does. Of a hessian of very many examples the scheduler stores values that it computes again for few."""
+    def of_batch(f, *sizes):
+        return f(tg.ones(*sizes, 4, dtype="float64").realize())
+    g = of(FUNCTIONS[name], tg)
+    once, twice, bent = (tg.vmap(h) for h in (tg.grad(g), tg.vmap(tg.grad(g)), tg.hessian(g)))
+    few = [(2,), (7,), (300,)]
+    for f, batches in ((tg.vmap(g), few), (once, few), (twice, [(2, 3), (50, 4), (3, 70)]), (bent, [(2,), (30,)])):
+        counts = {kernels(of_batch(f, *batch)) for batch in batches}
+        assert len(counts) == 1 and counts.pop() > 0
+    assert len({tg.explain(of_batch(bent, n), "graph").count("\n") for n in (2, 3000)}) == 1 and kernels(of_batch(bent, 3000)) < 10
+
+
+def test_axes_of_nested_arguments():
+    """in_dims as one axis, a tuple, and in the arguments' own form; in_axes is the same."""
+    rng_x = {"a": tg.tensor(array(5, 3)), "b": [tg.tensor(array(3, 5))]}
+    y = tg.tensor(array(5))
+
+    def g(d, s):
+        return {"out": (d["a"] * d["b"][0]).sum() * s, "twice": (d["a"] * 2,)}
+    got = tg.vmap(g, in_dims=({"a": 0, "b": [1]}, 0))(rng_x, y)
+    a, b = rng_x["a"].numpy(), rng_x["b"][0].numpy()
+    near(got["out"], (a * b.T).sum(1) * y.numpy())
+    near(got["twice"][0], a * 2)
+    near(tg.vmap(g, in_axes=({"a": 0, "b": [1]}, None))(rng_x, y[0])["out"], (a * b.T).sum(1) * y[0].numpy())
+    matrix = tg.tensor(array(2, 3, 4))
+    near(tg.vmap(lambda m: m.sum(0), in_dims=2, out_dims=1)(matrix), matrix.numpy().sum(0).reshape(3, 4))
+    near(tg.vmap(lambda m: m.sum(0), in_dims=-1, out_dims=-1)(matrix), matrix.numpy().sum(0))
+
+
+def test_what_is_inside_a_transformation():
+    x = tg.tensor(array(3, 4))
+    block = tg.checkpoint(lambda a: (a @ tg.tensor(A.T)).tanh())
+    plain = lambda a: (a @ tg.tensor(A.T)).tanh()  # noqa: E731
+    for outer in (lambda g: tg.vmap(lambda a: g(a).sum()), lambda g: tg.vmap(tg.grad(lambda a: (g(a) ** 2).sum())),
+                  lambda g: tg.grad(lambda a: (tg.vmap(g)(a) ** 2).sum()), lambda g: tg.jacrev(lambda a: g(a).sum(0)),
+                  lambda g: tg.jacfwd(lambda a: g(a).sum(0)), lambda g: tg.vmap(tg.hessian(lambda a: (g(a) ** 2).sum()))):
+        near(outer(block)(x), outer(plain)(x))
+    tripled = tg.custom_gradient(lambda a: a * a, lambda g, y, a: g * a * 3)
+    near(tg.vmap(tg.grad(lambda a: tripled(a).sum()))(x), x * 3)
+    near(tg.grad(lambda a: tg.vmap(lambda r: tripled(r).sum())(a).sum())(x), x * 3)
+    near(tg.vmap(tg.grad(lambda a: (tg.stop_gradient(a) * a * a).sum()))(x), 2 * x * x)
+    near(tg.jacrev(lambda a: tg.stop_gradient(a) * a)(x[0]), np.diag(x[0].numpy()))
 
 
 def test_checkpoint_and_own_gradients():

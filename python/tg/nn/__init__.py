@@ -33,11 +33,7 @@ class Module:
         """What the module computes; for subclasses to write."""
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
-    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
-        if self.training:
-            return self.forward(*inputs, **keywords)
-        with _tg._Evaluation():
-            return self.forward(*inputs, **keywords)
+    __call__: Callable[..., Any] = _tg._call_module
 
     def _own_state(self) -> list[tuple[str, Tensor]]:
         """The tensors that it holds itself, not through its children."""
@@ -209,6 +205,14 @@ class Sequential(Module):
         return len(self.layers)
 
 
+class Identity(Module):
+    """Its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x."""
+        return x
+
+
 class Apply(Module):
     """A function with its keywords as a module: Apply(tg.max_pool2d, kernel_size=2)."""
 
@@ -223,41 +227,6 @@ class Apply(Module):
         return f"{self.function.__name__}({', '.join(f'{k}={v}' for k, v in self.keywords.items())})"
 
 
-def ReLU() -> Module:
-    """tg.relu as a module."""
-    return Apply(_tg.relu)
-
-
-def Sigmoid() -> Module:
-    """tg.sigmoid as a module."""
-    return Apply(_tg.sigmoid)
-
-
-def Tanh() -> Module:
-    """tg.tanh as a module."""
-    return Apply(_tg.tanh)
-
-
-def SiLU() -> Module:
-    """tg.silu as a module."""
-    return Apply(_tg.silu)
-
-
-def GELU(approximate: str = "none") -> Module:
-    """tg.gelu as a module."""
-    return Apply(_tg.gelu, approximate=approximate)
-
-
-def Softmax(dim: int = -1) -> Module:
-    """tg.softmax as a module."""
-    return Apply(_tg.softmax, dim=dim)
-
-
-def Flatten(start_dim: int = 1, end_dim: int = -1) -> Module:
-    """tg.flatten as a module, which keeps the batch's axis."""
-    return Apply(_tg.flatten, start_dim=start_dim, end_dim=end_dim)
-
-
 def _applied(name: str, *order: str) -> Callable[..., Module]:
     """A maker of modules that apply tg.<name>, whose keywords may also stand in the given order."""
     def make(*values: Any, **keywords: Any) -> Module:
@@ -265,6 +234,20 @@ def _applied(name: str, *order: str) -> Callable[..., Module]:
 
     make.__doc__ = f"tg.{name} as a module."
     return make
+
+
+ReLU, ReLU6, Sigmoid, LogSigmoid, Tanh, SiLU, Mish, SELU, Softsign, Hardsigmoid, Hardswish = map(
+    _applied, ("relu", "relu6", "sigmoid", "logsigmoid", "tanh", "silu", "mish", "selu", "softsign", "hardsigmoid", "hardswish"))
+LeakyReLU, ELU, CELU = _applied("leaky_relu", "negative_slope"), _applied("elu", "alpha"), _applied("celu", "alpha")
+Hardtanh, Softplus = _applied("hardtanh", "min_val", "max_val"), _applied("softplus", "beta", "threshold")
+GELU, GLU = _applied("gelu", "approximate"), _applied("glu", "dim")
+Softmax, LogSoftmax = _applied("softmax", "dim"), _applied("log_softmax", "dim")
+Unflatten = _applied("unflatten", "dim", "sizes")
+
+
+def Flatten(start_dim: int = 1, end_dim: int = -1) -> Module:
+    """tg.flatten as a module, which keeps the batch's axis."""
+    return Apply(_tg.flatten, start_dim=start_dim, end_dim=end_dim)
 
 
 _WINDOW = ("kernel_size", "stride", "padding")
@@ -277,4 +260,4 @@ MSELoss, L1Loss, HuberLoss, SmoothL1Loss = map(_applied, ("mse_loss", "l1_loss",
 BCELoss, BCEWithLogitsLoss = _applied("binary_cross_entropy", "weight"), _applied("binary_cross_entropy_with_logits", "weight")
 NLLLoss, CrossEntropyLoss, KLDivLoss = _applied("nll_loss", "weight"), _applied("cross_entropy", "weight"), _applied("kl_div")
 
-from tg.nn import functional, init, utils  # noqa: E402
+from tg.nn import functional as functional, init as init, utils as utils  # noqa: E402
