@@ -1,5 +1,7 @@
 """Layers, optimizers and files in Python: PyTorch's results, and the C++ program's to the last bit."""
+import copy
 import os
+import pickle
 import struct
 import subprocess
 import sys
@@ -150,6 +152,26 @@ def test_parameters():
     assert all(p.grad is not None for p in parameters)
     net.zero_grad()
     assert all(p.grad is None for p in parameters)
+
+
+@pytest.mark.parametrize("make", [
+    Net, lambda: nn.Linear(2, 3, bias=False, dtype="float64"), lambda: nn.Embedding(4, 3, padding_idx=1), lambda: nn.Dropout(0.3),
+    lambda: nn.Sequential(nn.LayerNorm(3), nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5))).eval(),
+    lambda: nn.TransformerEncoderLayer(8, 2, 12)])
+def test_modules_are_copied_and_pickled(make):
+    net = make()
+    for _, tensor in list(net.state())[:1]:
+        tensor.requires_grad_(False)
+    tg.manual_seed(1)
+    before = tg.rand(2).tolist()
+    tg.manual_seed(1)
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert repr(other) == repr(net) and [m.training for m in other.modules()] == [m.training for m in net.modules()]
+        for (name, x), (other_name, y) in zip(net.state(), other.state(), strict=True):
+            assert name == other_name and x.dtype == y.dtype and x.tolist() == y.tolist() and x.requires_grad == y.requires_grad
+            y.assign(7)
+            assert x.tolist() != y.tolist()
+    assert tg.rand(2).tolist() == before  # nothing was drawn
 
 
 def test_a_function_as_a_layer():

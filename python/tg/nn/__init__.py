@@ -106,77 +106,102 @@ class Module:
         return f"{type(self).__name__}({own}" + ("\n" + "".join(children) if children else "") + ")"
 
 
-class Linear(_tg._Linear, Module):
+class _Layer:
+    """What the layers of C++ have beside: copied or pickled, one is made again from its arguments, and given the tensors it had."""
+
+    _made: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *arguments: Any, **keywords: Any) -> Any:
+        layer = super().__new__(cls)
+        layer._made = arguments, keywords
+        return layer
+
+    def __reduce__(self) -> Any:
+        return _again, (type(self), *self._made), (vars(self), self._own_state())  # type: ignore[attr-defined]
+
+    def __setstate__(self, state: Any) -> None:
+        attributes, tensors = state
+        vars(self).update(attributes)
+        for (_, own), (_, kept) in zip(self._own_state(), tensors):  # type: ignore[attr-defined]
+            own.assign(kept).requires_grad_(kept.requires_grad)
+
+
+def _again(cls: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    with _tg.Drawing(_tg.Generator()):  # its first weights are not what is wanted, nor to be drawn from the process's numbers
+        return cls(*arguments, **keywords)
+
+
+class Linear(_Layer, _tg._Linear, Module):
     __doc__ = _tg._Linear.__doc__
 
 
-class Conv1d(_tg._Conv1d, Module):
+class Conv1d(_Layer, _tg._Conv1d, Module):
     __doc__ = _tg._Conv1d.__doc__
 
 
-class Conv2d(_tg._Conv2d, Module):
+class Conv2d(_Layer, _tg._Conv2d, Module):
     __doc__ = _tg._Conv2d.__doc__
 
 
-class Conv3d(_tg._Conv3d, Module):
+class Conv3d(_Layer, _tg._Conv3d, Module):
     __doc__ = _tg._Conv3d.__doc__
 
 
-class ConvTranspose1d(_tg._ConvTranspose1d, Module):
+class ConvTranspose1d(_Layer, _tg._ConvTranspose1d, Module):
     __doc__ = _tg._ConvTranspose1d.__doc__
 
 
-class ConvTranspose2d(_tg._ConvTranspose2d, Module):
+class ConvTranspose2d(_Layer, _tg._ConvTranspose2d, Module):
     __doc__ = _tg._ConvTranspose2d.__doc__
 
 
-class ConvTranspose3d(_tg._ConvTranspose3d, Module):
+class ConvTranspose3d(_Layer, _tg._ConvTranspose3d, Module):
     __doc__ = _tg._ConvTranspose3d.__doc__
 
 
-class BatchNorm(_tg._BatchNorm, Module):
+class BatchNorm(_Layer, _tg._BatchNorm, Module):
     __doc__ = _tg._BatchNorm.__doc__
 
 
 BatchNorm1d = BatchNorm2d = BatchNorm3d = BatchNorm
 
 
-class LayerNorm(_tg._LayerNorm, Module):
+class LayerNorm(_Layer, _tg._LayerNorm, Module):
     __doc__ = _tg._LayerNorm.__doc__
 
 
-class GroupNorm(_tg._GroupNorm, Module):
+class GroupNorm(_Layer, _tg._GroupNorm, Module):
     __doc__ = _tg._GroupNorm.__doc__
 
 
-class InstanceNorm(_tg._InstanceNorm, Module):
+class InstanceNorm(_Layer, _tg._InstanceNorm, Module):
     __doc__ = _tg._InstanceNorm.__doc__
 
 
 InstanceNorm1d = InstanceNorm2d = InstanceNorm3d = InstanceNorm
 
 
-class RMSNorm(_tg._RMSNorm, Module):
+class RMSNorm(_Layer, _tg._RMSNorm, Module):
     __doc__ = _tg._RMSNorm.__doc__
 
 
-class Embedding(_tg._Embedding, Module):
+class Embedding(_Layer, _tg._Embedding, Module):
     __doc__ = _tg._Embedding.__doc__
 
 
-class MultiheadAttention(_tg._MultiheadAttention, Module):
+class MultiheadAttention(_Layer, _tg._MultiheadAttention, Module):
     __doc__ = _tg._MultiheadAttention.__doc__
 
 
-class TransformerEncoderLayer(_tg._TransformerEncoderLayer, Module):
+class TransformerEncoderLayer(_Layer, _tg._TransformerEncoderLayer, Module):
     __doc__ = _tg._TransformerEncoderLayer.__doc__
 
 
-class TransformerDecoderLayer(_tg._TransformerDecoderLayer, Module):
+class TransformerDecoderLayer(_Layer, _tg._TransformerDecoderLayer, Module):
     __doc__ = _tg._TransformerDecoderLayer.__doc__
 
 
-class Dropout(_tg._Dropout, Module):
+class Dropout(_Layer, _tg._Dropout, Module):
     __doc__ = _tg._Dropout.__doc__
 
 

@@ -1,0 +1,304 @@
+"""What docs/python.md says differs from PyTorch: a test a row of its table, by what stands first in the row."""
+import copy
+import os
+import re
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import tg
+from tg import nn
+
+F, G = torch.nn.functional, tg.nn.functional
+PAGE = Path(os.environ["TG_TEST_SOURCE"], "docs/python.md").read_text()
+ROWS = {}
+
+
+def row(first):
+    """Enters the function as what tries that row."""
+    return lambda f: ROWS.setdefault(first, f)
+
+
+@row("when")
+def _():
+    x = tg.ones(3) + 1
+    assert "Add" in tg.explain(x, "graph")
+    a, b = x * 2, x * 3
+    assert tg.realize(a, b) is None and a.tolist() == [4] * 3 and b.tolist() == [6] * 3 and not tg.explain(a, "graph").count("Mul")
+
+
+@row("whole numbers in lists")
+def _():
+    assert torch.tensor([1]).dtype == torch.int64 and tg.tensor([1]).dtype == tg.int32 and tg.tensor([2**40]).dtype == tg.int64
+    for x in (tg.arange(3), tg.randint(0, 2, (3,)), tg.one_hot(tg.arange(2)), tg.ones(2).argmax(), tg.ones(2).sort().indices):
+        assert x.dtype == tg.int32
+    assert torch.arange(3).dtype == torch.ones(2).argmax().dtype == torch.int64
+
+
+@row("int / int, `mean` of integers")
+def _():
+    assert (tg.tensor([1]) / tg.tensor([2])).dtype == tg.tensor([1]).mean().dtype == tg.float32
+    with pytest.raises(RuntimeError):
+        torch.tensor([1]).mean()
+
+
+@row("sums of bool and narrow integers")
+def _():
+    sums = {d: tg.ones(2, dtype=d).sum().dtype.name for d in ("bool", "int8", "uint16", "int64", "uint64")}
+    assert sums == {"bool": "int32", "int8": "int32", "uint16": "uint32", "int64": "int64", "uint64": "uint64"}
+    assert torch.ones(2, dtype=torch.int8).sum().dtype == torch.int64
+
+
+@row("a number that a dtype has not, `int8 + 1000`")
+def _():
+    with pytest.raises(ValueError, match="outside the range of int8"):
+        tg.ones(1, dtype="int8") + 1000
+    assert (torch.ones(1, dtype=torch.int8) + 1000).item() == -23
+
+
+@row("integers `// 0`, `% 0`")
+def _():
+    assert ((tg.tensor([5]) // 0).item(), (tg.tensor([5]) % 0).item()) == (0, 0)
+    with pytest.raises(RuntimeError):
+        torch.tensor([5]) // 0
+
+
+@row("floats out of an integer's range")
+def _():
+    assert tg.tensor([300.0, -1.0, float("nan"), -1e30]).to("uint8").tolist() == [255, 0, 0, 0]
+
+
+@row("`<<`, `>>` beyond the width")
+def _():
+    x = tg.tensor([-5, 5])
+    assert (x << 40).tolist() == [0, 0] and (x >> 40).tolist() == [-1, 0]
+
+
+@row("`max(dim)`, `min(dim)`, `median(dim)`")
+def _():
+    x = np.array([[1.0, 3.0, 2.0]], "f")
+    for name in ("max", "min", "median"):
+        mine, theirs = getattr(tg.tensor(x), name)(1), getattr(torch.tensor(x), name)(1)
+        assert isinstance(mine, tg.Tensor) and mine.tolist() == theirs.values.tolist()
+    assert tg.tensor(x).argmax(1).tolist() == torch.tensor(x).max(1).indices.tolist()
+
+
+@row("`max` where there is a nan")
+def _():
+    x = [1.0, float("nan"), 2.0]
+    assert np.isnan(tg.tensor(x).max().item()) and np.isnan(torch.tensor(x).max().item()) and tg.tensor(x).argmax().item() == 1
+
+
+@row("`equal(a, b)`")
+def _():
+    assert torch.equal(torch.ones(2), torch.ones(2)) is True and tg.equal(tg.ones(2), tg.ones(2)).tolist() == [True, True]
+    assert tg.allclose(tg.ones(2), tg.ones(2)) is True
+
+
+@row("`take(x, index)`")
+def _():
+    a = [[1, 2], [3, 4]]
+    assert torch.take(torch.tensor(a), torch.tensor([1])).tolist() == [2]
+    assert tg.take(tg.tensor(a), tg.tensor([1])).tolist() == np.take(a, [1], axis=0).tolist()
+
+
+@row("`squeeze(dim)` of a size that is not 1")
+def _():
+    assert torch.ones(2, 3).squeeze(0).shape == (2, 3)
+    with pytest.raises(tg.ShapeError):
+        tg.ones(2, 3).squeeze(0)
+
+
+@row("`view`")
+def _():
+    assert tg.arange(6).view(2, 3).T.view(6).tolist() == [0, 3, 1, 4, 2, 5]
+    with pytest.raises(RuntimeError):
+        torch.arange(6).view(2, 3).T.view(6)
+
+
+@row("`empty`")
+def _():
+    assert tg.empty(2, 3).tolist() == tg.empty_like(tg.ones(2, 3)).tolist() == [[0] * 3] * 2
+
+
+@row("names of arguments")
+def _():
+    x = tg.arange(6).view(2, 3)
+    assert x.sum(axis=1, keepdims=True).tolist() == x.sum(dim=1, keepdim=True).tolist() == [[3], [12]]
+    for keyword in ("out", "inplace"):
+        with pytest.raises(TypeError):
+            tg.relu(x, **{keyword: x})
+
+
+@row("`x[i]` with integers and slices")
+def _():
+    x, y = tg.zeros(2, 3), torch.zeros(2, 3)
+    for t in (x, y):
+        t[0][1] += 1
+        part = t[1]
+        t[1] = 5
+    assert x.tolist() == y.tolist() == [[0, 1, 0], [5, 5, 5]] and part.tolist() == [5, 5, 5]
+    part = x[0]
+    x[0] = 9
+    assert part.tolist() == [0, 1, 0]
+
+
+@row("`x.numpy()`")
+def _():
+    x = tg.ones(2, requires_grad=True)
+    a = x.numpy()
+    assert a.ctypes.data == x.data_ptr() and not a.flags.writeable and np.array(x).flags.writeable
+    with pytest.raises(RuntimeError):
+        torch.ones(2, requires_grad=True).numpy()
+
+
+@row("`from_numpy`, `asarray`, `from_dlpack`")
+def _():
+    for f in (tg.from_numpy, tg.asarray, tg.from_dlpack):
+        a = np.ones(4, "f")
+        t = f(a)
+        assert t.data_ptr() == a.ctypes.data
+        t += 1
+        assert a.tolist() == [1] * 4 and t.tolist() == [2] * 4 and t.data_ptr() != a.ctypes.data
+
+
+@row("`x.grad`")
+def _():
+    x = tg.ones(2, requires_grad=True)
+    x.sum().backward()
+    assert x.grad is not x.grad and x.grad.tolist() == [1, 1]
+    x.grad = tg.zeros(2)
+    assert x.grad.tolist() == [0, 0]
+    x.grad = None
+    assert x.grad is None
+
+
+@row("`x.is_leaf`")
+def _():
+    assert (torch.ones(1) + 1).is_leaf and not (tg.ones(1) + 1).is_leaf and tg.tensor([1.0]).is_leaf
+
+
+@row("`optimizer.step()`")
+def _():
+    w = tg.ones(1, requires_grad=True)
+    optimizer = tg.optim.SGD([w], lr=0.5)
+    loss = (w * w).sum()
+    loss.backward()
+    optimizer.step(loss)
+    assert w.grad is None and w.item() == 0 and loss.item() == 1
+
+
+class Net(nn.Module):
+    def __init__(self):
+        self.layers = [nn.Linear(2, 2)]
+        self.named = {"a": nn.Linear(2, 1)}
+        self.scale = tg.ones(1, requires_grad=True)
+        self.mean = tg.zeros(1)
+
+
+@row("`nn.Module`")
+def _():
+    assert list(Net().state_dict()) == ["scale", "mean", "layers.0.weight", "layers.0.bias", "named.a.weight", "named.a.bias"]
+
+
+@row("`nn.Parameter`, `register_buffer`")
+def _():
+    assert not hasattr(nn, "Parameter") and len(Net().parameters()) == 5 and "mean" not in dict(Net().named_parameters())
+
+
+@row("`F.batch_norm(training=True)`")
+def _():
+    x = np.arange(6, dtype="f").reshape(2, 3)
+    mean, var = np.ones(3, "f"), np.full(3, 2, "f")
+    theirs = F.batch_norm(*map(torch.tensor, (x, mean, var)))
+    assert np.allclose(G.batch_norm(*map(tg.tensor, (x, mean, var))).numpy(), theirs.numpy())
+    with pytest.raises(ValueError, match="nn.BatchNorm"):
+        G.batch_norm(*map(tg.tensor, (x, mean, var)), training=True)
+    assert nn.BatchNorm is nn.BatchNorm1d is nn.BatchNorm2d is nn.BatchNorm3d
+
+
+@row("`max_pool2d(return_indices=True)`")
+def _():
+    x = tg.ones(1, 1, 2, 2, requires_grad=True)
+    assert G.max_pool2d(x, 2, return_indices=True).indices.dtype == tg.int32
+    G.max_pool2d(x, 2).sum().backward()
+    assert x.grad.tolist() == [[[[0.25, 0.25], [0.25, 0.25]]]]
+
+
+@row("`OneCycleLR`")
+def _():
+    optimizer = tg.optim.SGD([tg.ones(1, requires_grad=True)], lr=0.1, momentum=0.5)
+    tg.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
+    with pytest.raises(KeyError):
+        optimizer.param_groups[0]["momentum"]
+
+
+@row("`DataLoader` workers")
+def _():
+    names = set()
+
+    class Data:
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, i):
+            names.add((os.getpid(), threading.get_ident()))
+            return i
+    batches = [[b.tolist() for b in tg.data.DataLoader(Data(), 2, shuffle=True, num_workers=n, generator=tg.Generator(1))] for n in (0, 1, 2)]
+    assert batches[0] == batches[1] == batches[2] and {pid for pid, _ in names} == {os.getpid()} and len(names) > 1
+
+
+@row("random numbers")
+def _():  # jax.random.uniform(jax.random.PRNGKey(0), (3,)), with jax_threefry_partitionable
+    assert np.allclose(tg.rand(3, generator=tg.Generator.with_key((0, 0))).numpy(), [0.947667, 0.9785799, 0.33229148])
+
+
+@row("files")
+def _(tmp_path):
+    net, other = Net(), Net()
+    tg.save(net, tmp_path / "net.safetensors")
+    assert tg.load_into(other, tmp_path / "net.safetensors") == {} and tg.load(tmp_path / "net.safetensors").keys() == net.state_dict().keys()
+    assert other.layers[0].weight.tolist() == net.layers[0].weight.tolist()
+
+
+@row("`copy.copy(layer)`")
+def _():
+    layer = nn.Linear(2, 2)
+    other = copy.copy(layer)
+    assert other.weight.tolist() == layer.weight.tolist()
+    nn.init.zeros_(other.weight)
+    assert layer.weight.tolist() != other.weight.tolist()
+
+
+@row("errors")
+def _():
+    kinds = {"ShapeError": ValueError, "ValueError": ValueError, "DTypeError": TypeError, "IndexError": IndexError, "DeviceError": RuntimeError,
+             "GradientError": RuntimeError, "IoError": OSError}
+    assert all(issubclass(getattr(tg, name), (kind, )) and issubclass(getattr(tg, name), tg.Error) for name, kind in kinds.items())
+
+
+@row("settings")
+def _():
+    with tg.settings(device="interpreter", eager=True), tg.no_grad(), tg.Drawing(tg.Generator(1)):
+        assert tg.rand(2).device == "interpreter"
+
+
+@row("devices")
+def _():
+    assert [tg.ones(1, device=d).device for d in ("cpu", "interpreter", "null")] == ["cpu", "interpreter", "null"]
+    with pytest.raises(tg.DeviceError, match="opencl"):
+        tg.ones(1, device="cuda:0")
+
+
+def test_every_row_of_the_table_is_tried():
+    table = PAGE[PAGE.index("| | PyTorch | tg |"):].split("\n\n")[0].splitlines()[2:]
+    assert [re.split(r" \| ", line.removeprefix("| "))[0] for line in table] == list(ROWS)
+
+
+@pytest.mark.parametrize("first", ROWS)
+def test_differences(first, tmp_path):
+    f = ROWS[first]
+    f(tmp_path) if f.__code__.co_argcount else f()
