@@ -143,7 +143,7 @@ class ArrayText {
     } else {
       size_t width = 0;
       for (size_t i : shown) width = std::max(width, integer(a.at(i), a.dtype).size());
-      if (a.dtype == DType::bool_) width = 5;
+      if (a.dtype == DType::bool_ && !a.shape.empty()) width = 5;
       word_ = [this, width](size_t i) { return fmt::format("{:>{}}", integer(a_.at(i), a_.dtype), width); };
     }
   }

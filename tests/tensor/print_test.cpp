@@ -175,6 +175,7 @@ TEST(Print, ReprIsNumPysWithItsOwnName) {
   EXPECT_EQ(Tensor({1.f}, {.requires_grad = true}).repr(), "Tensor([1.], requires_grad=True)");
   EXPECT_EQ(Tensor::zeros({0, 3}, {.dtype = float64}).repr(), "Tensor([], shape=(0, 3), dtype=float64)");
   EXPECT_EQ(Tensor::full({}, 2.5).repr(), "Tensor(2.5)");
+  EXPECT_EQ(Tensor::full({}, true).repr(), "Tensor(True)");
   EXPECT_EQ(Tensor().repr(), "Tensor()");
 }
 
