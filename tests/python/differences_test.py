@@ -247,7 +247,8 @@ def _():
         def __getitem__(self, i):
             names.add((os.getpid(), threading.get_ident()))
             return i
-    batches = [[b.tolist() for b in tg.data.DataLoader(Data(), 2, shuffle=True, num_workers=n, generator=tg.Generator(1))] for n in (0, 1, 2)]
+    loaders = [tg.data.DataLoader(Data(), 2, shuffle=True, num_workers=n, generator=tg.Generator(1)) for n in (0, 1, 2)]
+    batches = [[b.tolist() for b in loader] for loader in loaders]
     assert batches[0] == batches[1] == batches[2] and {pid for pid, _ in names} == {os.getpid()} and len(names) > 1
 
 
@@ -260,7 +261,8 @@ def _():  # jax.random.uniform(jax.random.PRNGKey(0), (3,)), with jax_threefry_p
 def _(tmp_path):
     net, other = Net(), Net()
     tg.save(net, tmp_path / "net.safetensors")
-    assert tg.load_into(other, tmp_path / "net.safetensors") == {} and tg.load(tmp_path / "net.safetensors").keys() == net.state_dict().keys()
+    assert tg.load_into(other, tmp_path / "net.safetensors") == {}
+    assert tg.load(tmp_path / "net.safetensors").keys() == net.state_dict().keys()
     assert other.layers[0].weight.tolist() == net.layers[0].weight.tolist()
 
 
@@ -275,8 +277,8 @@ def _():
 
 @row("errors")
 def _():
-    kinds = {"ShapeError": ValueError, "ValueError": ValueError, "DTypeError": TypeError, "IndexError": IndexError, "DeviceError": RuntimeError,
-             "GradientError": RuntimeError, "IoError": OSError}
+    kinds = {"ShapeError": ValueError, "ValueError": ValueError, "DTypeError": TypeError, "IndexError": IndexError,
+             "DeviceError": RuntimeError, "GradientError": RuntimeError, "IoError": OSError}
     assert all(issubclass(getattr(tg, name), (kind, )) and issubclass(getattr(tg, name), tg.Error) for name, kind in kinds.items())
 
 

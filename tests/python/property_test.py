@@ -1,5 +1,9 @@
 """Properties over random shapes, keys and values, with NumPy as the oracle. The seed is fixed and the budget small: a few seconds."""
+import pickle
+import re
+
 import numpy as np
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -75,3 +79,80 @@ def test_a_gradient_is_the_slope(values):
         up, down = ([v + sign * step * (i == k) for k, v in enumerate(values)] for sign in (1, -1))
         slope = (f(Tensor(up, dtype="float64")) - f(Tensor(down, dtype="float64"))).item() / (2 * step)
         assert abs(slope - g) < 1e-5 * max(1, abs(g))
+
+
+@few
+@given(arrays.arrays(st.sampled_from(["f4", "f8", "i4", "i1", "u8", "?"]), shapes))
+def test_printing_is_numpys(a):
+    t, dtype = Tensor(a), a.dtype.name
+    shown = repr(a).removeprefix("array(").removesuffix(")").replace("\n      ", "\n       ")
+    shown = shown.replace(f", dtype={dtype}", "").replace(f",\n       dtype={dtype}", "").replace(f",\n        dtype={dtype}", "")
+    plain = dtype in ("float32", "int32", "bool")
+    assert str(t) == str(a)
+    if a.size:
+        assert re.sub(r",\s+dtype=\w+\)$", ")", repr(t)) == f"Tensor({shown})" and (f"dtype={dtype})" in repr(t)) != plain
+
+
+@few
+@given(st.data())
+def test_memory_goes_round(data):
+    """Through NumPy, DLPack and PyTorch and back it is the same memory; through a pickle the same values."""
+    a = data.draw(arrays.arrays(st.sampled_from(["f4", "f8", "f2", "i4", "i8", "u1", "?"]), shapes))
+    t = tg.asarray(a)
+    for other in (np.asarray(t), t.numpy()) + ((np.from_dlpack(t), torch.from_dlpack(t).numpy()) if a.dtype != bool else ()):
+        assert other.shape == a.shape and np.array_equal(other, a, equal_nan=a.dtype.kind == "f")
+        assert not a.size or other.ctypes.data == t.data_ptr()
+    kept = pickle.loads(pickle.dumps(t))
+    assert kept.dtype == t.dtype and np.array_equal(kept.numpy(), a, equal_nan=a.dtype.kind == "f")
+
+
+@few
+@given(st.data())
+def test_reductions_and_scans_along_any_axis(data):
+    a = numbers(data.draw(arrays.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=6)))
+    axis = data.draw(st.integers(-a.ndim, a.ndim - 1))
+    t = Tensor(a)
+    for name in ("max", "min", "argmax", "argmin", "cumsum", "mean", "sort", "argsort", "any", "prod"):
+        mine, theirs = getattr(t, name), getattr(np, name)
+        got = mine(axis=axis)
+        expected = theirs(a, axis=axis, kind="stable") if name.endswith("sort") else theirs(a, axis=axis)
+        assert np.allclose((got[0] if name == "sort" else got).numpy(), expected, rtol=1e-5), name
+
+
+@few
+@given(st.data())
+def test_products_of_any_shapes(data):
+    shape = arrays.mutually_broadcastable_shapes(signature="(m,k),(k,n)->(m,n)", max_dims=2, max_side=4)
+    two = data.draw(shape)
+    a, b = (numbers(s, seed) for seed, s in enumerate(two.input_shapes))
+    x, y = Tensor(a, requires_grad=True), Tensor(b, requires_grad=True)
+    result = x @ y
+    assert result.shape == two.result_shape and np.array_equal(result.numpy(), a @ b)
+    result.sum().backward()
+    p, q = torch.tensor(a, requires_grad=True), torch.tensor(b, requires_grad=True)
+    (p @ q).sum().backward()
+    assert np.array_equal(x.grad.numpy(), p.grad.numpy()) and np.array_equal(y.grad.numpy(), q.grad.numpy())
+
+
+@few
+@given(st.data())
+def test_joined_and_split_again(data):
+    a = numbers(data.draw(arrays.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=5)))
+    axis = data.draw(st.integers(0, a.ndim - 1))
+    sizes = data.draw(st.lists(st.integers(0, 3), min_size=1, max_size=3)) + [a.shape[axis]]
+    t = tg.cat([Tensor(a.take(range(n), axis, mode="clip")) for n in sizes], dim=axis)
+    assert [p.shape[axis] for p in t.split(sizes, dim=axis)] == sizes and np.array_equal(t.split(sizes, dim=axis)[-1].numpy(), a)
+    assert np.array_equal(tg.stack(list(t), 0).numpy(), t.numpy()) and np.array_equal(t.flip(axis).numpy(), np.flip(t.numpy(), axis))
+
+
+@few
+@given(st.data())
+def test_vmap_is_a_loop(data):
+    n, k = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4))
+    x, w = Tensor(numbers((n, k))), Tensor(numbers((k, k), 1))
+    f = data.draw(st.sampled_from([
+        lambda v: (v @ w).sum(), lambda v: v.softmax(-1) * v, lambda v: tg.grad(lambda u: ((u @ w) ** 2).sum())(v),
+        lambda v: tg.cat([v, v[:1]]), lambda v: v.sort().values, lambda v: tg.vmap(lambda e: e * v)(v)]))
+    axis = data.draw(st.sampled_from([0, 1, -1]))
+    batch = x if axis == 0 else x.T
+    assert np.allclose(tg.vmap(f, in_dims=axis)(batch).numpy(), np.stack([f(x[i]).numpy() for i in range(n)]), rtol=1e-5)
