@@ -4,15 +4,20 @@
 //   tg::manual_seed(7);  Tensor::rand({4});      the same four numbers on every device, for any number of threads
 //   tg::Generator own(7);  tg::Drawing from(own);  Tensor::rand({4});      from a generator of one's own, while `from` lives
 //
-// Layout, that of JAX's threefry2x32 with jax_threefry_partitionable:
+// Layout, that of JAX's threefry2x32 with jax_threefry_partitionable (the default since JAX 0.5):
 //   seed       key (seed >> 32, seed & 0xffffffff), as jax.random.key(seed)
-//   call n     (from 0, counted since the seed was set) key_n = threefry2x32(key, (0, n)), as jax.random.fold_in(key, n)
-//   element i  (x0, x1) = threefry2x32(key_n, (i >> 32, i & 0xffffffff)); its 32 bits are x0 ^ x1, its 64 bits x0 << 32 | x1,
-//              and 16-bit floats take the low half of the 32
-//   rand       the top mantissa bits of those as the fraction of a number in [1, 2), minus 1: jax.random.uniform
-//   randn      Box, Muller 1958: sqrt(-2 ln u) cos(2 pi v) with u = (x0 + 1/2) / 2^32, v = x1 / 2^32
-//   randint    low + (x0 ^ x1) * (high - low) >> 32; a bias of at most (high - low) / 2^32
-// A Generator made by with_key draws with that key itself at its first call: jax.random.uniform(key), bit for bit.
+//   call n     (from 0, counted since the seed was set) key_n = threefry2x32(key, (0, n)), as jax.random.fold_in(key, n), which is also
+//              element n of jax.random.split(key, n + 1)
+//   element i  (x0, x1) = threefry2x32(key_n, (i >> 32, i & 0xffffffff)); its 32 bits are x0 ^ x1, its 64 bits x0 << 32 | x1, its 16 and
+//              8 bits the low ones of the 32: jax.random.bits
+//   rand       the top mantissa bits of those (of bfloat16: of 8) as the fraction of a number in [1, 2), minus 1: jax.random.uniform
+//   uniform    (high - low) rand + low
+//   randn      sqrt(2) erfinv(u), u uniform between -1 and 1: jax.random.normal; of 16-bit floats in float32, rounded
+//   randint    twice the dtype's bits, from keys 0 and 1 split off the call's, modulo high - low, plus low: jax.random.randint
+//   randperm   sorted by 32 bits from key 1 split off, again with key 0 in the call's place if n is large: jax.random.permutation
+//   bernoulli  rand < p: jax.random.bernoulli
+// A Generator made by with_key draws with that key itself at its first call: jax.random.uniform(key), bit for bit; randn up to the
+// rounding of erfinv.
 #include <array>
 #include <cstdint>
 

@@ -144,7 +144,7 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   // Random numbers: tg/random.hpp says from which generator.
   [[nodiscard]] static Tensor rand(const Sizes& shape, const TensorOptions& options = {});   // uniform in [0, 1)
   [[nodiscard]] static Tensor randn(const Sizes& shape, const TensorOptions& options = {});  // normal, mean 0, variance 1
-  /// Integers in [low, high), int32 unless options say otherwise. ValueError: an empty range, or one of more than 2^32.
+  /// Integers in [low, high), int32 unless options say otherwise. ValueError: an empty range, or one that the dtype does not hold.
   [[nodiscard]] static Tensor randint(const Sizes& shape, int64_t low, int64_t high, const TensorOptions& options = {});
   [[nodiscard]] static Tensor uniform(const Sizes& shape, const UniformOptions& options = {});
   /// Uniform in +-sqrt(6 / ((1 + a^2) fan_in)), fan_in the elements per first index: He et al. 2015, as PyTorch with slope a.

@@ -7,10 +7,12 @@
 
 #include <atomic>
 #include <cmath>
+#include <cstdint>
 #include <numbers>
 #include <utility>
 
 #include "tensor/impl.hpp"
+#include "tensor/special.hpp"
 #include "tg/functions.hpp"
 #include "tg/ir/op_info.hpp"
 
@@ -42,7 +44,8 @@ struct Shared {
 Shared& shared() { static auto& leaked = *new Shared; return leaked; }
 thread_local Generator* drawing_from = nullptr;
 
-std::array<uint32_t, 2> next_key() {
+using Key = std::array<uint32_t, 2>;
+Key next_key() {
   if (drawing_from) return drawing_from->next();
   const std::lock_guard lock(shared().mutex);
   return shared().generator.next();
@@ -51,9 +54,8 @@ std::array<uint32_t, 2> next_key() {
 UOp both(Op o, const UOp& a, const UOp& b) { return UOp::make(o, {a, b}); }
 UOp word(int64_t v) { return constant(DType::uint32, v); }
 
-/// The two words of every element, under the key of the next call.
-std::array<UOp, 2> words(int64_t n) {
-  const std::array<uint32_t, 2> key = next_key();
+/// The two words of every element under the key.
+std::array<UOp, 2> words(const Key& key, int64_t n) {
   static std::atomic<uint64_t> draws{0};
   const uint64_t call = draws++;
   // A name for each call, so that two draws in one graph never meet.
@@ -71,19 +73,31 @@ std::array<UOp, 2> words(int64_t n) {
   });
 }
 
+/// All bits of an unsigned dtype at random.
+UOp random_bits(const Key& key, int64_t n, DType t) {
+  const auto x = words(key, n);
+  if (t != DType::uint64) return cast(both(Op::Xor, x[0], x[1]), t);
+  return both(Op::Or, both(Op::Shl, cast(x[0], t), constant(t, 32)), cast(x[1], t));
+}
+
 /// Uniform in [0, 1): random mantissa bits below the exponent of 1, minus 1.
-UOp fractions(const std::array<UOp, 2>& x, DType t) {
-  struct Layout { DType bits; int width, mantissa; };
-  const Layout layout = t == DType::float64    ? Layout{DType::uint64, 64, 52}
-                        : t == DType::float32  ? Layout{DType::uint32, 32, 23}
-                        : t == DType::bfloat16 ? Layout{DType::uint16, 16, 7}
-                                               : Layout{DType::uint16, 16, 10};
+UOp fractions(const Key& key, int64_t n, DType t) {
+  struct Layout { DType drawn, bits; int width, mantissa; };
+  const Layout layout = t == DType::float64    ? Layout{DType::uint64, DType::uint64, 64, 52}
+                        : t == DType::float32  ? Layout{DType::uint32, DType::uint32, 32, 23}
+                        : t == DType::bfloat16 ? Layout{DType::uint8, DType::uint16, 16, 7}
+                                               : Layout{DType::uint16, DType::uint16, 16, 10};
   const auto number = [&](int64_t v) { return constant(layout.bits, v); };
-  const UOp bits = layout.width == 64 ? both(Op::Or, both(Op::Shl, cast(x[0], layout.bits), number(32)), cast(x[1], layout.bits))
-                                      : cast(both(Op::Xor, x[0], x[1]), layout.bits);
+  const UOp bits = cast(random_bits(key, n, layout.drawn), layout.bits);
   const int64_t exponent_of_one = ((int64_t{1} << (layout.width - layout.mantissa - 2)) - 1) << layout.mantissa;
-  const UOp one_to_two = both(Op::Or, both(Op::Shr, bits, number(layout.width - layout.mantissa)), number(exponent_of_one));
+  const int beyond = static_cast<int>(8 * size_of(layout.drawn)) - layout.mantissa;
+  const UOp one_to_two = both(Op::Or, both(Op::Shr, bits, number(beyond)), number(exponent_of_one));
   return UOp::make(Op::Bitcast, {one_to_two}, Arg{}, t) + constant(t, -1);
+}
+UOp between(const UOp& fractions, double low, double high) {
+  const DType t = fractions.dtype();
+  const double from = round_to(t, {0, low}).d, size = round_to(t, {0, round_to(t, {0, high}).d - from}).d;
+  return fractions * constant(t, size) + constant(t, from);
 }
 
 DType random_dtype(const TensorOptions& o, std::string_view operation) {
@@ -103,12 +117,12 @@ int64_t elements(const Sizes& shape, std::string_view operation) {
 
 }  // namespace
 
-std::array<uint32_t, 2> threefry2x32(std::array<uint32_t, 2> key, std::array<uint32_t, 2> counter) {
+Key threefry2x32(Key key, Key counter) {
   return rounds<uint32_t>({key[0], key[1], key[0] ^ key[1] ^ kParity}, counter,
                           [](uint32_t x, int r, uint32_t mixed) { return (x << r | x >> (32 - r)) ^ mixed; });
 }
 
-Generator Generator::with_key(std::array<uint32_t, 2> key) {
+Generator Generator::with_key(Key key) {
   Generator g;
   g.key_ = key;
   g.as_it_is_ = true;
@@ -119,7 +133,7 @@ void Generator::manual_seed(uint64_t seed) {
   calls_ = 0;
   as_it_is_ = false;
 }
-std::array<uint32_t, 2> Generator::next() {
+Key Generator::next() {
   const uint64_t call = std::atomic_ref(calls_)++;
   if (as_it_is_ && call == 0) return key_;
   return threefry2x32(key_, {static_cast<uint32_t>(call >> 32), static_cast<uint32_t>(call)});
@@ -135,36 +149,43 @@ void manual_seed(uint64_t seed) {
 
 Tensor Tensor::rand(const Sizes& shape, const TensorOptions& o) {
   const DType t = random_dtype(o, "rand");
-  return finish(fractions(words(elements(shape, "rand")), t), shape, o);
+  return finish(fractions(next_key(), elements(shape, "rand"), t), shape, o);
 }
 Tensor Tensor::randn(const Sizes& shape, const TensorOptions& o) {
   const DType t = random_dtype(o, "randn"), work = working_dtype(t);
-  const auto x = words(elements(shape, "randn"));
-  const auto number = [&](double v) { return constant(work, v); };
-  const UOp u = tg::cast(x[0], work) * number(0x1p-32) + number(0x1p-33), v = tg::cast(x[1], work) * number(0x1p-32);
-  const UOp radius = UOp::make(Op::Sqrt, {UOp::make(Op::Log2, {u}) * number(-2 * std::numbers::ln2)});
-  const UOp cosine = UOp::make(Op::Sin, {(v + number(0.25)) * number(2 * std::numbers::pi)});
-  return finish(tg::cast(radius * cosine, t), shape, o);
+  const double above_minus_1 = work == DType::float64 ? std::nextafter(-1.0, 0.0) : static_cast<double>(std::nextafter(-1.0f, 0.0f));
+  const UOp u = between(fractions(next_key(), elements(shape, "randn"), work), above_minus_1, 1);
+  return finish(tg::cast(special::erfinv(u) * constant(work, std::numbers::sqrt2), t), shape, o);
 }
 Tensor Tensor::randint(const Sizes& shape, int64_t low, int64_t high, const TensorOptions& o) {
   const int64_t n = elements(shape, "randint");
   const DType t = o.dtype == DType::void_ ? DType::int32 : o.dtype;
-  const uint64_t range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
-  if (low >= high || range > uint64_t{1} << 32)
-    throw ValueError(fmt::format("randint: the range [{}, {}) must hold 1 to 2^32 integers", low, high));
+  if (low >= high) throw ValueError(fmt::format("randint: the range [{}, {}) is empty; low must be below high", low, high));
   require_dtype(t != DType::bool_ && t != DType::index, "randint", t, "ask for an integer or float dtype");
   weak_constant(Scalar(low), t, "randint");
   weak_constant(Scalar(high - 1), t, "randint");
-  const auto x = words(n);
-  const UOp wide = tg::cast(both(Op::Xor, x[0], x[1]), DType::uint64) * constant(DType::uint64, static_cast<int64_t>(range));
-  const UOp offset = tg::cast(both(Op::Shr, wide, constant(DType::uint64, 32)), DType::int64);
-  return finish(tg::cast(offset + low, t), shape, o);
+  const bool fits_32 = low >= INT32_MIN && high <= INT32_MAX;
+  const size_t bytes = !is_float(t) ? size_of(t) : fits_32 ? 4 : 8;
+  const DType bits = bytes == 1 ? DType::uint8 : bytes == 2 ? DType::uint16 : bytes == 4 ? DType::uint32 : DType::uint64;
+  const auto wrapped = [&](uint64_t v) { return bytes == 8 ? v : v & ((uint64_t{1} << 8 * bytes) - 1); };
+  // Twice as many bits as the dtype's, modulo the range: high * 2^width + low. A range of all there is is 0 here.
+  const Key key = next_key();
+  const uint64_t range = wrapped(static_cast<uint64_t>(high) - static_cast<uint64_t>(low));
+  UOp offset = random_bits(threefry2x32(key, {0, 1}), n, bits);
+  if (range != 0) {
+    const auto number = [&](uint64_t v) { return constant(bits, static_cast<int64_t>(v)); };
+    const uint64_t half = (uint64_t{1} << 4 * bytes) % range, whole = wrapped(half * half) % range;
+    const UOp upper = both(Op::Mod, random_bits(threefry2x32(key, {0, 0}), n, bits), number(range));
+    offset = both(Op::Mod, upper * number(whole) + both(Op::Mod, offset, number(range)), number(range));
+  }
+  const DType sum = is_float(t) ? (fits_32 ? DType::int32 : DType::int64) : t;
+  return finish(tg::cast(tg::cast(offset, sum) + constant(sum, low), t), shape, o);
 }
 Tensor Tensor::uniform(const Sizes& shape, const UniformOptions& o) {
   if (!(o.low <= o.high) || !std::isfinite(o.high - o.low))
     throw ValueError(fmt::format("uniform: the range [{}, {}) must be finite, low at most high", o.low, o.high));
   const DType t = random_dtype(o.tensor, "uniform");
-  return finish(fractions(words(elements(shape, "uniform")), t) * constant(t, o.high - o.low) + constant(t, o.low), shape, o.tensor);
+  return finish(between(fractions(next_key(), elements(shape, "uniform"), t), o.low, o.high), shape, o.tensor);
 }
 Tensor normal(const Sizes& shape, const NormalOptions& o) {
   if (!(o.std >= 0) || !std::isfinite(o.std) || !std::isfinite(o.mean))
@@ -203,15 +224,22 @@ Tensor xavier_normal(const Sizes& shape, double gain, const TensorOptions& o) {
 Tensor randperm(int64_t n, const TensorOptions& o) {
   const DType t = o.dtype == DType::void_ ? DType::int32 : o.dtype;
   require_dtype(t != DType::bool_ && t != DType::index, "randperm", t, "ask for an integer or float dtype");
-  const auto x = words(elements({n}, "randperm"));
-  // Keys of 64 bits: of a million, two are equal with a probability below 10^-7, and then the earlier comes first.
-  const UOp keys = both(Op::Or, both(Op::Shl, cast(x[0], DType::uint64), constant(DType::uint64, 32)), cast(x[1], DType::uint64));
-  return finish(node_of(make(keys, device_of(o)).argsort().cast(t), "randperm"), {n}, o);
+  elements({n}, "randperm");
+  // Sorted by random keys of 32 bits, once more for each factor of 1600 or so: two numbers that never differ in a key stay in order.
+  Key key = next_key();
+  Tensor out = Tensor::arange(n, {.dtype = t, .device = device_of(o)});
+  const int sorts = static_cast<int>(std::ceil(3 * std::log(std::fmax(1, static_cast<double>(n))) / std::log(UINT32_MAX)));
+  for (int i = 0; i < sorts; ++i) {
+    const Tensor order = make(random_bits(threefry2x32(key, {0, 1}), n, DType::uint32), device_of(o)).argsort();
+    out = i == 0 ? order.cast(t) : out.take(order);
+    key = threefry2x32(key, {0, 0});
+  }
+  return finish(node_of(out, "randperm"), {n}, o);
 }
 Tensor bernoulli(const Tensor& p) {
   require_dtype(is_float(p.dtype()), "bernoulli", p.dtype(), "probabilities are floats; cast it first");
-  const Tensor u = Tensor::rand(p.shape(), {.dtype = DType::float32, .device = p.device()});
-  return lt(u, p.detach().cast(DType::float32)).cast(p.dtype());
+  const DType work = working_dtype(p.dtype());
+  return lt(Tensor::rand(p.shape(), {.dtype = work, .device = p.device()}), p.detach().cast(work)).cast(p.dtype());
 }
 Tensor multinomial(const Tensor& weights, int64_t count, bool replacement) {
   require_dtype(is_float(weights.dtype()), "multinomial", weights.dtype(), "weights are floats; cast it first");

@@ -1,4 +1,8 @@
 // Random numbers: the published vectors of the block function, the documented layout, and what the distributions must be.
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+
 #include "tensor_testing.hpp"
 #include "tg/ir/uop.hpp"
 
@@ -28,6 +32,115 @@ TEST(Random, TensorsFollowTheDocumentedLayout) {
   for (uint32_t i = 0; i < 4; ++i) {
     const Words w = threefry2x32(threefry2x32({0, 7}, {0, 0}), {0, i});
     EXPECT_EQ(y[i], static_cast<double>((uint64_t{w[0]} << 32 | w[1]) >> 12) * 0x1p-52) << i;
+  }
+}
+
+/// What f draws first under the key.
+std::vector<double> under(Words key, const std::function<Tensor()>& f) {
+  Generator g = Generator::with_key(key);
+  const Drawing from(g);
+  return f().to_vector<double>();
+}
+Words child(Words key, uint32_t i) { return threefry2x32(key, {0, i}); }  // element i of jax.random.split
+Words key_of(uint32_t seed) { return {0, seed}; }                         // jax.random.key
+
+TEST(Random, IsWhatJaxPublishes) {
+  const auto rand = [](const Sizes& shape) { return [=] { return Tensor::rand(shape); }; };
+  const auto floats = [](std::initializer_list<float> v) { return std::vector<double>(v.begin(), v.end()); };
+  // docs.jax.dev/en/latest/jax.random.html, "PRNG keys", and docs.jax.dev/en/latest/jep/9263-typed-keys.html: eight decimals, which are
+  // all digits of numbers from 0.1 on.
+  EXPECT_EQ(under(key_of(0), rand({})), floats({0.947667f}));
+  EXPECT_NEAR(under(child(key_of(0), 1), rand({}))[0], 0.00729382, 0.5e-8);
+  EXPECT_EQ(under(key_of(0), rand({3})), floats({0.947667f, 0.9785799f, 0.33229148f}));
+  // docs.jax.dev/en/latest/random-numbers.html: up to how erfinv is rounded.
+  const auto expect_normal = [](Words key, const std::vector<double>& expected) {
+    const auto x = under(key, [&] { return Tensor::randn({static_cast<int64_t>(expected.size())}); });
+    for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], expected[i], 4e-7 * std::abs(expected[i])) << i;
+  };
+  expect_normal(key_of(42), {-0.028304616, 0.46713185, 0.29570296});
+  expect_normal(child(key_of(42), 0), {0.07592554});
+  expect_normal(child(key_of(42), 1), {0.60576403});
+  expect_normal(child(key_of(42), 2), {0.4323065});
+  Words key = key_of(42);
+  for (const double draw : {0.6057640314102173, -0.21089035272598267, -0.3948981463909149}) {
+    expect_normal(child(key, 1), {draw});
+    key = child(key, 0);
+  }
+}
+
+/// jax.random.randint and permutation, after jax/_src/random.py.
+std::vector<double> randint_of_jax(Words key, uint32_t n, int64_t low, int64_t high, int width) {
+  const auto wrapped = [&](uint64_t v) { return width == 64 ? v : v & ((uint64_t{1} << width) - 1); };
+  const auto bits = [&](Words from, uint32_t i) {
+    const Words w = threefry2x32(from, {0, i});
+    return width == 64 ? uint64_t{w[0]} << 32 | w[1] : wrapped(w[0] ^ w[1]);
+  };
+  const auto rem = [](uint64_t a, uint64_t b) { return b ? a % b : a; };
+  const uint64_t span = wrapped(static_cast<uint64_t>(high - low));
+  uint64_t multiplier = rem(uint64_t{1} << width / 2, span);
+  multiplier = rem(wrapped(multiplier * multiplier), span);
+  std::vector<double> out;
+  for (uint32_t i = 0; i < n; ++i) {
+    const uint64_t upper = rem(bits(child(key, 0), i), span), lower = rem(bits(child(key, 1), i), span);
+    out.push_back(static_cast<double>(low + static_cast<int64_t>(rem(wrapped(wrapped(upper * multiplier) + lower), span))));
+  }
+  return out;
+}
+std::vector<double> permutation_of_jax(Words key, size_t n, int sorts) {
+  std::vector<double> out(n);
+  std::iota(out.begin(), out.end(), 0);
+  for (int s = 0; s < sorts; ++s, key = child(key, 0)) {
+    std::vector<std::pair<uint32_t, double>> by_key;
+    for (uint32_t i = 0; i < n; ++i) {
+      const Words w = threefry2x32(child(key, 1), {0, i});
+      by_key.emplace_back(w[0] ^ w[1], out[i]);
+    }
+    std::stable_sort(by_key.begin(), by_key.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (size_t i = 0; i < n; ++i) out[i] = by_key[i].second;
+  }
+  return out;
+}
+
+TEST(Random, WholeNumbersAreThoseOfJax) {
+  const auto check = [](DType t, int width, int64_t low, int64_t high) {
+    const auto draw = [&] { return Tensor::randint({50}, low, high, {.dtype = t}); };
+    EXPECT_EQ(under(key_of(3), draw), randint_of_jax(key_of(3), 50, low, high, width)) << name_of(t) << " from " << low << " to " << high;
+  };
+  for (const auto& [low, high] : {std::pair<int64_t, int64_t>{0, 20}, {-5, 3}, {0, 1}, {-100, 100}}) {
+    check(int8, 8, low, high);
+    check(int16, 16, low, high);
+    check(int32, 32, low, high);
+    check(int64, 64, low, high);
+  }
+  check(int32, 32, INT32_MIN, INT32_MAX + int64_t{1});
+  check(int32, 32, 0, 1234567890);
+  check(uint8, 8, 0, 256);
+  check(uint16, 16, 1, 50000);
+  check(uint32, 32, 0, 4000000000);
+  check(int64, 64, -3, int64_t{1} << 40);
+  EXPECT_EQ(under(key_of(9), [] { return randperm(13); }), permutation_of_jax(key_of(9), 13, 1));
+  EXPECT_EQ(under(key_of(9), [] { return randperm(3000); }), permutation_of_jax(key_of(9), 3000, 2));
+  EXPECT_EQ(under(key_of(9), [] { return randperm(1); }), (std::vector<double>{0}));
+}
+
+TEST(Random, EveryFloatDtypeTakesTheBitsOfJax) {
+  const auto of = [](uint32_t i) { return threefry2x32(key_of(5), {0, i}); };
+  const auto check = [&](DType t, const std::function<double(Words)>& value) {
+    if (!supported(t)) return;
+    const auto x = under(key_of(5), [&] { return Tensor::rand({40}, {.dtype = t}); });
+    for (uint32_t i = 0; i < x.size(); ++i) EXPECT_EQ(x[i], value(of(i))) << name_of(t) << " " << i;
+  };
+  check(bfloat16, [](Words w) { return ((w[0] ^ w[1]) & 0xff) / 2 * 0x1p-7; });  // of 8 bits
+  check(float16, [](Words w) { return ((w[0] ^ w[1]) & 0xffff) / 64 * 0x1p-10; });
+  check(float32, [](Words w) { return (w[0] ^ w[1]) / 512 * 0x1p-23; });
+  check(float64, [](Words w) { return static_cast<double>((uint64_t{w[0]} << 32 | w[1]) >> 12) * 0x1p-52; });
+  // (high - low) rounded, times that, plus low.
+  const auto u = under(key_of(5), [] { return Tensor::uniform({40}, {.low = 0.1, .high = 0.7}); });
+  const auto b = under(key_of(5), [] { return bernoulli(Tensor::full({40}, 0.25f)); });
+  for (uint32_t i = 0; i < u.size(); ++i) {
+    const float fraction = static_cast<float>((of(i)[0] ^ of(i)[1]) >> 9) * 0x1p-23f, size = 0.7f - 0.1f, scaled = fraction * size;
+    EXPECT_EQ(u[i], scaled + 0.1f) << i;
+    EXPECT_EQ(b[i], fraction < 0.25f) << i;
   }
 }
 
@@ -159,7 +272,7 @@ TEST(Random, Choices) {
 }
 
 TEST(Random, Errors) {
-  expect_throw<ValueError>([] { (void)Tensor::randint({1}, 3, 3); }, "randint: the range [3, 3) must hold 1 to 2^32 integers");
+  expect_throw<ValueError>([] { (void)Tensor::randint({1}, 3, 3); }, "randint: the range [3, 3) is empty; low must be below high");
   expect_throw<ValueError>([] { (void)Tensor::randint({1}, 0, 300, {.dtype = uint8}); },
                            "randint: 299 is outside the range of uint8; cast the tensor to a wider dtype first");
   expect_throw<DTypeError>([] { (void)Tensor::rand({1}, {.dtype = int32}); },
