@@ -1,8 +1,10 @@
-// Reading and writing parts: x[key], x[key] = v, x[i][j] += 1, x += y, x.assign(y).
+// Reading and writing parts: x[key], x[key] = v, x[i][j] += 1, x += y, x.exp_(), x.assign(y).
 //
 //   in:  row = x[0]; row *= 2      out: Tensor::at, then Tensor::operator*= on the part, then Tensor::set_at of the part into x
 //
 // A part that integers and slices pick remembers where it came from (the attribute _of), so that what is written to it is written there.
+#include <limits>
+
 #include "python/bind.hpp"
 
 namespace tg::python {
@@ -31,15 +33,78 @@ void write_through(py::object part) {
   }
 }
 
-/// x.name(value), which changes x and returns it.
-template <class Value, class... Extra>
-void writing(Class& c, const char* name, Tensor& (*write)(Tensor&, const Value&), const char* doc, const Extra&... extra) {
-  c.def(name, [write](py::object x, const Value& v) {
+/// x.name(...), which changes x and returns it.
+template <class... Arguments, class... Extra>
+void writing(Class& c, const char* name, Tensor& (Tensor::*write)(Arguments...), const char* doc, const Extra&... extra) {
+  c.def(name, [write](py::object x, Arguments... arguments) {
     auto& tensor = x.cast<Tensor&>();
-    released([&] { write(tensor, v); });
+    released([&] { (tensor.*write)(arguments...); });
     write_through(x);
     return x;
   }, doc, extra...);
+}
+
+/// x.add_(y), x.exp_(): what x.add(y) and x.exp() are, written into x. PyTorch's names.
+void bind_in_place(Class& c) {
+  const auto other = py::arg("other"), dim = py::arg("dim"), index = py::arg("index");
+  constexpr const char* doc = "The function without underline, written into this tensor, whose dtype and shape stay. The tensor itself.";
+#define UNARY(kind, name, ...) UNARY_##kind(name)
+#define UNARY_Real(name) writing(c, #name "_", &Tensor::name##_, doc);
+#define UNARY_Same(name) UNARY_Real(name)
+#define UNARY_Bits(name) UNARY_Real(name)
+#define UNARY_Truth(name)
+#include "tg/unary.def"
+  struct Row {
+    const char* name;
+    Tensor& (Tensor::*write)(const Operand&);
+    const char* python = nullptr;  // the operator's name
+  };
+  constexpr Row rows[] = {
+      {"add_", &Tensor::add_, "__iadd__"},
+      {"sub_", &Tensor::sub_, "__isub__"},
+      {"mul_", &Tensor::mul_, "__imul__"},
+      {"div_", &Tensor::div_, "__itruediv__"},
+      {"floor_divide_", &Tensor::floor_div_, "__ifloordiv__"},
+      {"remainder_", &Tensor::mod_, "__imod__"},
+      {"pow_", &Tensor::pow_, "__ipow__"},
+      {"bitwise_and_", &Tensor::bitwise_and_, "__iand__"},
+      {"bitwise_or_", &Tensor::bitwise_or_, "__ior__"},
+      {"bitwise_xor_", &Tensor::bitwise_xor_, "__ixor__"},
+      {"bitwise_left_shift_", &Tensor::left_shift_, "__ilshift__"},
+      {"bitwise_right_shift_", &Tensor::right_shift_, "__irshift__"},
+      {"fmod_", &Tensor::fmod_},
+      {"atan2_", &Tensor::atan2_},
+      {"hypot_", &Tensor::hypot_},
+      {"copysign_", &Tensor::copysign_},
+      {"nextafter_", &Tensor::nextafter_},
+  };
+  for (const Row& row : rows) {
+    writing(c, row.name, row.write, doc, other);
+    if (row.python) writing(c, row.python, row.write, "", py::is_operator(), other);
+  }
+  writing(c, "lerp_", &Tensor::lerp_, doc, py::arg("end"), py::arg("weight"));
+  c.def("clamp_", [](py::object x, std::optional<double> min, std::optional<double> max) {
+    const double infinity = std::numeric_limits<double>::infinity();
+    const ClampOptions o{.min = min.value_or(-infinity), .max = max.value_or(infinity)};
+    auto& tensor = x.cast<Tensor&>();
+    released([&] { tensor.clamp_(o); });
+    write_through(x);
+    return x;
+  }, doc, py::arg("min") = py::none(), py::arg("max") = py::none());
+  writing(c, "masked_fill_", &Tensor::masked_fill_, doc, py::arg("mask"), py::arg("value"));
+  writing(c, "scatter_", &Tensor::scatter_, doc, dim, index, py::arg("src"));
+  writing(c, "scatter_add_", &Tensor::scatter_add_, doc, dim, index, py::arg("src"));
+  writing(c, "index_add_", &Tensor::index_add_, doc, dim, index, py::arg("source"));
+  writing(c, "copy_", &Tensor::copy_, "The value, converted and broadcast to this tensor's dtype and shape. The tensor itself.",
+          py::arg("src"));
+  writing(c, "fill_", &Tensor::fill_, "The value everywhere. The tensor itself.", py::arg("value"));
+  writing(c, "zero_", &Tensor::zero_, "Zeros everywhere. The tensor itself.");
+  writing(c, "uniform_", &Tensor::uniform_, "Uniform random numbers. The tensor itself.", py::arg("low") = 0.0, py::arg("high") = 1.0);
+  writing(c, "normal_", &Tensor::normal_, "Normal random numbers. The tensor itself.", py::arg("mean") = 0.0, py::arg("std") = 1.0);
+  writing(c, "bernoulli_", &Tensor::bernoulli_, "1 with probability p, else 0. The tensor itself.", py::arg("p") = 0.5);
+  writing(c, "assign", &Tensor::assign,
+          "This tensor has the value from now on, converted and broadcast to its dtype and shape; no history is recorded. The tensor "
+          "itself.", py::arg("value"));
 }
 
 }  // namespace
@@ -65,21 +130,7 @@ void bind_indexing(Api& api) {
     if (x.cast<const Tensor&>().rank() == 0) throw py::type_error("iteration over a tensor without axes");
     return py::reinterpret_steal<py::iterator>(PySeqIter_New(x.ptr()));
   });
-
-  using Update = Tensor& (*)(Tensor&, const Operand&);
-  const auto operation = [&](const char* symbol, const char* method, Update f, const char* doc) {
-    writing(c, symbol, f, "", py::is_operator(), py::arg("other"));
-    writing(c, method, f, doc, py::arg("other"));
-  };
-  operation("__iadd__", "add_", [](Tensor& x, const Operand& y) -> Tensor& { return x += y; }, "x += other.");
-  operation("__isub__", "sub_", [](Tensor& x, const Operand& y) -> Tensor& { return x -= y; }, "x -= other.");
-  operation("__imul__", "mul_", [](Tensor& x, const Operand& y) -> Tensor& { return x *= y; }, "x *= other.");
-  operation("__itruediv__", "div_", [](Tensor& x, const Operand& y) -> Tensor& { return x /= y; }, "x /= other.");
-  const auto assign = +[](Tensor& x, const Operand& y) -> Tensor& { return x.assign(y); };
-  constexpr const char* doc =
-      "This tensor has the value from now on, converted and broadcast to its dtype and shape; no history is recorded. The tensor itself.";
-  for (const char* name : {"assign", "copy_", "fill_"}) writing(c, name, assign, doc, py::arg("value"));
-  c.def("zero_", [](const py::object& x) { return x.attr("assign")(0); }, "This tensor is all zeros from now on. The tensor itself.");
+  bind_in_place(c);
 }
 
 }  // namespace tg::python

@@ -116,6 +116,12 @@ class Handle {
 class Tensor {  // an array that knows how it was computed: see the head of this file
  public:
   Tensor() = default;
+  Tensor(const Tensor&) = default;
+  Tensor(Tensor&&) = default;
+  Tensor& operator=(const Tensor&) & = default;
+  Tensor& operator=(Tensor&&) & = default;
+  ~Tensor() = default;
+  Tensor& operator=(const Operand& value) && { return copy_(value); }  // x[i] = value
   /// Data, never a shape: Tensor({{1.f, 2.f}, {3.f, 4.f}}). Dtypes of literals: see tg/value.hpp. ShapeError where lists differ in length.
   Tensor(std::initializer_list<Value> values, const TensorOptions& options = {});
   /// A copy of a vector's, array's or span's elements in row-major order; the C++ element type's own dtype (double stays float64).
@@ -219,10 +225,27 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   /// This tensor and all its copies have the value from now on; its memory is reused where no one else still reads the old value. The value
   /// broadcasts and converts to this shape and dtype, and its history is not recorded: a leaf stays a leaf.
   Tensor& assign(const Operand& value);
-  Tensor& operator+=(const Operand& b) { return update(add(*this, b)); }
-  Tensor& operator-=(const Operand& b) { return update(sub(*this, b)); }
-  Tensor& operator*=(const Operand& b) { return update(mul(*this, b)); }
-  Tensor& operator/=(const Operand& b) { return update(div(*this, b)); }
+  // In place: x.add_(y), x += y and x.exp_() write x.add(y) and x.exp() into x and all its copies, whose dtype and shape stay. History is
+  // recorded; a leaf that requires a gradient can be written to only while nothing is recorded (NoGrad). GradientError, DTypeError,
+  // ShapeError.
+  Tensor& operator+=(const Operand& b) { return update(add(*this, b), "+="); }
+  Tensor& operator-=(const Operand& b) { return update(sub(*this, b), "-="); }
+  Tensor& operator*=(const Operand& b) { return update(mul(*this, b), "*="); }
+  Tensor& operator/=(const Operand& b) { return update(div(*this, b), "/="); }
+#define UNARY(kind, name, ...) UNARY_##kind(name)
+#define UNARY_Real(name) Tensor& name##_();
+#define UNARY_Same(name) Tensor& name##_();
+#define UNARY_Bits(name) Tensor& name##_();
+#define UNARY_Truth(name)
+#include "tg/unary.def"
+#undef UNARY
+#undef UNARY_Real
+#undef UNARY_Same
+#undef UNARY_Bits
+#undef UNARY_Truth
+#define IN_PLACE(name, parameters, ...) Tensor& name parameters;
+#include "tg/in_place.def"
+#undef IN_PLACE
 
   // ---- indexing: one index an axis from the first, see tg/index.hpp ----
   /// Integers drop their axis; index tensors (one or several, which broadcast) replace theirs, in front if they are apart, as in NumPy.
@@ -233,6 +256,9 @@ class Tensor {  // an array that knows how it was computed: see the head of this
     return at(std::vector<Index>{Index(indices)...});
   }
   [[nodiscard]] Tensor at(const std::vector<Index>& indices) const;
+  /// x.at(index), as a part of x: what is written to it is written to x, so that x[i][j] += 1, x[slice(0, 2)] = y and x[mask].zero_() work.
+  /// What is written to x later, a part does not see. Parts of x[ids], where index tensors picked copies, are parts of the copies.
+  [[nodiscard]] Tensor operator[](const Index& index) const;
   /// x.set(i, slice(1, 3), value): the elements that at(...) reads become `value`, broadcast; the last of equal indices wins. History is
   /// recorded, except in a leaf that requires a gradient, which stays one.
   template <class... A>
@@ -373,7 +399,7 @@ class Tensor {  // an array that knows how it was computed: see the head of this
       return set_next(indices, rest...);
     }
   }
-  Tensor& update(const Tensor& value);
+  Tensor& update(const Tensor& result, std::string_view operation);
   std::ostream& print(std::ostream&) const;
   detail::Handle impl_;
 };

@@ -98,7 +98,7 @@ Tensor roll(const Tensor& x, const Sizes& shifts, const Axes& axes) {
   }
   if (shifts.size() != axes.list().size())
     throw ValueError(fmt::format("roll: {} shifts for {} axes; give one an axis", shifts.size(), axes.list().size()));
-  Tensor y = x;
+  Tensor y = x.clone();
   for (size_t i = 0; i < shifts.size(); ++i) {
     const int axis = checked_axis(axes.list()[i], x.rank(), "roll");
     const int64_t n = x.size(axis), by = n == 0 ? 0 : ((shifts[i] % n) + n) % n;

@@ -36,20 +36,20 @@ Scalar bound(const Tensor& x, double v) { return whole_numbers(x) && v == std::t
 Tensor Tensor::cast(DType to) const {
   const UOp u = source_of(*this, "cast");
   require_dtype(to != DType::void_ && to != DType::index, "cast", to, "cast to bool, an integer or a float dtype");
-  return u.dtype() == to ? *this : make(tg::cast(u, to), *this);
+  return make(tg::cast(u, to), *this);
 }
 Tensor Tensor::bitcast(DType to) const {
   const UOp u = source_of(*this, "bitcast");
   if (size_of(u.dtype()) != size_of(to) || u.dtype() == DType::bool_ || to == DType::bool_ || to == DType::index)
     throw DTypeError(fmt::format("bitcast: {} has {} bytes an element and {} has {}; both must be numbers of one size", name_of(u.dtype()),
                                  size_of(u.dtype()), name_of(to), size_of(to)));
-  return u.dtype() == to ? *this : make(UOp::make(Op::Bitcast, {u}, Arg{}, to), device());
+  return u.dtype() == to ? clone() : make(UOp::make(Op::Bitcast, {u}, Arg{}, to), device());
 }
 Tensor Tensor::to(std::string_view to) const {
   TensorOptions options;
   options.device = to;
   const std::string name = device_of(options);
-  if (name == device()) return *this;
+  if (name == device()) return clone();
   return tg::make(UOp::make(Op::Copy, {source_of(*this, "to")}, Name(name)), name, carries_gradient(*this));
 }
 Tensor Tensor::contiguous() const { return make(UOp::make(Op::Contiguous, {source_of(*this, "contiguous")}), *this); }
@@ -58,14 +58,14 @@ Tensor Tensor::neg() const {
   require_dtype(dtype() != DType::bool_, "neg", dtype(), "use logical_not() or ~");
   return make(source_of(*this, "neg") * -1, *this);
 }
-Tensor Tensor::abs() const { return is_unsigned(dtype()) ? *this : maximum(neg(), *this); }
+Tensor Tensor::abs() const { return is_unsigned(dtype()) ? clone() : maximum(neg(), *this); }
 Tensor Tensor::sign() const {
-  if (dtype() == DType::bool_) return *this;
+  if (dtype() == DType::bool_) return clone();
   const Tensor x = detach();
   const Tensor y = tg::where(x > 0, 1, x);
   return make(source_of(is_unsigned(dtype()) ? y : tg::where(x < 0, -1, y), "sign"), *this);  // differentiable, with a gradient of zero
 }
-Tensor Tensor::trunc() const { return whole_numbers(*this) ? *this : make(UOp::make(Op::Trunc, {source_of(*this, "trunc")}), *this); }
+Tensor Tensor::trunc() const { return whole_numbers(*this) ? clone() : make(UOp::make(Op::Trunc, {source_of(*this, "trunc")}), *this); }
 Tensor Tensor::floor() const {
   const Tensor t = trunc();
   return whole_numbers(*this) ? t : tg::where(*this < t, t - 1, t);
@@ -75,7 +75,7 @@ Tensor Tensor::ceil() const {
   return whole_numbers(*this) ? t : tg::where(t < *this, t + 1, t);
 }
 Tensor Tensor::round() const {
-  if (whole_numbers(*this)) return *this;
+  if (whole_numbers(*this)) return clone();
   // Adding 2^mantissa leaves no room for a fraction: the addition rounds, to even. Larger numbers have no fraction.
   const auto nearest = [](const UOp& x) {
     const double room = x.dtype() == DType::float64 ? 0x1p52 : 0x1p23;
@@ -101,7 +101,7 @@ Tensor Tensor::clamp(const ClampOptions& options) const {
   if (!(options.min <= options.max))
     throw ValueError(fmt::format("clamp: min {} is not at most max {}", options.min, options.max));
   // By conditions rather than max and min: at the bounds all of the gradient passes.
-  Tensor x = *this;
+  Tensor x = clone();
   if (options.min > -HUGE_VAL) x = tg::where(x < bound(x, options.min), bound(x, options.min), x);
   if (options.max < HUGE_VAL) x = tg::where(x > bound(x, options.max), bound(x, options.max), x);
   return x;
@@ -160,7 +160,7 @@ Tensor Tensor::glu(int axis) const {
 }
 Tensor Tensor::dropout(double p, bool training) const {
   if (!(p >= 0 && p <= 1)) throw ValueError(fmt::format("dropout: p is {}; it takes a probability from 0 to 1", p));
-  if (!training || p == 0) return *this;
+  if (!training || p == 0) return clone();
   TensorOptions options;
   options.device = device();
   return tg::where(rand(shape(), options) < p, 0, *this * (p < 1 ? 1 / (1 - p) : 0.0));

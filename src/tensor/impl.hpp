@@ -7,6 +7,7 @@
 // or derived, and then keeps its definition, so that backward can walk it.
 #include <atomic>
 #include <initializer_list>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
@@ -31,6 +32,12 @@ struct detail::TensorImpl {
   const void* key = nullptr;     // of a leaf, under which gradient.cpp knows it
   bool history_dropped = false;  // backward ran
   Tensor gradient;
+  struct Origin {
+    Tensor whole;
+    Index index;
+    Tensor tensor;  // instead of the index, where defined
+  };
+  std::unique_ptr<const Origin> origin;  // of a part x[i]: where what is written to it is written too
 
   static Tensor wrap(Handle impl) { Tensor t; t.impl_ = std::move(impl); return t; }
   static const Handle& of(const Tensor& t) { return t.impl_; }

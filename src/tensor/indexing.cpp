@@ -32,7 +32,8 @@ void require_integers(const UOp& index, std::string_view operation) {
 UOp valid(const UOp& index, int64_t size, DType dtype) {
   const DType wide = is_unsigned(index.dtype()) ? index.dtype() : promote(index.dtype(), index_dtype(size));
   UOp i = cast(index, wide);
-  if (!is_unsigned(wide)) i = where(less(i, 0), i + constant(wide, size), i);
+  // Only what then lies inside counts from the end: what is reported is the user's.
+  if (!is_unsigned(wide)) i = where(tg::logical_not(less(i, -size)) & less(i, 0), i + constant(wide, size), i);
   return gather(iota(size, dtype), i, 0);
 }
 
@@ -217,7 +218,7 @@ Tensor& Tensor::set_at(const std::vector<Index>& indices, const Operand& value) 
                                 ScatterArg{0, ScatterMode::Set});
   const bool grad = is_float(x.dtype()) && (carries_gradient(*this) || (value.tensor && carries_gradient(*value.tensor)));
   const Tensor result = tg::make(tg::reshape(changed, x.shape()), device(), grad);
-  return impl_->leaf || !grad ? assign(result) : update(result);
+  return impl_->leaf || !grad ? assign(result) : update(result, "set");
 }
 
 Tensor Tensor::take(const Tensor& index, int axis) const {

@@ -54,12 +54,8 @@ Tensor class_weights(const Tensor& x, const Tensor& weight, int axis, std::strin
   return weight.cast(x.dtype()).reshape(beside);
 }
 
-/// Classes, with 0 for those to be ignored. Others below 0 are no classes counted from the end: gather shall find them outside.
-Tensor checked_classes(const Tensor& target, const Tensor& ignored, int64_t classes) {
-  if (is_unsigned(target.dtype())) return where(ignored, 0, target);
-  const Tensor wide = target.cast(DType::int64);
-  return where(ignored, 0, where(wide < 0, wide - classes, wide));
-}
+/// Classes, with 0 for those to be ignored. Unsigned, so that those below 0 are not counted from the end: gather finds them outside.
+Tensor checked_classes(const Tensor& target, const Tensor& ignored) { return where(ignored, 0, target).cast(DType::uint64); }
 /// Of log-probabilities in the working dtype.
 Tensor of_classes(const Tensor& x, const Tensor& target, const ClassOptions& o, std::string_view operation) {
   const int axis = class_axis(x, operation);
@@ -69,7 +65,7 @@ Tensor of_classes(const Tensor& x, const Tensor& target, const ClassOptions& o, 
     throw ShapeError(fmt::format("{}: targets of shape {} for an input of shape {}; they must be {}, one class index each", operation,
                                  to_string(target.shape()), to_string(x.shape()), to_string(wanted)));
   require_dtype(is_int(target.dtype()), operation, target.dtype(), "targets are integers; cast them");
-  const Tensor ignored = target == Scalar(o.ignore_index), index = checked_classes(target, ignored, x.size(axis));
+  const Tensor ignored = target == Scalar(o.ignore_index), index = checked_classes(target, ignored);
   Tensor each = -x.gather(axis, index.unsqueeze(axis)).squeeze(axis), weight;
   if (o.weight.defined()) {
     (void)class_weights(x, o.weight, axis, operation);

@@ -72,8 +72,7 @@ Tensor Tensor::reshape(const Sizes& wanted) const {
     throw ShapeError(fmt::format("reshape: shape {} has {} elements and shape {} has {}; they must be equal", to_string(shape()), n,
                                  to_string(wanted),
                                  product(sizes)));
-  const UOp moved = tg::reshape(u, shape_of(sizes));
-  return moved == u ? *this : make(moved, *this);
+  return make(tg::reshape(u, shape_of(sizes)), *this);
 }
 Tensor Tensor::flatten(int first, int last) const {
   Sizes sizes = shape();

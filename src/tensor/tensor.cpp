@@ -182,54 +182,6 @@ Scalar Tensor::item() const {
   return {v, t};
 }
 
-// ---- writing ----
-
-namespace {
-/// `value` as this tensor's shape and dtype ask for it.
-UOp fitted(const Tensor& target, const Operand& value, std::string_view operation) {
-  const UOp node = node_of(target, operation);
-  if (!value.tensor) return spread(weak_constant(value.scalar, node.dtype(), operation), node.shape());
-  check_same_device(target, *value.tensor, operation);
-  const UOp v = node_of(*value.tensor, operation);
-  if (broadcast_shape(node.shape(), v.shape(), operation) != node.shape())
-    throw ShapeError(fmt::format("{}: a value of shape {} does not fit into shape {}; it must broadcast to it", operation,
-                                 to_string(v.shape()), to_string(node.shape())));
-  return spread(tg::cast(v, node.dtype()), node.shape());
-}
-}  // namespace
-
-Tensor& Tensor::assign(const Operand& value) {
-  const UOp v = fitted(*this, value, "assign");
-  TensorImpl& impl = *impl_;
-  {
-    const std::lock_guard lock(impl.mutex);
-    impl.value = impl.leaf || has_memory(impl.value) || impl.value.op() == Op::Assign ? UOp::make(Op::Assign, {impl.value, v}) : v;
-    if (!impl.leaf) impl.requires_grad = false;
-  }
-  if (impl.leaf) enlist_leaf(impl);
-  if (settings().eager && Tracing::depth() == 0) realize();
-  return *this;
-}
-
-Tensor& Tensor::update(const Tensor& result) {
-  if (impl_of(*this, "update").leaf)
-    throw GradientError(
-        "update: a leaf that requires a gradient cannot be changed by +=, -=, *=, /= or set; use assign, which records no history");
-  if (result.dtype() != dtype())
-    throw DTypeError(fmt::format("update: the result's dtype {} is not the tensor's {}; write x = x + y instead, or cast the operand",
-                                 name_of(result.dtype()),
-                                 name_of(dtype())));
-  if (result.shape() != shape())
-    throw ShapeError(fmt::format("update: the result's shape {} is not the tensor's {}; write x = x + y instead", to_string(result.shape()),
-                                 to_string(shape())));
-  const UOp v = node_of(result, "update");
-  const bool grad = carries_gradient(result);
-  const std::lock_guard lock(impl_->mutex);
-  impl_->value = v;
-  impl_->requires_grad = grad;
-  return *this;
-}
-
 Tensor Tensor::clone() const { return make(source_of(*this, "clone"), *this); }
 
 Tensor Tensor::detach() const {

@@ -220,6 +220,43 @@ def test_writing():
     assert x.tolist() == [[-1, -1, 3], [8, -2, -2]] and x.zero_().tolist() == [[0] * 3] * 2 and x.fill_(2).sum().item() == 12
 
 
+def test_in_place_forms():
+    torch = pytest.importorskip("torch")
+    values, others = [0.25, 0.5, 0.75], [0.5, 2.0, 0.125]
+    forms = [(name + "_", ()) for name in """neg abs sign floor ceil round trunc square sqrt rsqrt reciprocal exp exp2 expm1 log log2 log10
+             log1p sin cos tan asin acos atan sinh cosh tanh asinh atanh erf erfc erfinv lgamma digamma sigmoid relu zero""".split()]
+    forms += [(name + "_", (others,)) for name in "add sub mul div floor_divide remainder fmod pow atan2 hypot copysign copy".split()]
+    forms += [("clamp_", (0.3, 0.6)), ("fill_", (3.0,)), ("lerp_", (others, 0.5)), ("masked_fill_", ([True, False, True], 7.0)),
+              ("scatter_", (0, [2, 0, 1], others)), ("scatter_add_", (0, [2, 0, 0], others)), ("index_add_", (0, [2, 0, 0], others))]
+    for name, arguments in forms:
+        ours, theirs = Tensor(values), torch.tensor(values)
+        assert getattr(ours, name)(*[Tensor(a) if isinstance(a, list) else a for a in arguments]) is ours
+        getattr(theirs, name)(*[torch.tensor(a) if isinstance(a, list) else a for a in arguments])
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5, atol=1e-6, err_msg=name)
+    a, b = Tensor([6, 5]), np.array([6, 5])
+    for t in (a, b):
+        t <<= 2
+        t |= 1
+        t ^= 3
+        t &= 30
+        t //= 2
+        t %= 7
+        t **= 2
+        t >>= 1
+    assert a.tolist() == b.tolist()
+    x = tg.zeros(2, 3)
+    x[0].fill_(4).sqrt_()
+    x[1][1:].uniform_(5, 6)
+    assert x[0].tolist() == [2] * 3 and x[1, 0].item() == 0 and 5 <= x[1, 1:].min().item() < 6
+    w = tg.ones(2, requires_grad=True)
+    with pytest.raises(tg.GradientError, match="mul_: a leaf that requires a gradient"):
+        w.mul_(2)
+    with tg.no_grad():
+        w -= 0.5
+        w.mul_(4)
+    assert w.tolist() == [2, 2] and w.requires_grad
+
+
 def test_parts_are_written_where_they_are():
     x, a = tg.zeros(3, 4), np.zeros((3, 4), "f")
     for t in (x, a):

@@ -184,7 +184,7 @@ TEST(Indexing, DataOutsideIsAnErrorThatNamesIndexAndBound) {
       FAIL() << bad;
     } catch (const IndexError& e) {
       const std::string text = e.what();
-      EXPECT_NE(text.find(std::to_string(bad < 0 ? bad + 2 : bad)), std::string::npos) << text;
+      EXPECT_NE(text.find("index " + std::to_string(bad) + " "), std::string::npos) << text;
       EXPECT_NE(text.find("size 2"), std::string::npos) << text;
     }
   }

@@ -111,6 +111,7 @@ TEST(Random, WholeNumbersAreThoseOfJax) {
     check(int16, 16, low, high);
     check(int32, 32, low, high);
     check(int64, 64, low, high);
+    if (settings().device == "opencl") break;  // whose compiler takes a second a range
   }
   check(int32, 32, INT32_MIN, INT32_MAX + int64_t{1});
   check(int32, 32, 0, 1234567890);

@@ -25,6 +25,19 @@ TEST(Scatter, IsTheLoop) {
   }
 }
 
+TEST(Indices, OutsideAreReportedAsTheyWereGiven) {
+  const Tensor x = Tensor::arange(5, {.dtype = float32});
+  for (const int64_t i : {-1000, -7, -6, 5, 6, 11}) {
+    const std::string said = "index " + std::to_string(i) + " is out of bounds for an axis of size 5";
+    const Tensor places({2, i});
+    expect_throw<IndexError>([&] { x.take(places).realize(); }, said);
+    expect_throw<IndexError>([&] { x.gather(0, places.cast(int16)).realize(); }, said);
+    expect_throw<IndexError>([&] { Tensor(x.clone()).set(places, 1).realize(); }, said);
+    expect_throw<IndexError>([&] { scatter(x, 0, places, 1.f, Scatter::Add).realize(); }, said);
+  }
+  expect_near(x.take(Tensor({-5, -1, 4}, {.dtype = int8})), {0, 4, 4});
+}
+
 TEST(Scatter, OfNumbersNanAndErrors) {
   const Tensor x = Tensor::zeros({2, 2});
   expect_near(scatter(x, 1, Tensor({{1}, {0}}), 5), {0, 5, 5, 0});

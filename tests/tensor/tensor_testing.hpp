@@ -62,6 +62,10 @@ inline bool supported(DType t) { return device(settings().device).target().suppo
 inline Tensor f64(const std::vector<double>& values, const Sizes& shape, bool grad = false) {
   return Tensor::from(values, shape, {.requires_grad = grad});
 }
+inline Tensor leaf(const std::vector<double>& values, const Sizes& shape) {
+  return Tensor::from(std::vector<float>(values.begin(), values.end()), shape, {.requires_grad = true});
+}
+inline Tensor leaf(double value) { return leaf({value}, {1}); }
 /// Numbers without pattern in [low, high], the same in every run.
 inline std::vector<double> samples(int64_t n, double low, double high, uint64_t seed = 1) {
   std::vector<double> out;

@@ -118,6 +118,22 @@ TEST(Sharing, AnErrorStaysWithItsThread) {
   EXPECT_EQ(table.sum().item<float>(), 45);
 }
 
+TEST(Sharing, AccumulateAndRead) {
+  const Tensor w = leaf({1, 2}, {2});
+  const Tensor shared = w * 3;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 10; ++i) {
+        (w * 2).sum().backward();
+        EXPECT_EQ(shared.to_vector<float>(), (std::vector<float>{3, 6}));
+        (void)Tensor::rand({3}).to_vector<float>();
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  expect_near(w.grad(), {80, 80});
+}
+
 TEST(Sharing, LeaveNoNodesBehind) {
   const auto work = [](int t) {
     Tensor w({1.f, 2.f}, {.requires_grad = true});
