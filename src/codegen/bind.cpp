@@ -2,6 +2,7 @@
 #include "codegen/bind.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "ir/monoid.hpp"
 #include "ir/symbolic.hpp"
@@ -65,9 +66,18 @@ class Binder {
         at = where(inside_.at(s.original), at, index(0));
     return at;
   }
-  // Two ranges may share an id when they are never open together, so a set bit is not proof.
+  // Whether the range is open in it. Two ranges may share an id when they are never open together, so a set bit is not proof.
   static bool reads(const UOp& expr, const UOp& r) {
-    for (const UOp& u : toposort(expr)) if (u == r) return true;
+    std::vector<const UOp*> stack{&expr};
+    std::unordered_set<UOp> seen;
+    while (!stack.empty()) {
+      const UOp& u = *stack.back();
+      stack.pop_back();
+      if (u == r) return true;
+      const auto closed = u.op() == Op::Reduce ? reduce_ranges(u) : u.op() == Op::Scan ? scan_ranges(u) : std::span<const UOp>();
+      if (!(u.ranges() & r.ranges()) || std::find(closed.begin(), closed.end(), r) != closed.end() || !seen.insert(u).second) continue;
+      for (const UOp& s : u.src()) stack.push_back(&s);
+    }
     return false;
   }
   UOp rebuild_reduce(const UOp& u, UOp value) {

@@ -7,6 +7,9 @@
 // 1963).
 // Whole numbers small enough are exact. What jumps (comparisons, casts to integers, positions) is asked of exact values alone: so a
 // disagreement is a bug and never bad luck.
+//
+// Of ten programs one has inputs that are infinite or nan, and one ends in gradients with respect to its inputs: that one computes in
+// float64, asks of exact values alone too what has a corner, and its gradients may differ by a small part of the largest.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -15,13 +18,16 @@
 #include <string>
 #include <vector>
 
+#include "tg/scatter.hpp"
 #include "tg/tg.hpp"
+#include "tg/windows.hpp"
 
 namespace tg {
 
 class RandomProgram {
  public:
-  RandomProgram(uint64_t seed, std::string device) : random_(seed), device_(std::move(device)) {
+  RandomProgram(uint64_t seed, std::string device)
+      : random_(seed), device_(std::move(device)), unbounded_(seed % 10 == 8), differentiated_(seed % 10 == 9) {
     const int64_t ops = 1 + below(pick<int64_t>({4, 4, 4, 4, 4, 4, 4, 4, 10, 10, 40}));  // many small ones, since each is compiled twice
     for (int64_t n = 1 + below(3); n > 0; --n) input();
     for (int64_t made = 0, tries = 0; made < ops && tries < 20 * ops; ++tries) made += step();
@@ -30,10 +36,12 @@ class RandomProgram {
         roots.push_back(values_[i].t);
         errors_.push_back(values_[i].error);
       }
+    if (differentiated_) add_gradients();
   }
   std::vector<Tensor> roots;
   std::map<std::string, int> applied;  // how often each operation
-  double error(size_t root) const { return errors_[root]; }
+  /// Of a root whose largest element is so large.
+  double error(size_t root, double largest) const { return root < errors_.size() ? errors_[root] : 1e-9 * (1 + largest); }
   const std::string& text() const { return text_; }
 
  private:
@@ -67,6 +75,7 @@ class RandomProgram {
   // ---- leaves ----
 
   DType any_dtype() {
+    if (differentiated_) return below(4) ? float64 : pick<DType>({int32, int64, uint8, bool_});
     return pick<DType>({float32, float32, float32, float32, float64, float16, bfloat16, int32, int32, int64, int8, uint8, int16, uint16,
                         uint32, uint64, bool_});
   }
@@ -93,9 +102,25 @@ class RandomProgram {
       v = most == 1 ? static_cast<double>(below(2)) : most == 9 ? static_cast<double>(below(10)) : static_cast<double>(below(11)) - 5;
       if (fractions) v += std::ldexp(static_cast<double>(below(1 << 16)), -17);
     }
-    const Tensor given = Tensor::from(data, shape, {.dtype = t, .device = device_}).realize();
+    if (unbounded_ && floats(t))
+      for (double& v : data) if (below(4) == 0) v = pick<double>({INFINITY, -INFINITY, NAN, -0.0});
+    Tensor given = Tensor::from(data, shape, {.dtype = t, .device = device_}).realize();
+    if (differentiated_ && t == float64) inputs_.push_back(given.set_requires_grad());
     add("input", {given, most + 1, 0, !fractions}, {});
   }
+
+  void add_gradients() {
+    for (size_t i = 0; i < errors_.size(); ++i)
+      if (const Tensor y = roots[i]; y.requires_grad() && roots.size() == errors_.size()) {
+        for (const Tensor& g : gradient(y.sum(), inputs_)) roots.push_back(g);
+        ++applied["gradient"];
+        text_ += "  gradients of root " + std::to_string(i) + "\n";
+      }
+  }
+  /// What the functions of real numbers take.
+  Tensor real(const Tensor& x) const { return x.cast(differentiated_ ? float64 : float32); }
+  /// Whether a function that has a corner may be taken of a value.
+  bool may_bend(const Value& x) const { return !differentiated_ || x.error == 0; }
 
   // ---- steps ----
 
@@ -121,7 +146,9 @@ class RandomProgram {
       text_ += " " + std::to_string(i);
       values_[i].used = true;
     }
-    text_ += "\n";
+    text_ += ": " + std::string(name_of(v.t.dtype())) + " (";
+    for (int64_t n : v.t.shape()) text_ += std::to_string(n) + ",";
+    text_ += ")\n";
     values_.push_back(std::move(v));
     return true;
   }
@@ -131,10 +158,11 @@ class RandomProgram {
                               : static_cast<size_t>(below(static_cast<int64_t>(values_.size())));
     inexact_ = false;
     try {
-      switch (below(9)) {
-        case 0: case 1: return unary(i);
-        case 2: case 3: case 4: return binary(i, static_cast<size_t>(below(static_cast<int64_t>(values_.size()))));
-        case 5: case 6: case 7: return movement(i);
+      switch (below(20)) {
+        case 0: case 1: case 2: case 3: return unary(i);
+        case 4: case 5: case 6: case 7: case 8: case 9: return binary(i, static_cast<size_t>(below(static_cast<int64_t>(values_.size()))));
+        case 10: case 11: case 12: case 13: case 14: case 15: return movement(i);
+        case 16: return below(2) ? scatter(i) : convolution(i);
         default: return reduction(i);
       }
     } catch (const Error&) { return false; }  // it has no meaning for these dtypes or shapes
@@ -155,26 +183,28 @@ class RandomProgram {
       case 1: return smooth("cos", i, 1, 1, [](const Tensor& v) { return v.cos(); });
       case 2: return smooth("tanh", i, 1, 1, [](const Tensor& v) { return v.tanh(); });
       case 3: return smooth("sigmoid", i, 1, 1, [](const Tensor& v) { return v.sigmoid(); });
-      case 4: return smooth("exp", i, 1, 1, [](const Tensor& v) { return (-v.cast(float32).abs()).exp(); });
-      case 5: return smooth("sqrt", i, 1, std::sqrt(x.most + 1), [](const Tensor& v) { return (v.cast(float32).abs() + 1).sqrt(); });
-      case 6: return smooth("log", i, 1, std::log(x.most + 2), [](const Tensor& v) { return (v.cast(float32).abs() + 1).log(); });
-      case 7: return smooth("reciprocal", i, 1, 1, [](const Tensor& v) { return (v.cast(float32).abs() + 1).reciprocal(); });
+      case 4: return may_bend(x) && smooth("exp", i, 1, 1, [&](const Tensor& v) { return (-real(v).abs()).exp(); });
+      case 5:
+        return may_bend(x) && smooth("sqrt", i, 1, std::sqrt(x.most + 1), [&](const Tensor& v) { return (real(v).abs() + 1).sqrt(); });
+      case 6: return may_bend(x) && smooth("log", i, 1, std::log(x.most + 2), [&](const Tensor& v) { return (real(v).abs() + 1).log(); });
+      case 7: return may_bend(x) && smooth("reciprocal", i, 1, 1, [&](const Tensor& v) { return (real(v).abs() + 1).reciprocal(); });
       case 8: return smooth("erf", i, 1.2, 1, [](const Tensor& v) { return v.erf(); });
-      case 9: return smooth("gelu", i, 1.2, x.most + 1, [](const Tensor& v) { return v.cast(float32).gelu(); });
-      case 10: return add("relu", {x.t.relu(), x.most, x.error, x.whole}, {i});
+      case 9: return smooth("gelu", i, 1.2, x.most + 1, [&](const Tensor& v) { return real(v).gelu(); });
+      case 10: return may_bend(x) && add("relu", {x.t.relu(), x.most, x.error, x.whole}, {i});
       case 11: return add("neg", {-x.t, x.most, x.error, x.whole}, {i});
-      case 12: return add("abs", {x.t.abs(), x.most, x.error, x.whole}, {i});
+      case 12: return may_bend(x) && add("abs", {x.t.abs(), x.most, x.error, x.whole}, {i});
       case 13: return add("square", {x.t.square(), x.most * x.most, 2 * x.most * x.error, x.whole}, {i});
       case 14: return exact && add("sign", {x.t.sign(), 1}, {i});
       case 15: return exact && add("floor", {x.t.floor(), x.most + 1}, {i});
       case 16: return exact && add("round", {x.t.round(), x.most + 1}, {i});
       case 17: return exact && add("logical_not", {x.t.logical_not(), 1}, {i});
       case 18: return exact && !floats(t) && add("bitwise_not", {x.t.bitwise_not(), bits(t)}, {i});
-      case 19: return add("clamp", {x.t.clamp({.min = -2, .max = 3}), std::min(x.most, 3.0), x.error, x.whole}, {i});
+      case 19: return may_bend(x) && add("clamp", {x.t.clamp({.min = -2, .max = 3}), std::min(x.most, 3.0), x.error, x.whole}, {i});
       default: {
         const DType to = any_dtype();
+        const double most = unbounded_ ? bits(to) : x.most;
         if (!floats(to))
-          return exact && add("cast", {x.t.cast(to), std::min(x.most, bits(to)) + (x.most >= bits(to) || to != bool_ ? bits(to) : 0)}, {i});
+          return exact && add("cast", {x.t.cast(to), std::min(most, bits(to)) + (most >= bits(to) || to != bool_ ? bits(to) : 0)}, {i});
         return x.most < 3e4 && add("cast", {x.t.cast(to), x.most, x.error, x.whole}, {i});
       }
     }
@@ -196,8 +226,8 @@ class RandomProgram {
       case 2: return add("sub", joined(x.t - y.t, x.most + y.most, x.error + y.error), {i, j});
       case 3: case 4:
         return add("mul", joined(x.t * y.t, x.most * y.most, x.most * y.error + y.most * x.error + x.error * y.error), {i, j});
-      case 5: return add("maximum", joined(maximum(x.t, y.t), largest, worst), {i, j});
-      case 6: return add("minimum", joined(minimum(x.t, y.t), largest, worst), {i, j});
+      case 5: return may_bend(x) && may_bend(y) && add("maximum", joined(maximum(x.t, y.t), largest, worst), {i, j});
+      case 6: return may_bend(x) && may_bend(y) && add("minimum", joined(minimum(x.t, y.t), largest, worst), {i, j});
       case 7: return exact && add("lt", {lt(x.t, y.t), 1, comparable(x, y)}, {i, j});
       case 8: return exact && add("ge", {ge(x.t, y.t), 1, comparable(x, y)}, {i, j});
       case 9: return exact && add("eq", {eq(x.t, y.t), 1, comparable(x, y)}, {i, j});
@@ -208,7 +238,7 @@ class RandomProgram {
       case 14: return !any_float && add("right_shift", {right_shift(x.t, y.t.abs()), largest + 1}, {i, j});
       case 15:
         inexact_ = true;
-        return add("div", {div(x.t.cast(float32), y.t.cast(float32).abs() + 1), x.most,
+        return may_bend(y) && add("div", {div(real(x.t), real(y.t).abs() + 1), x.most,
                            x.error + x.most * y.error + unit(float32) * x.most * (1 + y.most), false}, {i, j});
       default: {
         const size_t k = static_cast<size_t>(below(static_cast<int64_t>(values_.size())));
@@ -282,21 +312,21 @@ class RandomProgram {
       case 3:
         inexact_ = true;
         return n > 0 && add("mean", {x.t.mean(over), x.most, x.error + rounding + unit(float32) * x.most * 4, false}, {i});
-      case 4: return n > 0 && add("max", {x.t.max(over), x.most, x.error, x.whole}, {i});
-      case 5: return n > 0 && add("min", {x.t.min(over), x.most, x.error, x.whole}, {i});
+      case 4: return n > 0 && may_bend(x) && add("max", {x.t.max(over), x.most, x.error, x.whole}, {i});
+      case 5: return n > 0 && may_bend(x) && add("min", {x.t.min(over), x.most, x.error, x.whole}, {i});
       case 6: return exact && add("any", {x.t.any(over), 1}, {i});
       case 7: return exact && n > 0 && add("argmax", {x.t.argmax({.axis = axis}), n}, {i});
       case 8: return floats(x.t.dtype()) && add("cumsum", {x.t.cumsum(axis), n * x.most + 1, n * x.error + rounding, x.whole}, {i});
-      case 9: return n > 0 && n <= 16 && add("sort", {x.t.sort({.axis = axis}).values, x.most, x.error, x.whole}, {i});
+      case 9: return n > 0 && n <= 16 && may_bend(x) && add("sort", {x.t.sort({.axis = axis}).values, x.most, x.error, x.whole}, {i});
       case 10:
         inexact_ = true;
         return n > 0 && add("softmax",
-                            {x.t.cast(float32).softmax(axis), 1, 2 * x.error + 4 * unit(float32) * x.most + n * unit(float32), false}, {i});
+                            {real(x.t).softmax(axis), 1, 2 * x.error + 4 * unit(float32) * x.most + n * unit(float32), false}, {i});
       case 11:
         inexact_ = true;
         return n > 0 &&
                add("logsumexp",
-                   {x.t.cast(float32).logsumexp(over), x.most + std::log(n + 1), x.error + 4 * unit(float32) * (x.most + n), false}, {i});
+                   {real(x.t).logsumexp(over), x.most + std::log(n + 1), x.error + 4 * unit(float32) * (x.most + n), false}, {i});
       case 12: return exact && !floats(x.t.dtype()) && n > 0 && x.t.dtype() != bool_ && take(i);
       default: return product(i);
     }
@@ -309,9 +339,43 @@ class RandomProgram {
     const Tensor at = mod(index.t.cast(int32), from.t.shape()[0]);
     return add("take", {from.t.take(at), from.most, from.error, from.whole}, {j, i});
   }
+  // Its own entries, backward, to random places along an axis.
+  bool scatter(size_t i) {
+    const Value x = values_[i];
+    if (x.t.rank() == 0 || x.t.numel() == 0) return false;
+    const int axis = static_cast<int>(below(x.t.rank()));
+    const auto n = x.t.size(axis);
+    std::vector<int64_t> places(static_cast<size_t>(x.t.numel()));
+    for (int64_t& p : places) p = below(2 * n) - n;
+    const Tensor index = Tensor::from(places, x.t.shape(), {.dtype = int32, .device = device_}).realize(), v = x.t.flip({axis});
+    if (x.t.dtype() == bool_ || below(2)) return add("scatter", {tg::scatter(x.t, axis, index, v), x.most, x.error, x.whole}, {i});
+    const double terms = static_cast<double>(n) + 1, most = terms * x.most;
+    const double rounding = floats(x.t.dtype()) && !(x.whole && most < exact_below(x.t.dtype())) ? terms * most * unit(x.t.dtype()) : 0;
+    return add("scatter_add", {tg::scatter_add(x.t, axis, index, v), most, terms * x.error + rounding, x.whole}, {i});
+  }
+  // Of the last axes, with weights of small whole numbers. An infinite factor of what lies outside may be nothing or nan.
+  bool convolution(size_t i) {
+    const Value x = values_[i];
+    const int rank = x.t.rank();
+    if (!floats(x.t.dtype()) || rank < 2 || rank > 3 || unbounded_) return false;
+    Sizes shape{1 + below(3), x.t.size(0)};
+    int64_t terms = shape[1];
+    for (int a = 1; a < rank; ++a) terms *= shape.emplace_back(1 + below(3));
+    std::vector<double> data(static_cast<size_t>(shape[0] * terms));
+    for (double& v : data) v = static_cast<double>(below(5)) - 2;
+    const Tensor w = Tensor::from(data, shape, {.dtype = x.t.dtype(), .device = device_}).realize();
+    const ConvOptions o{
+        .stride = static_cast<int>(1 + below(2)), .padding = static_cast<int>(below(2)), .dilation = static_cast<int>(1 + below(2))};
+    const auto k = static_cast<double>(terms);
+    const double most = 2 * k * x.most + 1;
+    const bool half = x.t.dtype() == float16 || x.t.dtype() == bfloat16;
+    const double rounding = x.whole && most < exact_below(x.t.dtype()) ? 0 : k * most * unit(half ? float32 : x.t.dtype());
+    const Tensor y = rank == 2 ? conv1d(x.t, w, o) : conv2d(x.t, w, o);
+    return add("convolution", {y, most, 2 * k * x.error + rounding, x.whole}, {i});
+  }
   bool product(size_t i) {
     const Value x = values_[i];
-    if (!floats(x.t.dtype()) || x.t.rank() < 2) return false;
+    if (!floats(x.t.dtype()) || x.t.rank() < 2 || unbounded_) return false;
     const auto k = static_cast<double>(x.t.shape().back());
     const Tensor y = x.t.transpose(-1, -2);
     const bool half = x.t.dtype() == float16 || x.t.dtype() == bfloat16;
@@ -322,6 +386,8 @@ class RandomProgram {
 
   std::mt19937_64 random_;
   const std::string device_;
+  const bool unbounded_, differentiated_;
+  std::vector<Tensor> inputs_;  // that gradients are of
   std::vector<Value> values_;
   std::vector<double> errors_;
   std::string text_;
