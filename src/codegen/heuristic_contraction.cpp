@@ -393,27 +393,23 @@ class Contraction : public Choice {
   void stage_result(const UOp& of_lanes, const Plan& p) {
     const UOp* const along = beside(p.lanes);
     if (!along) return;
+    const auto axis = [&](const std::string& n) -> const Axis& { return nest_.axes[static_cast<size_t>(nest_.find(n))]; };
     std::vector<std::string> loops = nest_.loops();
     const auto of = [&](const std::string& loop) {
       return std::ranges::any_of(nest_.split_of(*along).axes, [&](int a) { return nest_.axes[static_cast<size_t>(a)].name == loop; });
     };
     auto first = std::ranges::find_if(loops, of);
     if (const auto lanes = std::ranges::find(loops, name(p.lanes));
-        lanes + 1 < first && p.packing != Packing::Panels && footprint(of_lanes) <= 0.5 * static_cast<double>(target_.l2_bytes)) {
-      Verb order = Verb::order(loops);
-      std::rotate(order.axes.begin() + (lanes - loops.begin()), order.axes.begin() + (lanes - loops.begin()) + 1,
-                  order.axes.begin() + (first - loops.begin()));
-      apply(order);
-      loops = order.axes;
-      first = std::ranges::find_if(loops, of);
+        lanes < first && p.packing != Packing::Panels && footprint(of_lanes) <= 0.5 * static_cast<double>(target_.l2_bytes)) {
+      std::rotate(lanes, lanes + 1, first);
+      apply(Verb::order(loops));
     }
-    if (first == loops.begin() || nest_.axes[static_cast<size_t>(nest_.find(*(first - 1)))].single()) return;
     double block = static_cast<double>(widest_);
     for (const Axis& a : nest_.axes)
-      if (a.range.as<RangeArg>().kind == RangeKind::Tile && std::find(loops.begin(), first, a.name) == first && !of_sum(a))
-        block *= static_cast<double>(a.most);
-    if (block <= 0.25 * static_cast<double>(target_.l2_bytes))
-      apply(Verb::stage(kernel_.stores[0].src(0).as<ParamArg>().slot, *(first - 1)));
+      if (std::find(loops.begin(), first, a.name) == first && !of_sum(a)) block *= static_cast<double>(a.most);
+    if (block > 0.25 * static_cast<double>(target_.l2_bytes)) return;
+    while (first != loops.begin() && axis(*(first - 1)).single()) --first;
+    if (first != loops.begin()) apply(Verb::stage(kernel_.stores[0].src(0).as<ParamArg>().slot, *(first - 1)));
   }
   bool of_sum(const Axis& a) const {
     return std::ranges::any_of(nest_.splits, [&](const Split& s) {

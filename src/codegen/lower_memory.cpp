@@ -94,8 +94,20 @@ const Axis* Lower::crossing(const UOp& idx, const Address& a, int lanes) const {
   return nullptr;
 }
 
-// All points of the tile at once: row l, loaded, holds lane l of each of them. Stage by stage rows i and i + h exchange their lanes of
-// which bit h differs from the row's, as in a recursive transpose of halves. A row whose lane is masked off is zeros.
+// As many vectors as they have lanes. Stage by stage rows i and i + h exchange their lanes of which bit h differs from the row's, as in a
+// recursive transpose of halves.
+void Lower::transpose(int level, std::vector<int>& x) {
+  const auto lanes = static_cast<int>(x.size());
+  for (int h = 1; h < lanes; h *= 2)
+    for (int i = 0; i < lanes; ++i) {
+      if (i & h) continue;
+      const int a = x[static_cast<size_t>(i)], b = x[static_cast<size_t>(i | h)];
+      x[static_cast<size_t>(i)] = shuffle(level, a, b, lanes, [&](int l) { return l & h ? lanes + (l ^ h) : l; });
+      x[static_cast<size_t>(i | h)] = shuffle(level, a, b, lanes, [&](int l) { return l & h ? lanes + l : l ^ h; });
+    }
+}
+
+// All points of the tile at once: row l, loaded, holds lane l of each of them. A row whose lane is masked off is zeros.
 int Lower::load_transposed(const UOp& u, const UOp& idx, const Axis& rows, int level, int64_t lane_step, int lanes) {
   int64_t& at = point_[id(rows.range)];
   const int64_t here = std::exchange(at, 0);
@@ -112,13 +124,7 @@ int Lower::load_transposed(const UOp& u, const UOp& idx, const Axis& rows, int l
     }
     x.push_back(e_.push(level, std::move(i)));
   }
-  for (int h = 1; h < lanes; h *= 2)
-    for (int i = 0; i < lanes; ++i) {
-      if (i & h) continue;
-      const int a = x[static_cast<size_t>(i)], b = x[static_cast<size_t>(i | h)];
-      x[static_cast<size_t>(i)] = shuffle(level, a, b, lanes, [&](int l) { return l & h ? lanes + (l ^ h) : l; });
-      x[static_cast<size_t>(i | h)] = shuffle(level, a, b, lanes, [&](int l) { return l & h ? lanes + l : l ^ h; });
-    }
+  transpose(level, x);
   for (at = 0; at < lanes; ++at) e_.levels[static_cast<size_t>(level)].memo[key(u, 0)] = x[static_cast<size_t>(at)];
   at = here;
   return x[static_cast<size_t>(here)];

@@ -5,9 +5,11 @@
 // A coordinate is a part of the index in which loops of the output and of the sum meet: y - ky. The panel has one axis for it, which covers
 // what the conditions leave; they are tested where the panel is read, unless they are known to hold there.
 #include <algorithm>
+#include <bit>
 #include <numeric>
 #include <optional>
 
+#include "codegen/access.hpp"
 #include "codegen/lowering.hpp"
 #include "ir/sum.hpp"
 #include "tg/error.hpp"
@@ -138,6 +140,16 @@ Lower::Panel Lower::fill_windows(const UOp& u, const Windows& w, int depth) {
     else if (at == 0) closed.push_back(&a);
   }
   for (const Axis* a : closed) places.push_back({a->range, a->range, a->most}), open_here.push_back(a->range);
+  // A tile of rows that lie apart, in memory that lies side by side along a coordinate: read along it, and transposed in registers.
+  UOp along;
+  int64_t lanes = 1;
+  for (size_t i = 0; i < w.coordinates.size() && !along; ++i)
+    if (w.coordinates[i].scale == 1 && p.tile.size() == 1 && inner.size() == 1 && stride(w.rest, p.tile[0]->range) != 1) {
+      along = open_here[i];
+      const int64_t most = std::min({extent(along), p.tile[0]->most, target_.vector_bytes / static_cast<int64_t>(size_of(u.dtype()))});
+      lanes = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(most)));
+      inner[0].most = ceil_div(inner[0].most, lanes) * lanes;
+    }
   places.insert(places.end(), inner.begin(), inner.end());
   for (size_t i = places.size(); i-- > 0; p.size *= places[i].most) {
     read = read + places[i].read * p.size;
@@ -150,11 +162,49 @@ Lower::Panel Lower::fill_windows(const UOp& u, const Windows& w, int depth) {
   keep_.insert(keep_.end(), {copied, to, p.where});
   keep_.insert(keep_.end(), open_here.begin(), open_here.end());
   filling(depth, [&] {
+    if (lanes > 1) std::erase(open_here, along);
     for (const UOp& r : open_here) open(r);
-    for_points(p.tile, [&] { store_staged(p, copied, to, {}); });
+    if (lanes > 1) fill_squares(p, copied, to, along, lanes);
+    else for_points(p.tile, [&] { store_staged(p, copied, to, {}); });
     for (size_t i = 0; i < open_here.size(); ++i) e_.close_loop({});
   });
   return p;
+}
+
+// Squares of the tile's rows by elements side by side; the last square overlaps the one before.
+void Lower::fill_squares(const Panel& p, const UOp& copied, const UOp& to, const UOp& along, int64_t lanes) {
+  const Axis& tile = *p.tile[0];
+  int next = id(along) + 1;
+  for (const Axis& a : nest_.axes) next = std::max(next, id(a.range) + 1);
+  for (const UOp& u : toposort(to)) if (u.op() == Op::Range) next = std::max(next, id(u) + 1);
+  if (next + 3 > 64) throw ValueError("more than 64 axes: " + nest_.text());
+  const UOp begin = range(Dim(extent(along)), next, RangeKind::Tile);
+  const Axis lane{"", range(Dim(lanes), next + 1, RangeKind::Tile), AxisKind::Vector, lanes, 1},
+      point{"", range(Dim(lanes), next + 2, RangeKind::Tile), AxisKind::Unroll, lanes, 1};
+  for (const Axis* a : {&lane, &point}) axis_of_[id(a->range)] = a, depth_of_[id(a->range)] = 0;
+  const UOp what = substitute(copied, {{along, begin + lane.range}}), place = simplify(substitute(to, {{along, begin + point.range}}));
+  keep_.insert(keep_.end(), {begin, lane.range, point.range, what, place});
+  const int64_t last = extent(along) - lanes;
+  for (const Part& part : {Part{index(0), index(last), {}, lanes}, Part{index(last), index(last + 1), {}}}) {
+    if (simplify(part.end - part.begin).bounds().max <= 0) continue;
+    open(begin, part);
+    int64_t& row = point_[id(tile.range)];
+    for (int64_t first = 0; first < tile.most; first += lanes) {
+      std::vector<int> x;
+      for (row = first; row < first + lanes; ++row) x.push_back(row < tile.most ? emit(what) : x.back());
+      transpose(e_.depth(), x);
+      row = first;
+      for_points(std::vector{&point}, [&] {
+        Inst i = make(InstOp::store, copied.dtype(), 0,
+                      {p.pointer, address(place, nullptr).base, x[static_cast<size_t>(point_[id(point.range)])]});
+        i.lanes = static_cast<uint16_t>(lanes);
+        e_.push(e_.depth(), std::move(i));
+      });
+    }
+    row = 0;
+    e_.close_loop({});
+  }
+  for (const Axis* a : {&lane, &point}) axis_of_[id(a->range)] = nullptr;
 }
 
 }  // namespace tg

@@ -136,6 +136,7 @@ class Lower {
   int mask_of(const UOp& gate, int lanes);
   int emit_load(const UOp& u, int level);
   const Axis* crossing(const UOp& index, const Address& a, int lanes) const;
+  void transpose(int level, std::vector<int>& x);
   int load_transposed(const UOp& u, const UOp& idx, const Axis& rows, int level, int64_t lane_step, int lanes);
   bool streams(const UOp& index, DType dtype) const;
   bool aligned(const UOp& index, int lanes) const;
@@ -186,6 +187,7 @@ class Lower {
   struct Windows { std::vector<Coordinate> coordinates; UOp rest, gate, late; };
   Windows windows_of(const UOp& u, int depth) const;
   Panel fill_windows(const UOp& u, const Windows& w, int depth);
+  void fill_squares(const Panel& p, const UOp& copied, const UOp& to, const UOp& along, int64_t lanes);
   void store_staged(const Panel& p, const UOp& what, const UOp& place, const UOp& inside);
   void fill_together(const UOp& needed, int at, int depth);
   void emit_store(const UOp& s);

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include <fmt/format.h>
 #include "codegen/keep.hpp"
 #include "codegen/neighbours.hpp"
 #include "codegen/nest.hpp"
@@ -386,6 +387,20 @@ TEST(Results, AreStoredSideBySide) {
       EXPECT_GT(before.scatters * before.gathers, 0) << tile;
       EXPECT_EQ(after.scatters, 0) << tile;
       EXPECT_LT(after.gathers, before.gathers) << tile;
+    }
+}
+
+// Windows of a tile of images, whose rows are as long as a square, longer, or shorter.
+TEST(Windows, OfImagesAreTransposedInRegisters) {
+  for (const int64_t width : {7, 8, 10, 13, 19})
+    for (const int64_t images : {3, 4, 7, 14}) {
+      const auto build = [&](const char* device) { return input_gradient({device}, {17, 3, 8, width}, {5, 3, 3, 3}); };
+      const Verbs packed =
+          parse_verbs(
+          fmt::format("tile(i1, 16, vector); tile(i0, {}, unroll); order(i0, i2, i3, i1); stage(p1, i0); stage(p2, i0)", images));
+      const Case c(build("cpu"), device("cpu"));
+      EXPECT_THAT(c.run(packed), testing::Pointwise(testing::DoubleNear(2e-5), build("interpreter").to_vector<double>())) << width;
+      EXPECT_GT(counted(build("null"), 1 << 20, packed).shuffles, 0) << width << " by " << images;
     }
 }
 
