@@ -147,7 +147,7 @@ Lower::Panel Lower::fill_windows(const UOp& u, const Windows& w, int depth) {
     if (w.coordinates[i].scale == 1 && p.tile.size() == 1 && inner.size() == 1 && stride(w.rest, p.tile[0]->range) != 1) {
       along = open_here[i];
       const int64_t most = std::min({extent(along), p.tile[0]->most, target_.vector_bytes / static_cast<int64_t>(size_of(u.dtype()))});
-      lanes = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(most)));
+      lanes = std::max<int64_t>(1, static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(most))));
       inner[0].most = ceil_div(inner[0].most, lanes) * lanes;
     }
   places.insert(places.end(), inner.begin(), inner.end());
