@@ -1,9 +1,11 @@
 """The package as a whole: its type stubs, and its installation into a virtual environment."""
+import ast
 import importlib
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 BUILD = os.environ["TG_TEST_BUILD"]
 
@@ -163,6 +165,15 @@ def test_every_public_name_is_documented():
                      if not k.startswith("_") and (callable(v) or isinstance(v, (property, staticmethod)))]
             silent |= {f"{value.__module__}.{k}" for k, v in [(name, value), *parts] if not said(v)}
     assert silent == set()
+
+
+def test_python_does_no_arithmetic():
+    """Layers, losses and optimizers are the C++ ones: the package's Python multiplies nothing, and adds no two variables but texts."""
+    for file in Path(BUILD, "python/tg").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.BitOr):
+                text, variables = ast.unparse(node), isinstance(node.left, ast.Name) and isinstance(node.right, ast.Name)
+                assert isinstance(node.op, (ast.Add, ast.Sub)) and (not variables or text == "prefix + name"), text
 
 
 def test_installation_into_a_virtual_environment(tmp_path):
