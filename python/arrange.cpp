@@ -55,10 +55,11 @@ void bind_writing(Api& api) {
        source, py::kw_only(), py::arg("reduce") = py::none());
   both(api, "scatter_add", [](const Tensor& x, int axis, const Tensor& at, const Operand& v) { return scatter_add(x, axis, at, v); },
        "out[index[i][j]][j] += src[i][j] for dim 0, and so on.", dim, index, source);
-  both(api, "scatter_reduce", [](const Tensor& x, int axis, const Tensor& at, const Operand& v, const std::string& mode) {
-    return scatter(x, axis, at, v, scatter_mode(mode));
-  }, "scatter with 'sum', 'prod', 'mean', 'amax' or 'amin' of the values and the one that is there.", dim, index, source,
-       py::arg("reduce"));
+  both(api, "scatter_reduce", [](const Tensor& x, int axis, const Tensor& at, const Operand& v, const std::string& mode,
+                                  bool include_self) {
+    return scatter(x, axis, at, v, scatter_mode(mode), include_self);
+  }, "scatter with 'sum', 'prod', 'mean', 'amax' or 'amin' of the values and, with include_self, the one that is there.", dim, index,
+       source, py::arg("reduce"), py::kw_only(), py::arg("include_self") = true);
   both(api, "index_add", [](const Tensor& x, int axis, const Tensor& at, const Tensor& v, double alpha) {
     return index_add(x, axis, at, v, alpha);
   },

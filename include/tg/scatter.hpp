@@ -11,11 +11,13 @@ namespace tg {
 /// What becomes of several values for one place, and of the value that is there. Max and Min give nan if any is.
 enum class Scatter : uint8_t { Set, Add, Mul, Max, Min, Mean };
 
-/// x with values[i][j][k] written to out[index[i][j][k]][j][k], for axis 0, and so on (torch.scatter, scatter_reduce with include_self).
+/// x with values[i][j][k] written to out[index[i][j][k]][j][k], for axis 0, and so on (torch.scatter, scatter_reduce).
 /// The index (integers) has x's rank and no axis longer than x's but the given one, nor than the values'; a number as `values` is one for
-/// all. Set: the last of equal places wins. Mean: over the values and the one that is there; of integers rounded down. The gradient of Max
-/// and Min goes to one of equals, Mul's cost is elements times indices. ShapeError; IndexError, when it is computed, for an index outside.
-[[nodiscard]] Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Operand& values, Scatter mode = Scatter::Set);
+/// all. Set: the last of equal places wins. Mean: over the values and the one that is there; of integers rounded down. Without
+/// `include_self` what is there does not count where values are written. The gradient of Max and Min goes to one of equals, Mul's cost is
+/// elements times indices. ShapeError; IndexError, when it is computed, for an index outside.
+[[nodiscard]] Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Operand& values, Scatter mode = Scatter::Set,
+                             bool include_self = true);
 [[nodiscard]] inline Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Operand& values) {
   return scatter(x, axis, index, values, Scatter::Add);
 }

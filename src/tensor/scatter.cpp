@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 
 #include "tensor/impl.hpp"
 #include "tg/functions.hpp"
+#include "tg/limits.hpp"
 
 namespace tg {
 namespace {
@@ -21,7 +24,20 @@ Tensor scattered(const Tensor& x, const Tensor& places, const Tensor& values, Sc
               x.device(), grad);
 }
 
-Tensor combined(const Tensor& x, const Tensor& places, const Tensor& values, Scatter mode) {
+/// x with a number of its dtype at the places.
+Tensor filled(const Tensor& x, const Tensor& places, const Scalar& number) {
+  return scattered(x, places, Tensor::full(places.shape(), number, {.dtype = x.dtype(), .device = x.device()}), ScatterMode::Set);
+}
+/// What changes no other value when it is combined with one.
+Scalar neutral(Scatter mode, DType t) {
+  if (mode == Scatter::Mul) return 1;
+  if (mode != Scatter::Max && mode != Scatter::Min) return 0;
+  if (is_float(t)) return mode == Scatter::Max ? -HUGE_VAL : HUGE_VAL;
+  return mode == Scatter::Max ? Scalar(iinfo(t).min) : t == DType::uint64 ? Scalar(UINT64_MAX) : Scalar(static_cast<int64_t>(iinfo(t).max));
+}
+
+Tensor combined(const Tensor& self, const Tensor& places, const Tensor& values, Scatter mode, bool include_self) {
+  const Tensor x = include_self || mode == Scatter::Set ? self : filled(self, places, neutral(mode, self.dtype()));
   switch (mode) {
     case Scatter::Set: return scattered(x, places, values, ScatterMode::Set);
     case Scatter::Add: return scattered(x, places, values, ScatterMode::Add);
@@ -37,7 +53,8 @@ Tensor combined(const Tensor& x, const Tensor& places, const Tensor& values, Sca
     }
     case Scatter::Mean: {
       const TensorOptions like{.dtype = x.dtype(), .device = x.device()};
-      const Tensor count = scattered(Tensor::ones(x.shape(), like), places, Tensor::ones(places.shape(), like), ScatterMode::Add);
+      const Tensor once = Tensor::ones(x.shape(), like), before = include_self ? once : filled(once, places, 0);
+      const Tensor count = scattered(before, places, Tensor::ones(places.shape(), like), ScatterMode::Add);
       const Tensor sum = scattered(x, places, values, ScatterMode::Add);
       return is_float(x.dtype()) ? sum / count : floor_div(sum, count);
     }
@@ -47,7 +64,7 @@ Tensor combined(const Tensor& x, const Tensor& places, const Tensor& values, Sca
 
 }  // namespace
 
-Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Operand& values, Scatter mode) {
+Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Operand& values, Scatter mode, bool include_self) {
   const int a = checked_axis(axis, x.rank(), "scatter");
   const Sizes own = x.shape(), wanted = index.shape();
   Tensor v = values.tensor ? *values.tensor : Tensor::full(wanted, values.scalar, {.dtype = x.dtype(), .device = x.device()});
@@ -67,7 +84,7 @@ Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Operand& va
   std::vector<std::pair<int64_t, int64_t>> part;
   for (int64_t size : wanted) part.emplace_back(0, size);
   const Tensor numbers = Tensor::arange(x.numel(), {.dtype = DType::int64, .device = x.device()}).reshape(own);
-  return combined(line(x), line(numbers.gather(a, index)), line(v.shrink(part)), mode).reshape(own);
+  return combined(line(x), line(numbers.gather(a, index)), line(v.shrink(part)), mode, include_self).reshape(own);
 }
 
 Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& values, double alpha) {
@@ -83,7 +100,7 @@ Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& v
                 fmt::format("the values must be {}, as the tensor; cast them", name_of(x.dtype())));
   const Tensor numbers = Tensor::arange(x.numel(), {.dtype = DType::int64, .device = x.device()}).reshape(x.shape());
   const Tensor v = alpha == 1 ? values : (values * alpha).cast(x.dtype());
-  return combined(line(x), line(numbers.take(index, a)), line(v), Scatter::Add).reshape(x.shape());
+  return combined(line(x), line(numbers.take(index, a)), line(v), Scatter::Add, true).reshape(x.shape());
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {

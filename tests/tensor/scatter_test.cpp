@@ -21,6 +21,13 @@ TEST(Scatter, IsTheLoop) {
     }
     if (mode == Scatter::Mean) for (size_t n = 0; n < 12; ++n) wanted[n] /= count[n];
     expect_near(scatter(x, 0, i, v, mode), wanted);
+    // Without what is there: as if it were what changes nothing.
+    const double nothing = mode == Scatter::Mul ? 1 : mode == Scatter::Max ? -HUGE_VAL : mode == Scatter::Min ? HUGE_VAL : 0;
+    const Tensor zeros = scatter(Tensor::zeros({3, 4}, {.dtype = float64}), 0, i, v, Scatter::Add);
+    const Tensor hit = scatter(Tensor::zeros({3, 4}), 0, i, 1.f), empty = where(hit != 0, nothing, x.detach());
+    const Tensor sum = where(hit != 0, zeros, x), hits = scatter_add(1 - hit, 0, i, 1.f);
+    expect_close(scatter(x, 0, i, v, mode, false), mode == Scatter::Mean ? sum / hits : scatter(empty, 0, i, v, mode));
+    EXPECT_TRUE(gradcheck([&](const Tensors& t) { return Tensors{scatter(t[0], 0, i, t[1], mode, false)}; }, {x, v}));
     EXPECT_TRUE(gradcheck([&](const Tensors& t) { return Tensors{scatter(t[0], 0, i, t[1], mode)}; }, {x, v}));
   }
 }
@@ -36,6 +43,20 @@ TEST(Indices, OutsideAreReportedAsTheyWereGiven) {
     expect_throw<IndexError>([&] { scatter(x, 0, places, 1.f, Scatter::Add).realize(); }, said);
   }
   expect_near(x.take(Tensor({-5, -1, 4}, {.dtype = int8})), {0, 4, 4});
+}
+
+TEST(Scatter, OfEveryDtypeWithoutWhatIsThere) {
+  const Tensor places({0, 2, 0});
+  for (const DType t : {int8, uint8, int16, uint16, int32, uint32, int64, uint64, float16, bfloat16, float32, float64}) {
+    if (!supported(t)) continue;
+    const Tensor x = Tensor({9, 9, 9}).cast(t), v = Tensor({4, 5, 2}).cast(t);
+    SCOPED_TRACE(name_of(t));
+    expect_near(scatter(x, 0, places, v, Scatter::Add, false), {6, 9, 5});
+    expect_near(scatter(x, 0, places, v, Scatter::Mul, false), {8, 9, 5});
+    expect_near(scatter(x, 0, places, v, Scatter::Max, false), {4, 9, 5});
+    expect_near(scatter(x, 0, places, v, Scatter::Min, false), {2, 9, 5});
+    expect_near(scatter(x, 0, places, v, Scatter::Mean, false), {3, 9, 5});
+  }
 }
 
 TEST(Scatter, OfNumbersNanAndErrors) {
