@@ -1,5 +1,5 @@
 // How far the functions of tg/unary.def are from the real ones in float32, in units in the last place, over all kinds of numbers: every so
-// many of the 2^32 there are. `./do ulp` looks at all of them (TG_ULP_STRIDE=1) and prints the worst of each function.
+// many of the 2^32 there are. `./do ulp` looks at all of them (TG_ULP_STRIDE=1), prints the worst of each function and records it.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -7,12 +7,21 @@
 #include <iostream>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <thread>
 
+#include "measured.hpp"
 #include "tensor_testing.hpp"
 
 namespace tg {
 namespace {
+
+/// Of the inputs every so many: as TG_ULP_STRIDE says, which also asks for a record.
+std::optional<uint64_t> stride_to_record() {
+  const char* const given = std::getenv("TG_ULP_STRIDE");
+  if (!given) return {};
+  return std::max(1ull, std::strtoull(given, nullptr, 10));
+}
 
 /// What the rows say of functions that <cmath> does not have.
 namespace reference {
@@ -136,9 +145,11 @@ TEST(UlpOfTwo, WorstOfManyPairs) {
        }},
   };
   // Pairs near 1, of ordinary and of all sizes.
+  const auto record_at = stride_to_record();
+  const int64_t pairs = record_at ? (int64_t{1} << 24) / static_cast<int64_t>(*record_at) : 60000;
   std::vector<float> a, b;
-  const auto mantissas = samples(60000, -2, 2), others = samples(60000, -2, 2, 7), exponents = samples(60000, -1, 1, 3),
-             more = samples(60000, -1, 1, 5);
+  const auto mantissas = samples(pairs, -2, 2), others = samples(pairs, -2, 2, 7), exponents = samples(pairs, -1, 1, 3),
+             more = samples(pairs, -1, 1, 5);
   for (size_t i = 0; i < mantissas.size(); ++i) {
     const double scale = i % 3 == 0 ? 0 : i % 3 == 1 ? 6 : 120;
     a.push_back(static_cast<float>(mantissas[i] * std::exp2(std::nearbyint(scale * exponents[i]))));
@@ -159,18 +170,26 @@ TEST(UlpOfTwo, WorstOfManyPairs) {
       if (std::isnan(want) && f.theirs == functions[6].theirs && !std::isnan(a[i]) && !std::isnan(b[i])) continue;
       if (const double u = units(got[i], want, 0); u > worst) worst = u, at = i;
     }
+    if (record_at) record(f.name, {worst, fmt::format("{},{}", a[at], b[at]), a.size()});
     EXPECT_LE(worst, 4) << f.name << " of " << a[at] << " and " << b[at] << " is " << got[at];
   }
 }
 
 TEST_P(Ulp, WorstOfAllInputs) {
-  const char* const given = std::getenv("TG_ULP_STRIDE");
-  const uint64_t stride = given ? std::max(1ull, std::strtoull(given, nullptr, 10)) : 65521;  // a prime: mantissas of all kinds
+  const auto record_at = stride_to_record();
+  const uint64_t stride = record_at.value_or(65521);  // a prime: mantissas of all kinds
   constexpr size_t kAtOnce = size_t{1} << 22;
   Worst worst;
   for (uint64_t first = 0; first < uint64_t{1} << 32; first += stride * kAtOnce) worst |= worst_of(GetParam(), first, stride, kAtOnce);
   const auto at = std::bit_cast<float>(worst.input);
-  if (given) std::cout << GetParam().name << ": at most " << worst.units << " units in the last place, at " << at << std::endl;
+  if (record_at) {
+    std::cout << GetParam().name << ": at most " << worst.units << " units in the last place, at " << at << std::endl;
+    record(GetParam().name, {worst.units, fmt::format("{}", at), ((uint64_t{1} << 32) - 1) / stride + 1});
+  } else if (const auto all = all_measured(); all.contains(GetParam().name) && settings().device == "cpu" && !settings().eager) {
+    const Measured& before = all.at(GetParam().name);
+    const double most = before.inputs == uint64_t{1} << 32 ? before.units + 1e-4 : INFINITY;
+    EXPECT_LE(worst.units, most) << "at " << at << ", above what was measured; ./do ulp measures it anew";
+  }
   // Op by op exp(x) is exp2(x log2(e)) with the product's rounding magnified.
   EXPECT_LE(worst.units, settings().eager || device(settings().device).interprets() ? 64 : GetParam().bound) << "at " << at;
 }
