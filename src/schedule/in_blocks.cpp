@@ -18,6 +18,7 @@ namespace tg {
 namespace {
 
 constexpr int64_t kRows = 64, kFewestRows = 8;  // of a block
+constexpr int64_t kFewestSums = 4;  // made at once where blocks are added up: not by how many cores there are, which may change no bits
 constexpr double kRoom = 0.6;  // of L2, for what is handed on in a block
 constexpr double kSaves = 2;    // bytes of what is handed on, each pass counted, for each byte of other memory
 constexpr double kLess = 3;     // times the bytes that it is made of: what takes more is made again rather than stored
@@ -97,7 +98,7 @@ class Grouping {
   int64_t row_length(int b) const {
     return buffer(b).elements.known() && buffer(b).elements.value() % rows() == 0 ? buffer(b).elements.value() / rows() : 0;
   }
-  bool handed_on(int b) const { return buffer(b).kind == PlanBuffer::Kind::Temporary && row_length(b) > 0; }
+  bool made_of_rows(int b) const { return buffer(b).kind != PlanBuffer::Kind::Input && row_length(b) > 0; }
 
   // What is left of an index into rows when the row is taken away; nothing where it is another row's, or reaches into one.
   std::optional<UOp> in_row(const UOp& index, int64_t length, const std::vector<UOp>& rows) const {
@@ -129,32 +130,30 @@ class Grouping {
     if (n != parallel_) return {};
     return out;
   }
-  // A launch as a step, if what it has of these buffers is in rows.
-  std::optional<Step> as_step(size_t i, const std::set<int>& of) const {
+  // A launch as a step, whatever it reads: over rows, or a sum over rows, which blocks can be added to one after the other.
+  std::vector<Step> as_steps(size_t i) const {
     const Launch& l = launch(i);
     const auto outer = alone_in_launch(i) ? outer_loops(l) : std::nullopt;
-    if (!outer) return {};
-    if (l.kernel.ranges.size() > outer->size() && size(l.kernel.ranges[outer->size()]) == length_) {
-      Step s{i, *outer, false};
-      s.rows.push_back(l.kernel.ranges[outer->size()]);
-      if (in_rows(l, s.rows, of)) return s;
-    }
-    return adding(i, *outer, of);
-  }
-  // A sum over rows, which blocks can be added to one after the other.
-  std::optional<Step> adding(size_t i, const std::vector<UOp>& outer, const std::set<int>& of) const {
-    const Launch& l = launch(i);
-    if (l.kernel.stores.size() != 1 || parallel_ < 2 * target_.cores) return {};
+    std::vector<Step> out;
+    if (!outer || std::ranges::any_of(l.buffers, [&](int b) { return buffer(b).kind != PlanBuffer::Kind::Input && buffer(b).input >= 0; }))
+      return out;  // memory that others may read is not overwritten block by block
+    const auto add = [&](const UOp& row, bool adds) {
+      out.push_back({i, *outer, adds});
+      out.back().rows.push_back(row);
+    };
+    if (l.kernel.ranges.size() > outer->size() && size(l.kernel.ranges[outer->size()]) == length_)
+      add(l.kernel.ranges[outer->size()], false);
+    if (l.kernel.stores.size() != 1 || parallel_ < kFewestSums) return out;
     const UOp &s = l.kernel.stores[0], &sum = s.src(2);
-    if (s.src().size() > 3 || sum.op() != Op::Reduce || sum.as<ReduceArg>().monoid != Monoid::Sum || !is_float(sum.dtype())) return {};
-    if (const PlanBuffer& to = buffer(buffer_of(l, s)); to.input >= 0 || to.dtype != sum.dtype() || of.contains(buffer_of(l, s))) return {};
-    for (const UOp& u : toposort(sum.src(0))) if (u.op() == Op::Reduce) return {};
-    for (const UOp& r : reduce_ranges(sum)) {
-      if (size(r) != length_) continue;
-      Step step{i, outer, true};
-      step.rows.push_back(r);
-      if (in_rows(l, step.rows, of)) return step;
-    }
+    if (s.src().size() > 3 || sum.op() != Op::Reduce || sum.as<ReduceArg>().monoid != Monoid::Sum || !is_float(sum.dtype())) return out;
+    if (buffer(buffer_of(l, s)).dtype != sum.dtype()) return out;
+    for (const UOp& u : toposort(sum.src(0))) if (u.op() == Op::Reduce) return out;
+    for (const UOp& r : reduce_ranges(sum)) if (size(r) == length_) add(r, true);
+    return out;
+  }
+  // ... if what it has of these buffers is in rows.
+  std::optional<Step> as_step(size_t i, const std::set<int>& of) const {
+    for (Step& s : as_steps(i)) if (in_rows(launch(i), s.rows, of)) return std::move(s);
     return {};
   }
 
@@ -183,22 +182,26 @@ class Grouping {
     steps_.clear();
     handed_on_.clear();
     std::vector<size_t> later;
-    std::set<int> sums;
+    std::set<int> whole;  // what may be read when all blocks are done
     for (size_t i = first, next; i < end; i = next) {
       for (next = i + 1; next < plan_.launches.size() && launch(next).with_previous;) ++next;
       const Launch& l = launch(i);
       const bool free = std::ranges::none_of(later, [&](size_t x) { return ordered(x, i); });
-      const bool reads_sum = std::ranges::any_of(l.buffers, [&](int b) { return sums.contains(b); });
-      std::optional<Step> s = free && !reads_sum ? as_step(i, handed_on_) : std::nullopt;
+      const bool reads_whole = std::ranges::any_of(l.buffers, [&](int b) { return whole.contains(b); });
+      std::optional<Step> s = free && !reads_whole ? as_step(i, handed_on_) : std::nullopt;
+      if (!s && free && !reads_whole) s = without_others(i);
       if (s) {
-        std::set<int> made;
-        for (const UOp& u : l.kernel.stores) if (const int b = buffer_of(l, u); !s->adds && handed_on(b)) made.insert(b);
+        std::set<int> made, other;
+        for (const UOp& u : l.kernel.stores) {
+          const int b = buffer_of(l, u);
+          if (!s->adds && made_of_rows(b) && in_rows(l, s->rows, {b})) made.insert(b);
+          else other.insert(b);
+        }
         const bool takes_part = std::ranges::any_of(l.buffers, [&](int b) { return handed_on_.contains(b); });
-        if ((!takes_part && made.empty()) || !in_rows(l, s->rows, made)) s.reset();
-        else handed_on_.merge(made);
+        if (!takes_part && made.empty()) s.reset();
+        else handed_on_.merge(made), whole.merge(other);
       }
       if (s) {
-        if (s->adds) sums.insert(buffer_of(l, l.kernel.stores[0]));
         steps_.push_back(std::move(*s));
         continue;
       }
@@ -209,6 +212,23 @@ class Grouping {
           break;
         }
     }
+  }
+  // A launch as a step where it reads other rows too of something that is made by launches which take no other part: those are no steps.
+  std::optional<Step> without_others(size_t i) {
+    for (Step& step : as_steps(i)) {
+      std::set<int> others, rest;
+      for (int b : handed_on_) (in_rows(launch(i), step.rows, {b}) ? rest : others).insert(b);
+      const auto makes = [&](const Step& s) {
+        const Launch& l = launch(s.launch);
+        return std::ranges::any_of(l.kernel.stores, [&](const UOp& x) { return others.contains(buffer_of(l, x)); });
+      };
+      const auto takes_part = [&](size_t x) { return std::ranges::any_of(launch(x).buffers, [&](int b) { return rest.contains(b); }); };
+      if (!takes_part(i) || std::ranges::any_of(steps_, [&](const Step& s) { return makes(s) && takes_part(s.launch); })) continue;
+      std::erase_if(steps_, makes);
+      handed_on_ = std::move(rest);
+      return std::move(step);
+    }
+    return {};
   }
   bool is_step(size_t i) const { return std::ranges::any_of(steps_, [&](const Step& s) { return s.launch == i; }); }
   // Without what other launches read too, and without steps to which nothing is handed on and that hand nothing on.
@@ -221,7 +241,7 @@ class Grouping {
           only_here &= is_step(i);
           for (const UOp& s : launch(i).kernel.stores) written |= buffer_of(launch(i), s) == b;
         }
-        return !written || !only_here;
+        return !written || !only_here || buffer(b).kind != PlanBuffer::Kind::Temporary;
       }) > 0;
       changed |= std::erase_if(steps_, [&](const Step& s) {
         return std::ranges::none_of(launch(s.launch).buffers, [&](int b) { return handed_on_.contains(b); });

@@ -121,6 +121,21 @@ TEST(AttentionInBlocks, GradientOfASquare) {
   expect_near(all[3], r.out, 1e-5);
 }
 
+// What is asked for is in memory and may be read at other rows, by kernels that else would be steps.
+TEST(AttentionInBlocks, WeightsAreAskedForToo) {
+  const Tensor q = floats(samples(8 * 403 * 16, -1, 1, 1), {8, 403, 16}), k = floats(samples(8 * 403 * 16, -1, 1, 2), {8, 403, 16});
+  const Tensor scores = q.matmul(k.transpose(-2, -1)), p = scores.softmax(-1), out = p.matmul(k);
+  const Tensor other = (p * p.transpose(-2, -1)).matmul(k), scaled = (p * scores.transpose(-2, -1)).matmul(out);
+  std::vector<Tensor> all{p, out, other, scaled};
+  realize(all);
+  const Tensor kept = Tensor::from(p.to_vector<double>(), {8, 403, 403}),
+               s = q.cast(float64).matmul(k.cast(float64).transpose(-2, -1)).realize();
+  const Tensor k64 = k.cast(float64).realize(), o = kept.matmul(k64).realize();
+  expect_close(out.cast(float64), o, 1e-5);
+  expect_close(other.cast(float64), (kept * kept.transpose(-2, -1)).realize().matmul(k64), 1e-5);
+  expect_close(scaled.cast(float64), (kept * s.transpose(-2, -1)).realize().matmul(o), 1e-5);
+}
+
 // A query that may look nowhere gets nan, and no other.
 TEST(AttentionInBlocks, NowhereToLook) {
   const int64_t n = 600;

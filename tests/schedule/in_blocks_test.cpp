@@ -1,0 +1,71 @@
+// Which launches become steps of one, on the made-up machine whose L2 has a megabyte.
+#include "schedule/in_blocks.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "engine/canonical.hpp"
+#include "engine/realize.hpp"
+#include "tensor/impl.hpp"
+#include "tg/device.hpp"
+#include "tg/tg.hpp"
+
+namespace tg {
+namespace {
+
+Tensor input(const Sizes& shape) { return Tensor::ones(shape, {.device = "null"}).realize(); }
+Plan plan(const std::vector<Tensor>& results) {
+  std::vector<UOp> nodes;
+  for (const Tensor& t : results) nodes.push_back(node_of(t, "test"));
+  Plan p = schedule(canonicalize(nodes).roots);
+  in_blocks(p, device("null").target());
+  return p;
+}
+int64_t steps(const Plan& p) {
+  return std::count_if(p.launches.begin(), p.launches.end(), [](const PlanLaunch& l) { return l.blocks > 0; });
+}
+
+TEST(InBlocks, ProductsWithSomethingBetween) {
+  const Tensor x = input({16, 512, 32}), y = input({16, 512, 32}), z = input({16, 512, 8});
+  const Tensor scores = x.matmul(y.transpose(-2, -1));
+  EXPECT_EQ(steps(plan({scores.relu().matmul(z)})), 2);
+  EXPECT_EQ(steps(plan({(scores / (1 + scores.square().sum({.axis = -1, .keepdim = true}))).matmul(z)})), 3);
+}
+TEST(InBlocks, WhatIsAskedForIsInMemory) {
+  const Tensor x = input({16, 512, 32}), scores = x.matmul(x.transpose(-2, -1)).relu();
+  EXPECT_EQ(steps(plan({scores, scores.matmul(x)})), 0);
+}
+// What each block would read again is more than what it saves; and what fits the cache saves nothing.
+TEST(InBlocks, NotWithLargeWeightsOrSmallArrays) {
+  EXPECT_EQ(steps(plan({input({4096, 512}).matmul(input({512, 2048})).gelu().matmul(input({2048, 512}))})), 0);
+  const Tensor x = input({2, 64, 32});
+  EXPECT_EQ(steps(plan({x.matmul(x.transpose(-2, -1)).relu().matmul(x)})), 0);
+}
+// Sums over rows are added up in the order of blocks, with enough of them at once.
+TEST(InBlocks, SumsOverRows) {
+  for (const int64_t n : {2, 16}) {
+    const Tensor x = input({n, 1024, 32}), y = input({n, 1024, 32}), p = x.matmul(y.transpose(-2, -1)).relu();
+    const Plan made = plan({p.transpose(-2, -1).matmul(x), p.matmul(y)});
+    EXPECT_EQ(steps(made), n < 4 ? 0 : 3);
+    EXPECT_TRUE(std::all_of(made.launches.begin(), made.launches.end(), [](const auto& l) { return l.blocks == 0 || l.in_order > 1; }));
+  }
+}
+// A launch between that needs the first and that the last does not need goes behind.
+TEST(InBlocks, OthersGoBeforeOrBehind) {
+  const Tensor x = input({16, 512, 32}), y = input({16, 512, 32}), z = input({16, 512, 32});
+  const Tensor out = x.matmul(y.transpose(-2, -1)).relu().matmul((z * 3).contiguous());
+  const Plan p = plan({out, (out * 2).sum(), (y - 1).contiguous()});
+  EXPECT_EQ(steps(p), 2);
+  bool behind = false;
+  for (size_t i = 0; i < p.launches.size(); ++i) {
+    if (p.launches[i].blocks == 0 || p.launches[i].with_previous) continue;
+    ASSERT_LT(i + 1, p.launches.size());
+    EXPECT_TRUE(p.launches[i + 1].with_previous);
+    behind = i + 2 < p.launches.size();
+  }
+  EXPECT_TRUE(behind);
+}
+
+}  // namespace
+}  // namespace tg
