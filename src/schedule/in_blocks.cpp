@@ -1,5 +1,4 @@
-// See in_blocks.hpp. Which launches can be steps of one group follows from how they access what they hand on (Rows); whether they should
-// be,
+// See in_blocks.hpp. Which launches can be steps of one group follows from how they access what they hand on; whether they should be,
 // from bytes. Then each step's kernel is rewritten.
 #include "schedule/in_blocks.hpp"
 
@@ -19,7 +18,7 @@ namespace {
 
 constexpr int64_t kRows = 64, kFewestRows = 8;  // of a block
 constexpr int64_t kFewestSums = 4;  // made at once where blocks are added up: not by how many cores there are, which may change no bits
-constexpr double kRoom = 0.6;  // of L2, for what is handed on in a block
+constexpr double kRoom = 0.6;   // of L2, for what is handed on in a block
 constexpr double kSaves = 2;    // bytes of what is handed on, each pass counted, for each byte of other memory
 constexpr double kLess = 3;     // times the bytes that it is made of: what takes more is made again rather than stored
 constexpr double kNearer = 3;   // what all blocks read again comes from a nearer cache than what is saved
