@@ -248,8 +248,7 @@ class Grouping {
     }
   }
 
-  // What is handed on and read by other launches too, once for those alone: in a copy of the plan they get launches of their own that make
-  // it.
+  // What is handed on and read by other launches too, once for those alone: in a copy of the plan they get launches of their own for it.
   // It is kept if both then run in blocks.
   bool make_again(size_t first) {
     std::set<int> wanted;

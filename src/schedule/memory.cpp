@@ -1,6 +1,5 @@
 // The memory plan: temporaries share one arena; two overlap only if no launch needs both. The same of what is a block's own, where it is
-// the
-// steps of a block that need it.
+// the steps of a block that need it.
 //
 // Greedy by size (largest first, each at the lowest place free for its whole life), as in Pisarchyk and Lee, "Efficient Memory Management
 // for Deep Neural Net Inference", 2020.
