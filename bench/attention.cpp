@@ -33,7 +33,7 @@ void run(const Case& c, bench::Torch& peer) {
     const NoGrad none;
     return scaled_dot_product_attention(q, k, v, o).realize();
   };
-  forward();
+  const bench::Cold cold_forward = bench::cold([&] { forward(); });
   for (Tensor* t : {&q, &k, &v}) t->set_requires_grad();
   const auto both = [&] {
     const Tensor result = scaled_dot_product_attention(q, k, v, o);
@@ -44,7 +44,7 @@ void run(const Case& c, bench::Torch& peer) {
   };
   const double steps = 1e-9 * static_cast<double>(c.batch * c.heads * c.length * c.length * c.head);
   const int repeats = std::clamp(static_cast<int>(4 / steps), 1, 20);
-  both();
+  const bench::Cold cold[] = {cold_forward, bench::cold([&] { both(); })};
   std::vector<double> ours[2], theirs[4], sums(4);
   for (int round = 0; round < 5; ++round) {
     // Idle threads of either side spin for a while: the other begins when they sleep.
@@ -61,6 +61,7 @@ void run(const Case& c, bench::Torch& peer) {
     if (i >= 2 && (!peer || theirs[i][0] == 0)) continue;
     bench::Row row{fmt::format("{}{}", name, i % 2 == 0 ? "" : ", with gradients"), 1e3 * bench::median(ours[i % 2]), "ms"};
     if (peer) row.peer = peer.name + (i < 2 ? "" : ", its own"), row.peer_value = 1e3 * bench::median(theirs[i]);
+    row.cold = cold[i % 2];
     bench::report(row);
   }
   if (!peer) return;

@@ -100,7 +100,8 @@ void measure(const std::string& name, Mix mix, double elements, Peers& peers, co
              const std::string& same = "") {
   const auto m = static_cast<size_t>(mix);
   const double bytes = (kReads[m] + kWrites[m]) * sizeof(float) * elements;
-  Tensor kept = build().realize();
+  Tensor kept;
+  const bench::Cold cold = bench::cold([&] { kept = build().realize(); });
   std::vector<double> ours, streams, torch;
   double faults = 0;
   for (int round = 0; round < 9; ++round) {
@@ -113,7 +114,7 @@ void measure(const std::string& name, Mix mix, double elements, Peers& peers, co
     }
   }
   const double seconds = bench::median(ours);
-  bench::report({name, bytes / seconds * 1e-9, "GB/s", kNames[m], bench::median(streams) * 1e-9});
+  bench::report({name, bytes / seconds * 1e-9, "GB/s", kNames[m], bench::median(streams) * 1e-9, 0, cold});
   if (torch.empty()) return;
   bench::report({name + ", time", seconds * 1e3, "ms", peers.torch.name, bench::median(torch) * 1e3});
   if (faults > kMostFaults)

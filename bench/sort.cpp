@@ -30,19 +30,21 @@ int main() {
   using tg::bench::median_of, tg::bench::report, tg::bench::seconds;
   const tg::Tensor x = tg::Tensor::rand({kElements}).realize(), square = x.reshape({4096, 4096});
   const std::vector<float> values = x.to_vector<float>();
-  const auto time = [](const std::function<tg::Tensor()>& of) {
-    of().realize();  // scheduled and compiled
+  tg::bench::Cold cold;
+  const auto time = [&](const std::function<tg::Tensor()>& of) {
+    cold = tg::bench::cold([&] { of().realize(); });
     return median_of(kTimes, [&] { return seconds([&] { of().realize(); }); });
   };
   const double peer = kPeer ? median_of(3, [&] { return sorted_by_peer(values); }) : 0;
   const auto against_peer = [&](const char* name, double value) {
-    kPeer ? report({name, value, "s", "oneTBB", peer}) : report({name, value, "s"});
+    report({name, value, "s", kPeer ? "oneTBB" : "", peer, 0, cold});
   };
   against_peer("sort 16M float32", time([&] { return x.sort().values; }));
   against_peer("argsort 16M float32", time([&] { return x.argsort(); }));
   const double copy = time([&] { return x.clone() + 0.5f; }) * 1e3;  // reads and writes every element once
   const auto against_copy = [&](const char* name, const std::function<tg::Tensor()>& of) {
-    report({name, time(of) * 1e3, "ms", "copy", copy});
+    const double ms = time(of) * 1e3;
+    report({name, ms, "ms", "copy", copy, 0, cold});
   };
   against_copy("cumsum 16M float32", [&] { return x.cumsum(); });
   against_copy("cumsum 4096 x 4096 along rows", [&] { return square.cumsum(1); });

@@ -9,6 +9,16 @@
 
 namespace tg::python {
 
+Scatter scatter_mode(const std::string& word) {
+  constexpr std::pair<std::string_view, Scatter> words[] = {
+      {"sum", Scatter::Add},     {"add", Scatter::Add},  {"prod", Scatter::Mul}, {"multiply", Scatter::Mul},
+      {"amax", Scatter::Max},    {"amin", Scatter::Min}, {"mean", Scatter::Mean},
+  };
+  for (const auto& [name, mode] : words)
+    if (name == word) return mode;
+  throw ValueError("scatter: reduce is 'sum' ('add'), 'prod' ('multiply'), 'amax', 'amin' or 'mean', not '" + word + "'");
+}
+
 namespace {
 
 void bind_moving(Api& api) {
@@ -38,15 +48,6 @@ void bind_moving(Api& api) {
   }, "einops.rearrange: tg.rearrange(x, 'b (h w) c -> b c h w', h=8). Rogozhnikov 2022.", py::arg("pattern"));
 }
 
-Scatter scatter_mode(const std::string& word) {
-  constexpr std::pair<std::string_view, Scatter> words[] = {
-      {"sum", Scatter::Add},     {"add", Scatter::Add},  {"prod", Scatter::Mul}, {"multiply", Scatter::Mul},
-      {"amax", Scatter::Max},    {"amin", Scatter::Min}, {"mean", Scatter::Mean},
-  };
-  for (const auto& [name, mode] : words)
-    if (name == word) return mode;
-  throw ValueError("scatter: reduce is 'sum' ('add'), 'prod' ('multiply'), 'amax', 'amin' or 'mean', not '" + word + "'");
-}
 void bind_writing(Api& api) {
   const auto dim = py::arg("dim"), index = py::arg("index"), source = py::arg("src");
   both(api, "scatter", [](const Tensor& x, int axis, const Tensor& at, const Operand& v, const std::optional<std::string>& mode) {

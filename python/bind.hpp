@@ -6,6 +6,7 @@
 // is a method x.softmax(dim=-1) and a function tg.softmax(input, dim=-1). The library's lock on Python (GIL) is released while it runs.
 // Every function takes `axis` for `dim` and `keepdims` for `keepdim` (accept_other_names).
 #include "python/casters.hpp"
+#include "tg/scatter.hpp"
 
 namespace tg::python {
 
@@ -44,6 +45,8 @@ inline TensorOptions tensor_options(DType dtype, const std::optional<std::string
 }
 /// x.tolist(): lists of lists of numbers, or a number.
 py::object nested_lists(const Tensor& x);
+/// "sum", "mean" and so on: how scatter combines values. ValueError for another word.
+Scatter scatter_mode(const std::string& word);
 /// What x[key] means.
 struct Indices {
   std::vector<Index> list;

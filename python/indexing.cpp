@@ -34,13 +34,17 @@ void write_through(py::object part) {
 }
 
 /// x.name(...), which changes x and returns it.
+template <class Write>
+py::object written(py::object x, Write write) {
+  auto& tensor = x.cast<Tensor&>();
+  released([&] { write(tensor); });
+  write_through(x);
+  return x;
+}
 template <class... Arguments, class... Extra>
 void writing(Class& c, const char* name, Tensor& (Tensor::*write)(Arguments...), const char* doc, const Extra&... extra) {
-  c.def(name, [write](py::object x, Arguments... arguments) {
-    auto& tensor = x.cast<Tensor&>();
-    released([&] { (tensor.*write)(arguments...); });
-    write_through(x);
-    return x;
+  c.def(name, [write](const py::object& x, Arguments... arguments) {
+    return written(x, [&](Tensor& t) { (t.*write)(arguments...); });
   }, doc, extra...);
 }
 
@@ -83,25 +87,23 @@ void bind_in_place(Class& c) {
     if (row.python) writing(c, row.python, row.write, "", py::is_operator(), other);
   }
   writing(c, "lerp_", &Tensor::lerp_, doc, py::arg("end"), py::arg("weight"));
-  c.def("clamp_", [](py::object x, std::optional<double> min, std::optional<double> max) {
+  c.def("clamp_", [](const py::object& x, std::optional<double> min, std::optional<double> max) {
     const double infinity = std::numeric_limits<double>::infinity();
     const ClampOptions o{.min = min.value_or(-infinity), .max = max.value_or(infinity)};
-    auto& tensor = x.cast<Tensor&>();
-    released([&] { tensor.clamp_(o); });
-    write_through(x);
-    return x;
+    return written(x, [&](Tensor& t) { t.clamp_(o); });
   }, doc, py::arg("min") = py::none(), py::arg("max") = py::none());
   writing(c, "masked_fill_", &Tensor::masked_fill_, doc, py::arg("mask"), py::arg("value"));
-  writing(c, "scatter_", &Tensor::scatter_, doc, dim, index, py::arg("src"));
+  c.def("scatter_", [](const py::object& x, int axis, const Tensor& at, const Operand& v, const std::optional<std::string>& mode) {
+    return written(x, [&](Tensor& t) { t.copy_(scatter(t, axis, at, v, mode ? scatter_mode(*mode) : Scatter::Set)); });
+  }, doc, dim, index, py::arg("src"), py::kw_only(), py::arg("reduce") = py::none());
   writing(c, "scatter_add_", &Tensor::scatter_add_, doc, dim, index, py::arg("src"));
-  writing(c, "index_add_", &Tensor::index_add_, doc, dim, index, py::arg("source"));
+  c.def("index_add_", [](const py::object& x, int axis, const Tensor& at, const Tensor& v, double alpha) {
+    return written(x, [&](Tensor& t) { t.copy_(index_add(t, axis, at, v, alpha)); });
+  }, doc, dim, index, py::arg("source"), py::kw_only(), py::arg("alpha") = 1.0);
   writing(c, "copy_", &Tensor::copy_, "The value, converted and broadcast to this tensor's dtype and shape. The tensor itself.",
           py::arg("src"));
   writing(c, "fill_", &Tensor::fill_, "The value everywhere. The tensor itself.", py::arg("value"));
   writing(c, "zero_", &Tensor::zero_, "Zeros everywhere. The tensor itself.");
-  writing(c, "uniform_", &Tensor::uniform_, "Uniform random numbers. The tensor itself.", py::arg("low") = 0.0, py::arg("high") = 1.0);
-  writing(c, "normal_", &Tensor::normal_, "Normal random numbers. The tensor itself.", py::arg("mean") = 0.0, py::arg("std") = 1.0);
-  writing(c, "bernoulli_", &Tensor::bernoulli_, "1 with probability p, else 0. The tensor itself.", py::arg("p") = 0.5);
   writing(c, "assign", &Tensor::assign,
           "This tensor has the value from now on, converted and broadcast to its dtype and shape; no history is recorded. The tensor "
           "itself.", py::arg("value"));

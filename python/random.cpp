@@ -129,6 +129,10 @@ void bind_draws(Api& api) {
     }));
   }, "This tensor is normal, of that mean and standard deviation, from now on. The tensor itself.", py::arg("mean") = 0.0,
                  py::arg("std") = 1.0, py::kw_only(), generator());
+  api.tensor.def("bernoulli_", [](const py::object& x, double p, const From& from) {
+    const auto& t = x.cast<const Tensor&>();
+    return x.attr("assign")(drawn(from, [&] { return bernoulli(Tensor::full(t.shape(), p, {.device = t.device()})); }));
+  }, "This tensor is 1 with probability p, else 0, from now on. The tensor itself.", py::arg("p") = 0.5, py::kw_only(), generator());
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "fuzzing.hpp"
 #include "tensor/batching.hpp"
 #include "tg/device.hpp"
+#include "tg/settings.hpp"
 #include "tg/tg.hpp"
 #include "tg/tune.hpp"
 
@@ -99,6 +100,7 @@ TEST(Tune, ALadderHasARungForEachVerb) {
   check_rungs(ladder([&] { product(); }));
 }
 TEST(Tune, ALadderOfAKernelThatIsMadeAnewHasARungForEachVerb) {
+  const WithSettings lazily({.eager = false});
   const Tensor x = Tensor::ones({32, 1024}, {.device = "cpu"}).realize();
   const std::vector<TunedKernel> rungs = ladder([&] { x.softmax(1).realize(); });
   check_rungs(rungs);

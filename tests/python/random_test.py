@@ -85,7 +85,9 @@ def test_in_place():
     x = tg.zeros(2, 3)
     assert x.normal_(5, 0) is x and x.tolist() == [[5] * 3] * 2
     x[0].uniform_(7, 7)
-    assert x.tolist() == [[7] * 3, [5] * 3]
+    x[1, 1:].bernoulli_(1.0)
+    assert x.tolist() == [[7] * 3, [5, 1, 1]]
+    assert set(tg.zeros(500).bernoulli_(0.3, generator=tg.Generator(1)).tolist()) == {0.0, 1.0}
 
 
 @pytest.mark.parametrize("name", ["kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal"])

@@ -7,9 +7,15 @@
 #include "engine/realize.hpp"
 #include "runtime/null/null.hpp"
 #include "tensor/tensor_testing.hpp"
+#include "tg/settings.hpp"
 
 namespace tg {
 namespace {
+
+// Only the cpu has steps, and only graphs that are computed whole.
+struct AttentionInBlocks : testing::Test {
+  const WithSettings here{{.device = "cpu", .eager = false}};
+};
 
 /// What becomes of a score, and its derivative with respect to what it was.
 struct Score { double value, slope = 1; };
@@ -85,14 +91,16 @@ void compare(const Sizes3& n, const AttentionOptions& o, const Change& change) {
 const Change kPlain = [](int64_t, int64_t, int64_t, double s) { return Score{s}; };
 const Change kCausal = [](int64_t, int64_t i, int64_t j, double s) { return j <= i ? Score{s} : Score{-HUGE_VAL, 0}; };
 
-TEST(AttentionInBlocks, OddSizes) { compare({8, 8, 403, 401, 19, 23}, {}, kPlain); }
-TEST(AttentionInBlocks, Causal) { compare({8, 8, 416, 416, 16, 32}, {.causal = true}, kCausal); }
-TEST(AttentionInBlocks, CausalOfOddSizes) { compare({8, 8, 403, 403, 19, 23}, {.causal = true}, kCausal); }
-TEST(AttentionInBlocks, CausalWithFewerKeys) { compare({8, 8, 521, 331, 17, 16}, {.causal = true}, kCausal); }
-TEST(AttentionInBlocks, CausalWithMoreKeys) { compare({8, 8, 331, 521, 17, 16}, {.causal = true}, kCausal); }
-TEST(AttentionInBlocks, GroupedAndScaled) { compare({8, 2, 403, 403, 16, 16}, {.causal = true, .grouped = true, .scale = 0.37}, kCausal); }
+TEST_F(AttentionInBlocks, OddSizes) { compare({8, 8, 403, 401, 19, 23}, {}, kPlain); }
+TEST_F(AttentionInBlocks, Causal) { compare({8, 8, 416, 416, 16, 32}, {.causal = true}, kCausal); }
+TEST_F(AttentionInBlocks, CausalOfOddSizes) { compare({8, 8, 403, 403, 19, 23}, {.causal = true}, kCausal); }
+TEST_F(AttentionInBlocks, CausalWithFewerKeys) { compare({8, 8, 521, 331, 17, 16}, {.causal = true}, kCausal); }
+TEST_F(AttentionInBlocks, CausalWithMoreKeys) { compare({8, 8, 331, 521, 17, 16}, {.causal = true}, kCausal); }
+TEST_F(AttentionInBlocks, GroupedAndScaled) {
+  compare({8, 2, 403, 403, 16, 16}, {.causal = true, .grouped = true, .scale = 0.37}, kCausal);
+}
 
-TEST(AttentionInBlocks, Masks) {
+TEST_F(AttentionInBlocks, Masks) {
   const int64_t n = 403;
   const auto bias = samples(n * n, -3, 3, 7);
   const auto at = [&](int64_t i, int64_t j) { return static_cast<double>(static_cast<float>(bias[static_cast<size_t>(i * n + j)])); };
@@ -103,7 +111,7 @@ TEST(AttentionInBlocks, Masks) {
 }
 
 // A gradient that depends on the result: what it needs of the forward pass is made again.
-TEST(AttentionInBlocks, GradientOfASquare) {
+TEST_F(AttentionInBlocks, GradientOfASquare) {
   const Sizes3 n{8, 8, 403, 403, 19, 23};
   const auto qs = samples(n.heads * n.queries * n.inner, -1, 1, 1), ks = samples(n.groups * n.keys * n.inner, -1, 1, 2),
              vs = samples(n.groups * n.keys * n.outer, -1, 1, 3);
@@ -122,7 +130,7 @@ TEST(AttentionInBlocks, GradientOfASquare) {
 }
 
 // What is asked for is in memory and may be read at other rows, by kernels that else would be steps.
-TEST(AttentionInBlocks, WeightsAreAskedForToo) {
+TEST_F(AttentionInBlocks, WeightsAreAskedForToo) {
   const Tensor q = floats(samples(8 * 403 * 16, -1, 1, 1), {8, 403, 16}), k = floats(samples(8 * 403 * 16, -1, 1, 2), {8, 403, 16});
   const Tensor scores = q.matmul(k.transpose(-2, -1)), p = scores.softmax(-1), out = p.matmul(k);
   const Tensor other = (p * p.transpose(-2, -1)).matmul(k), scaled = (p * scores.transpose(-2, -1)).matmul(out);
@@ -137,7 +145,7 @@ TEST(AttentionInBlocks, WeightsAreAskedForToo) {
 }
 
 // A query that may look nowhere gets nan, and no other.
-TEST(AttentionInBlocks, NowhereToLook) {
+TEST_F(AttentionInBlocks, NowhereToLook) {
   const int64_t n = 600;
   const Tensor row = Tensor::arange(n).unsqueeze(1), x = floats(samples(8 * n * 16, -1, 1), {1, 8, n, 16});
   for (const bool causal : {false, true}) {
@@ -148,7 +156,7 @@ TEST(AttentionInBlocks, NowhereToLook) {
   }
 }
 
-TEST(AttentionInBlocks, NothingToDo) {
+TEST_F(AttentionInBlocks, NothingToDo) {
   const Tensor x = Tensor::zeros({0, 8, 600, 16});
   EXPECT_EQ(scaled_dot_product_attention(x, x, x, {.causal = true}).realize().numel(), 0);
 }
@@ -167,7 +175,7 @@ NullDevice::Counts counts(const std::function<std::vector<Tensor>()>& graph) {
 }
 Tensor given(const Sizes& shape) { return Tensor::ones(shape, {.device = "null", .requires_grad = true}).realize(); }
 
-TEST(AttentionInBlocks, IsOneLaunch) {
+TEST_F(AttentionInBlocks, IsOneLaunch) {
   const Tensor x = given({4, 8, 1024, 64}), few = given({4, 2, 1024, 64}), bias = given({1024, 1024}).detach();
   const auto launches = [&](const Tensor& k, const AttentionOptions& o) {
     return counts([&] { return std::vector<Tensor>{scaled_dot_product_attention(x, k, k, o)}; }).kernels;
@@ -181,7 +189,7 @@ TEST(AttentionInBlocks, IsOneLaunch) {
   EXPECT_EQ(counts([&] { return std::vector<Tensor>{(capped() + bias).softmax(-1).matmul(x)}; }).kernels, 1);
 }
 
-TEST(AttentionInBlocks, GrowsWithTheLength) {
+TEST_F(AttentionInBlocks, GrowsWithTheLength) {
   enum Graph { kForward, kGradients, kLoss };  // with a given gradient of the result; with one that depends on the result
   const auto bytes = [](int64_t n, Graph graph) {
     const Tensor q = given({4, 8, n, 64}), k = given({4, 8, n, 64}), v = given({4, 8, n, 64}), seed = given({4, 8, n, 64}).detach();

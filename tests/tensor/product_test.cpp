@@ -1,6 +1,7 @@
 // matmul, convolution, pooling, normalisation and cross-entropy against plain loops.
 #include "tensor_testing.hpp"
 #include "tg/ir/uop.hpp"
+#include "tg/settings.hpp"
 
 namespace tg {
 namespace {
@@ -92,6 +93,7 @@ TEST(Conv2d, AgreesWithLoops) {
 }
 // In float64, where both are exact enough: values and gradients, over one to three axes, groups, paddings and sizes that tiles do not fit.
 TEST(Winograd, AgreesWithTheSums) {
+  const WithSettings here({.device = "cpu"});  // it is made of operations that are tested on every device
   struct Of { Sizes x, w; ConvOptions options; };
   const std::vector<Of> cases{
       {{2, 3, 9}, {4, 3, 3}, {.padding = 1}},
