@@ -1,8 +1,7 @@
 // Convolutions beside PyTorch's (oneDNN): plain NCHW in and out, whatever either side reorders counted. Forward, and forward with both
 // gradients.
 //
-//   {"name": "convolution 3 x 3, 64 to 64, 56 x 56, batch 16", "value": 300, "unit": "GFLOP/s", "peer": "PyTorch 1.13", "peer_value": 280,
-//   ...}
+//   {"name": "convolution 3 x 3, 64 to 64, 56 x 56, batch 16", "value": 300, "unit": "GFLOP/s", "peer": "PyTorch", "peer_value": 280, ...}
 //
 // Both sides take turns in one run; sums of results and gradients are compared.
 #include <chrono>

@@ -1,6 +1,5 @@
 // The training step of `tg train mnist`, batch 512, Adam: beside PyTorch's, from nothing, and counted (training.hpp). Each batch is
-// gathered
-// from the resident data set, on both sides.
+// gathered from the resident data set, on both sides.
 //
 // The least possible. Operations: two a multiplication of the convolutions and the linear layer, forward, for the weights' gradients, and
 // for the inputs' but the first. Bytes: every layer's output (after relu; norm and pool are one layer) is written once, read once forward

@@ -2,8 +2,7 @@
 // (training.hpp).
 //
 // The least possible. Operations: two a multiplication of the linear layers, forward, for the weights' and for the inputs' gradients, and
-// of
-// attention's two products over the half of the scores that is not masked, forward and twice backward. The floor is the time of these
+// of attention's two products over the half of the scores that is not masked, forward and twice backward. The floor is the time of these
 // operations at the rate at which independent multiply-adds run on all threads. Bytes: what a linear layer, a norm or attention puts out is
 // written once, read once forward and once backward, its gradient is written and read once; ten accesses of a parameter (mnist.cpp).
 #include "cli/transformer_net.hpp"

@@ -1,7 +1,6 @@
 #pragma once
 // A small language model of characters, as `tg bench transformer` and the benchmarks train it: GPT-2's shape (Radford et al. 2019), 6
-// layers
-// 384 wide with 6 heads, sequences of up to 256 of 65 characters.
+// layers 384 wide with 6 heads, sequences of up to 256 of 65 characters.
 //
 //   TransformerNet net("cpu");     net(tokens)      int32 (n, t) to logits (n, t, 65)
 #include <string>

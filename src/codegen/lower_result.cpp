@@ -2,8 +2,7 @@
 // what is made of them is computed and stored by loops of its own, with lanes along the axis that lies side by side.
 //
 //   stage(p0, i2)     for each round of i2: for x: t[x, c] = sum over k of ..., lanes along c
-//                                           for c, x: out[n, c, y, x] = f(t[x, c], ...), lanes along x: tiles of t are transposed in
-//                                           registers
+//                                           for c, x: out[n, c, y, x] = f(t[x, c], ...), lanes along x: tiles of t are transposed
 //
 // p0 is what is stored. Where it does not fit, the verb changes nothing.
 #include <algorithm>
@@ -97,8 +96,7 @@ Nest Lower::nest_of_stores(const Result& r) const {
 }
 
 // Makes the sums of a block; what is stored then is lowered as another kernel would be that reads them. Returns the rounds of its last
-// loop,
-// if they are not simply all.
+// loop, if they are not simply all.
 std::vector<Lower::Part> Lower::collect(const Result& r) {
   const Nest stores = nest_of_stores(r);
   const UOp sum = reduces_[0];
