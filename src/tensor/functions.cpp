@@ -58,7 +58,11 @@ Tensor Tensor::neg() const {
   require_dtype(dtype() != DType::bool_, "neg", dtype(), "use logical_not() or ~");
   return make(source_of(*this, "neg") * -1, *this);
 }
-Tensor Tensor::abs() const { return is_unsigned(dtype()) ? clone() : maximum(neg(), *this); }
+Tensor Tensor::abs() const {
+  if (is_unsigned(dtype())) return clone();
+  const Tensor larger = maximum(neg(), *this);
+  return is_float(dtype()) ? larger + 0.0 : larger;  // the larger of -0 and 0 may be either; -0 + 0 is 0
+}
 Tensor Tensor::sign() const {
   if (dtype() == DType::bool_) return clone();
   const Tensor x = detach();

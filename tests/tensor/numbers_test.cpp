@@ -106,5 +106,15 @@ TEST(Numbers, TheSameBitsInASecondRun) {
   EXPECT_EQ(once(), once());
 }
 
+TEST(Numbers, TheAbsoluteValueOfMinusZeroIsZero) {
+  for (const DType t : {float16, bfloat16, float32, float64}) {
+    if (!supported(t)) continue;
+    for (const double zero : {0.0, -0.0}) {
+      const Tensor y = Tensor::full({3}, zero, {.dtype = t}).realize().abs();
+      EXPECT_FALSE(std::signbit(y.to_vector<double>()[1])) << name_of(t) << " " << zero;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tg

@@ -52,7 +52,8 @@ int current_core() { return -1; }
 }  // namespace
 
 Pool::Pool(int threads)
-    : size_(std::max(threads, 1)), fork_(mutex_, [](void* self) { static_cast<Pool*>(self)->forget_workers(); }, this) {}
+    : size_(std::max(threads, 1)), core_each_(static_cast<unsigned>(size_) <= std::max(1u, std::thread::hardware_concurrency())),
+      fork_(mutex_, [](void* self) { static_cast<Pool*>(self)->forget_workers(); }, this) {}
 
 Pool::~Pool() { stop(); }
 
@@ -75,7 +76,10 @@ void Pool::run(int64_t n, Job job, void* context, bool tiny) {
   int64_t own = 0;
   for (int64_t blocks; (blocks = do_one_piece()) > 0;) own += blocks;
   inside_job = false;
-  if (own == n) return move_away_those_who_missed(epoch);
+  if (own == n) {
+    if (core_each_) move_away_those_who_missed(epoch);
+    return;
+  }
   for (int spins = 0; unfinished_.load(std::memory_order_acquire) > 0;)
     if (++spins < kPausesBeforeYield) pause();
     else std::this_thread::yield();  // a worker that holds a piece may be waiting for this very core
@@ -103,8 +107,6 @@ void Pool::move_away_those_who_missed(uint32_t epoch) {
 
 void Pool::work(Worker& self, uint32_t seen) {
   inside_job = true;
-  // with more threads than cores an idle spin would take the core from a thread that has work
-  const bool spin = static_cast<unsigned>(size_) <= std::max(1u, std::thread::hardware_concurrency());
   while (true) {
     self.seen.store(seen);
     while (do_one_piece() > 0) {}
@@ -113,7 +115,8 @@ void Pool::work(Worker& self, uint32_t seen) {
       self.kept_from.store(-1);
     }
     const auto until = Clock::now() + kIdleSpin;
-    while (spin && epoch_.load(std::memory_order_acquire) == seen && Clock::now() < until)
+    // with more threads than cores an idle spin would take the core from a thread that has work
+    while (core_each_ && epoch_.load(std::memory_order_acquire) == seen && Clock::now() < until)
       for (int i = 0; i < kPausesPerLook && epoch_.load(std::memory_order_relaxed) == seen; ++i) pause();
     if (epoch_.load() == seen) {
       sleepers_.fetch_add(1);

@@ -53,6 +53,7 @@ class Pool {
   void move_away_those_who_missed(uint32_t epoch);
 
   const int size_;
+  const bool core_each_;  // for each thread
   std::mutex mutex_;  // held by the caller whose job is running, and while workers start or stop
   std::deque<Worker> workers_;
   // the job; written by its caller before `unclaimed_` is published, and relied on only by who has claimed a piece of it
