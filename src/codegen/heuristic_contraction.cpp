@@ -385,7 +385,7 @@ class Contraction : public Choice {
     const UOp& at = kernel_.stores[0].src(1);
     if (const int64_t apart = stride(at, v); apart == 0 || std::abs(apart) == 1) return nullptr;
     for (const UOp& r : kernel_.ranges)
-      if (extent(r) >= lanes_ / 4 && stride(at, r) == 1 && reads(reduces_[0], r)) return &r;
+      if (2 * extent(r) >= lanes_ && stride(at, r) == 1 && reads(reduces_[0], r)) return &r;
     return nullptr;
   }
   // Results are collected in the loop around those of the axis that lies side by side, where they fit L2 beside what is packed. If the

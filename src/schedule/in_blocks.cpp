@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "ir/sum.hpp"
 #include "ir/symbolic.hpp"
@@ -156,39 +159,49 @@ class Grouping {
     return {};
   }
 
-  // Whether one has to come before the other: they share memory that one of them writes.
-  using Memory = std::pair<bool, int>;  // an input's slot, or a buffer
-  Memory memory(int b) const {
+  // Memory that launches access, and that of it which they write.
+  struct Touched {
+    std::unordered_set<int> all, written;  // buffers, and inputs by the slots that follow on them
+    void add(const Touched& o) {
+      all.insert(o.all.begin(), o.all.end());
+      written.insert(o.written.begin(), o.written.end());
+    }
+    // Whether one has to come before the other: they share memory that one of them writes.
+    bool ordered(const Touched& o) const {
+      const auto meet = [](const std::unordered_set<int>& a, const std::unordered_set<int>& b) {
+        return std::ranges::any_of(b, [&](int m) { return a.contains(m); });
+      };
+      return meet(all, o.written) || meet(written, o.all);
+    }
+  };
+  int memory(int b) const {
     const PlanBuffer& p = buffer(b);
-    return p.input >= 0 ? Memory{true, p.input} : Memory{false, b};
+    return p.input >= 0 ? static_cast<int>(plan_.buffers.size()) + p.input : b;
   }
-  std::set<Memory> touched(size_t i, bool written) const {
-    std::set<Memory> out;
-    if (written) for (const UOp& s : launch(i).kernel.stores) out.insert(memory(buffer_of(launch(i), s)));
-    else for (int b : launch(i).buffers) out.insert(memory(b));
-    return out;
-  }
-  bool ordered(size_t a, size_t b) const {
-    const auto meet = [&](size_t x, size_t y) {
-      const auto all = touched(x, false);
-      return std::ranges::any_of(touched(y, true), [&](const Memory& m) { return all.contains(m); });
-    };
-    return meet(a, b) || meet(b, a);
+  const Touched& touched(size_t i) {
+    const auto [at, fresh] = touched_.try_emplace(i);
+    if (!fresh) return at->second;
+    for (int b : launch(i).buffers) at->second.all.insert(memory(b));
+    for (const UOp& s : launch(i).kernel.stores) at->second.written.insert(memory(buffer_of(launch(i), s)));
+    return at->second;
   }
 
   // Launches that can be steps, in order. What lies between and does not need them will go before, what does behind.
   void gather(size_t first, size_t end) {
     steps_.clear();
     handed_on_.clear();
-    std::vector<size_t> later;
+    Touched later, steps;
     std::set<int> whole;  // what may be read when all blocks are done
     for (size_t i = first, next; i < end; i = next) {
       for (next = i + 1; next < plan_.launches.size() && launch(next).with_previous;) ++next;
       const Launch& l = launch(i);
-      const bool free = std::ranges::none_of(later, [&](size_t x) { return ordered(x, i); });
+      const bool free = !later.ordered(touched(i));
       const bool reads_whole = std::ranges::any_of(l.buffers, [&](int b) { return whole.contains(b); });
       std::optional<Step> s = free && !reads_whole ? as_step(i, handed_on_) : std::nullopt;
-      if (!s && free && !reads_whole) s = without_others(i);
+      if (!s && free && !reads_whole && (s = without_others(i))) {
+        steps = {};
+        for (const Step& x : steps_) steps.add(touched(x.launch));
+      }
       if (s) {
         std::set<int> made, other;
         for (const UOp& u : l.kernel.stores) {
@@ -201,15 +214,13 @@ class Grouping {
         else handed_on_.merge(made), whole.merge(other);
       }
       if (s) {
+        steps.add(touched(i));
         steps_.push_back(std::move(*s));
         continue;
       }
-      for (size_t part = i; part < next; ++part)
-        if (std::ranges::any_of(later, [&](size_t x) { return ordered(x, part); }) ||
-            std::ranges::any_of(steps_, [&](const Step& x) { return ordered(x.launch, part); })) {
-          for (size_t all = i; all < next; ++all) later.push_back(all);
-          break;
-        }
+      Touched together;
+      for (size_t part = i; part < next; ++part) together.add(touched(part));
+      if (later.ordered(together) || steps.ordered(together)) later.add(together);
     }
   }
   // A launch as a step where it reads other rows too of something that is made by launches which take no other part: those are no steps.
@@ -295,8 +306,8 @@ class Grouping {
   }
   // Of which a block has so much that it matters.
   bool large(int b) const { return bytes(b) > static_cast<double>(target_.l2_bytes); }
-  bool overwritten(int b) const {
-    for (size_t i = 0; i < plan_.launches.size(); ++i) if (touched(i, true).contains(memory(b))) return true;
+  bool overwritten(int b) {
+    for (size_t i = 0; i < plan_.launches.size(); ++i) if (touched(i).written.contains(memory(b))) return true;
     return false;
   }
 
@@ -412,16 +423,19 @@ class Grouping {
   bool arrange() {
     before_.clear();
     after_.clear();
+    Touched steps, after;
     for (size_t i = 0, next; i < plan_.launches.size(); i = next) {
       for (next = i + 1; next < plan_.launches.size() && launch(next).with_previous;) ++next;
-      const auto behind = [&](size_t part) {
-        return std::ranges::any_of(steps_, [&](const Step& s) { return s.launch < part && ordered(s.launch, part); }) ||
-               std::ranges::any_of(after_, [&](size_t x) { return x < part && ordered(x, part); });
-      };
-      bool any = false;
-      for (size_t part = i; part < next; ++part) any |= behind(part);
-      if (is_step(i) && std::ranges::any_of(after_, [&](size_t x) { return ordered(x, i); })) return false;
-      for (; !is_step(i) && i < next; ++i) (any ? after_ : before_).push_back(i);
+      if (is_step(i)) {
+        if (after.ordered(touched(i))) return false;
+        steps.add(touched(i));
+        continue;
+      }
+      Touched together;
+      for (size_t part = i; part < next; ++part) together.add(touched(part));
+      const bool behind = steps.ordered(together) || after.ordered(together);
+      if (behind) after.add(together);
+      for (; i < next; ++i) (behind ? after_ : before_).push_back(i);
     }
     return true;
   }
@@ -443,13 +457,16 @@ class Grouping {
   std::set<int> handed_on_;       // buffers from step to step
   int64_t block_ = 1;             // rows of one
   std::vector<size_t> before_, after_;  // launches that are no steps
+  std::unordered_map<size_t, Touched> touched_;
 };
 
 }  // namespace
 
 void in_blocks(Plan& plan, const Target& target) {
   bool any = false;
-  for (size_t i = 0; i < plan.launches.size(); ++i) any |= Grouping(plan, target).group_from(i);
+  auto grouping = std::make_unique<Grouping>(plan, target);  // of a plan as it is
+  for (size_t i = 0; i < plan.launches.size(); ++i)
+    if (grouping->group_from(i)) grouping = std::make_unique<Grouping>(plan, target), any = true;
   if (any) plan_memory(plan);
 }
 
