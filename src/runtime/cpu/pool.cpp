@@ -76,13 +76,10 @@ void Pool::run(int64_t n, Job job, void* context, bool tiny) {
   int64_t own = 0;
   for (int64_t blocks; (blocks = do_one_piece()) > 0;) own += blocks;
   inside_job = false;
-  if (own == n) {
-    if (core_each_) move_away_those_who_missed(epoch);
-    return;
-  }
   for (int spins = 0; unfinished_.load(std::memory_order_acquire) > 0;)
     if (++spins < kPausesBeforeYield) pause();
     else std::this_thread::yield();  // a worker that holds a piece may be waiting for this very core
+  if (core_each_) move_away(epoch, own == n);
 }
 
 // The number of blocks done, 0 where none was left.
@@ -99,15 +96,18 @@ int64_t Pool::do_one_piece() {
   return blocks;
 }
 
-void Pool::move_away_those_who_missed(uint32_t epoch) {
+void Pool::move_away(uint32_t epoch, bool alone) {
   const int here = current_core();
-  for (Worker& w : workers_)
-    if (w.seen.load() != epoch && w.kept_from.load() < 0 && allow(&w.thread, here, false)) w.kept_from.store(here);
+  for (Worker& w : workers_) {
+    const bool missed = w.seen.load() != epoch;
+    if ((missed ? alone : w.core.load() == here) && w.kept_from.load() < 0 && allow(&w.thread, here, false)) w.kept_from.store(here);
+  }
 }
 
 void Pool::work(Worker& self, uint32_t seen) {
   inside_job = true;
   while (true) {
+    self.core.store(current_core());
     self.seen.store(seen);
     while (do_one_piece() > 0) {}
     if (const int core = self.kept_from.load(); core >= 0) {

@@ -8,9 +8,9 @@
 // done whole on their caller. Workers spin for half a millisecond after their last piece (waking a sleeping thread costs 70-100 us), then
 // sleep. They start with the first job and, in a child process, with the child's first job.
 //
-// A worker that the system wakes on the caller's own core finds nothing left each time it gets a turn, and may stay there for a second:
-// the system sees one core that is hardly shared. So where the caller has done a job alone, it moves workers that have not come off its
-// core.
+// A worker that the system wakes on the caller's own core finds little left each time it gets a turn, and may stay there for a second: the
+// system sees one core that is hardly shared. So after a job the caller moves workers off its core that were there, or, where it has done
+// the job alone, have not come.
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -46,11 +46,12 @@ class Pool {
   struct Worker {
     std::thread thread;
     std::atomic<uint32_t> seen = 0;   // the last job it came for
+    std::atomic<int> core = -1;       // where it was then
     std::atomic<int> kept_from = -1;  // a core that it was moved off, and may go back to when it comes
   };
   void work(Worker& self, uint32_t seen);
   int64_t do_one_piece();
-  void move_away_those_who_missed(uint32_t epoch);
+  void move_away(uint32_t epoch, bool alone);
 
   const int size_;
   const bool core_each_;  // for each thread
