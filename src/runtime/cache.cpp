@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <ctime>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "base/env.hpp"
@@ -90,8 +92,17 @@ sqlite3* open(const std::string& path, int busy_milliseconds) {
   try {
     if (sqlite3_open_v2(path.c_str(), &file, flags, nullptr) != SQLITE_OK) fail(file);
     sqlite3_busy_timeout(file, busy_milliseconds);
-    run(file, kSchema);
-    return file;
+    // who changes the journal's mode while another does is told at once that the file is busy, whatever the timeout
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(busy_milliseconds);
+    while (true) {
+      try {
+        run(file, kSchema);
+        return file;
+      } catch (const DiskError& e) {
+        if (e.code != SQLITE_BUSY || std::chrono::steady_clock::now() >= until) throw;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    }
   } catch (const DiskError&) {
     sqlite3_close(file);
     throw;
