@@ -7,34 +7,20 @@ out: "ready VERSION CAPABILITY"; then "FORWARD BOTH FUSED FUSED_BOTH Y DQ DK DV"
 """
 import math
 import sys
-import time
 
 import torch
 
-threads = int(sys.argv[1])
-torch.set_num_threads(threads)
-clock = time.thread_time if threads == 1 else time.perf_counter  # one thread's time is its own, whatever else runs
+import torch_peer
+from torch_peer import numbers, seconds
+
+clock = torch_peer.begin(int(sys.argv[1]))
 fused = getattr(torch.nn.functional, "scaled_dot_product_attention", None)
 
 
-def numbers(shape, period):
-    n = torch.Size(shape).numel()
-    return ((torch.arange(n) % period - period // 2).float() * 0.125).reshape(shape)
-
-
-def seconds(f, repeats):
-    f()
-    begin = clock()
-    for _ in range(repeats):
-        f()
-    return (clock() - begin) / repeats
-
-
-capability = [line.split()[-1] for line in torch.__config__.show().splitlines() if "CPU capability" in line]
-print("ready", torch.__version__, capability[0] if capability else "?", flush=True)
+torch_peer.ready()
 for line in sys.stdin:
     batch, heads, length, head, repeats = map(int, line.split())
-    q, k, v, seed = (numbers((batch, heads, length, head), period) for period in (7, 11, 5, 3))
+    q, k, v, seed = (numbers((batch, heads, length, head), period) * 0.125 for period in (7, 11, 5, 3))
     later = torch.ones(length, length, dtype=torch.bool).triu(1)
 
     def composed():
@@ -54,10 +40,10 @@ for line in sys.stdin:
             times += [0, 0]
             continue
         with torch.no_grad():
-            times.append(seconds(forward, repeats))
+            times.append(seconds(forward, repeats, clock))
         for t in (q, k, v):
             t.requires_grad_()
-        times.append(seconds(lambda: both(forward), repeats))
+        times.append(seconds(lambda: both(forward), repeats, clock))
         for t in (q, k, v):
             t.requires_grad_(False)
     for t in (q, k, v):

@@ -6,30 +6,16 @@ out: "ready VERSION CAPABILITY"; then "FORWARD BOTH Y DX DW" a question: seconds
      the sums of squares of the result and of the gradients
 """
 import sys
-import time
 
 import torch
 
-threads = int(sys.argv[1])
-torch.set_num_threads(threads)
-clock = time.thread_time if threads == 1 else time.perf_counter  # one thread's time is its own, whatever else runs
+import torch_peer
+from torch_peer import numbers, seconds
+
+clock = torch_peer.begin(int(sys.argv[1]))
 
 
-def numbers(shape, period):
-    n = torch.Size(shape).numel()
-    return (torch.arange(n) % period - period // 2).float().reshape(shape)
-
-
-def seconds(f, repeats):
-    f()
-    begin = clock()
-    for _ in range(repeats):
-        f()
-    return (clock() - begin) / repeats
-
-
-capability = [line.split()[-1] for line in torch.__config__.show().splitlines() if "CPU capability" in line]
-print("ready", torch.__version__, capability[0] if capability else "?", flush=True)
+torch_peer.ready()
 for line in sys.stdin:
     batch, channels, height, width, out, kernel, stride, padding, dilation, groups, repeats = map(int, line.split())
     x = numbers((batch, channels, height, width), 7)
@@ -43,9 +29,9 @@ for line in sys.stdin:
         return (y, *torch.autograd.grad(y, [x, w], seed))
 
     with torch.no_grad():
-        forward = seconds(convolve, repeats)
+        forward = seconds(convolve, repeats, clock)
         seed = numbers(convolve().shape, 3)
     x.requires_grad_()
     w.requires_grad_()
-    times = forward, seconds(both, repeats)
+    times = forward, seconds(both, repeats, clock)
     print(*times, *(r.detach().double().square().sum().item() for r in both()), flush=True)

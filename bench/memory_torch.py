@@ -12,6 +12,8 @@ import time
 import torch
 from torch.nn import functional
 
+import torch_peer
+
 torch.set_num_threads(int(sys.argv[1]))
 torch.set_grad_enabled(False)
 made = {}
@@ -40,8 +42,7 @@ def five(x, y, z, w, b):
     return torch.relu((x * y + z) * x - y)
 
 
-capability = [line.split()[-1] for line in torch.__config__.show().splitlines() if "CPU capability" in line]
-print("ready", torch.__version__, capability[0] if capability else "?", flush=True)
+torch_peer.ready()
 for line in sys.stdin:
     name, side = line.split()
     compute, given, times = globals()[name], arrays(int(side)), []

@@ -5,12 +5,12 @@ in:  mnist_torch.py FOLDER THREADS BATCH; then on standard input a number of ste
 out: "ready VERSION CAPABILITY", then for each such line "SECONDS FAULTS LOSS": of one step on average, and the last step's loss
 """
 import gzip
-import resource
 import sys
-import time
 
 import torch
 from torch import nn
+
+import torch_peer
 
 folder, threads, batch = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(threads)
@@ -43,12 +43,4 @@ def step():
     return loss.item(), right.item()
 
 
-capability = [line.split()[-1] for line in torch.__config__.show().splitlines() if "CPU capability" in line]
-print("ready", torch.__version__, capability[0] if capability else "?", flush=True)
-for line in sys.stdin:
-    steps = int(line)
-    faults, begin = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
-    for _ in range(steps):
-        loss, _ = step()
-    seconds = time.perf_counter() - begin
-    print(seconds / steps, (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults) / steps, loss, flush=True)
+torch_peer.train(lambda: step()[0])

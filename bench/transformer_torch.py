@@ -4,12 +4,12 @@
 in:  transformer_torch.py THREADS BATCH; then on standard input a number of steps a line
 out: "ready VERSION CAPABILITY", then for each such line "SECONDS FAULTS LOSS": of one step on average, and the last step's loss
 """
-import resource
 import sys
-import time
 
 import torch
 from torch import nn
+
+import torch_peer
 
 threads, batch = int(sys.argv[1]), int(sys.argv[2])
 LAYERS, WIDTH, HEADS, LENGTH, VOCABULARY = 6, 384, 6, 256, 65
@@ -46,12 +46,4 @@ def step():
     return loss.item()
 
 
-capability = [line.split()[-1] for line in torch.__config__.show().splitlines() if "CPU capability" in line]
-print("ready", torch.__version__, capability[0] if capability else "?", flush=True)
-for line in sys.stdin:
-    steps = int(line)
-    faults, begin = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
-    for _ in range(steps):
-        loss = step()
-    seconds = time.perf_counter() - begin
-    print(seconds / steps, (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults) / steps, loss, flush=True)
+torch_peer.train(step)

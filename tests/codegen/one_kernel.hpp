@@ -35,6 +35,8 @@ struct Inputs {
   }
 };
 
+inline Tensor half(const Tensor& x) { return x.cast(bfloat16).realize(); }
+
 // One kernel and the memory it runs over.
 struct Case {
   Case(const Tensor& y, Device& d) : device(d), like(y) {

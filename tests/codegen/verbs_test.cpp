@@ -26,8 +26,6 @@ TEST(Verbs, PrintAndParse) {
   EXPECT_THROW(parse_verbs("group(r1, 4, 0)"), ValueError);
 }
 
-Tensor half(const Tensor& x) { return x.cast(bfloat16).realize(); }
-
 struct Program {
   const char* name;
   Tensor (*build)(const Inputs&);
@@ -471,46 +469,6 @@ TEST(Verbs, RefuseWhatATargetHasNot) {
   EXPECT_THAT(verbs_on("cpu", "stage(p1, r2a)"), testing::ThrowsMessage<ValueError>("stage(p1, r2a): no such axis"));
   EXPECT_THAT(verbs_on("null", "tile(i1, 16, vector); tile(r2, 2, unroll); mma(bf16_dot)"),
               testing::ThrowsMessage<ValueError>(testing::HasSubstr("mma(bf16_dot): this target and kernel r_64_64_64 do not have it")));
-}
-
-TEST(Verbs, MmaIsChosenWhereTheTargetHasIt) {
-  const Inputs in{"null"};
-  const auto dots = [](const Tensor& y) {
-    const Case c(y, device("null"));
-    const Generated g = generate(c.kernel, c.device.target());
-    return std::count_if(g.phases[0].phase.insts.begin(), g.phases[0].phase.insts.end(), [](const Inst& i) { return i.op == InstOp::dot; });
-  };
-  EXPECT_GT(dots(half(in({64, 48})).matmul(half(in({48, 64})))), 0);
-  EXPECT_EQ(dots(half(in({64, 47})).matmul(half(in({47, 64})))), 0) << "an odd number of steps";
-  EXPECT_EQ(dots(in({64, 48}).matmul(in({48, 64}))), 0);
-  const Tensor doubles = in({64, 48}).cast(float64).realize();
-  EXPECT_EQ(dots(doubles.cast(bfloat16).matmul(half(in({48, 64})))), 0) << "a vector of float64s has half the lanes of the instruction";
-  const auto wide = [&](const Sizes& shape, DType from) { return in(shape).cast(from).realize().cast(int32); };
-  EXPECT_GT(dots(wide({64, 48}, uint8).matmul(wide({48, 64}, int8))), 0);
-  EXPECT_GT(dots(wide({64, 48}, int8).matmul(wide({48, 64}, uint8))), 0);
-  EXPECT_EQ(dots(wide({64, 50}, uint8).matmul(wide({50, 64}, int8))), 0) << "no whole number of fours";
-  EXPECT_EQ(dots(wide({64, 48}, int8).matmul(wide({48, 64}, int8))), 0) << "both signed";
-}
-
-// On this machine, whether or not it has such instructions: the largest bytes too.
-TEST(Verbs, ProductsOfBytesAreExact) {
-  const auto bytes = [](const Sizes& shape, DType type, int64_t low) {
-    std::vector<int32_t> v(static_cast<size_t>(shape[0] * shape[1]));
-    for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<int32_t>(i % 7 == 0 ? low : (static_cast<int64_t>(i) * 89) % 256 + low);
-    return Tensor::from(v, shape, {.device = "cpu"}).cast(type).realize();
-  };
-  for (const auto& [m, k, n] : {std::tuple{1, 4, 16}, {64, 48, 64}, {37, 52, 75}, {5, 256, 33}, {200, 1000, 130}, {64, 50, 64}}) {
-    const Tensor a = bytes({m, k}, uint8, 0), b = bytes({k, n}, int8, -128), t = bytes({n, k}, int8, -128);
-    const auto exact = [](const Tensor& x, const Tensor& y) {
-      return x.cast(float64).matmul(y.cast(float64)).to_vector<double>();
-    };
-    const auto ours = [](const Tensor& x, const Tensor& y) {
-      return x.cast(int32).matmul(y.cast(int32)).to_vector<double>();
-    };
-    EXPECT_EQ(ours(a, b), exact(a, b)) << m << " " << k << " " << n;
-    EXPECT_EQ(ours(a, t.T()), exact(a, t.T())) << m << " " << k << " " << n;
-    EXPECT_EQ(ours(b.T(), a.T()), exact(b.T(), a.T())) << m << " " << k << " " << n;
-  }
 }
 
 }  // namespace
