@@ -14,7 +14,7 @@ from pathlib import Path
 
 from documented import undocumented
 
-ROWS = ["base", "ir", "autodiff schedule codegen render runtime", "engine", "tensor", "jit", "nn io", "cli python"]
+ROWS = ["base", "ir", "autodiff schedule codegen render runtime", "engine", "tensor", "nn io", "cli python"]
 LEVEL = {layer: level for level, row in enumerate(ROWS) for layer in row.split()}
 EXCEPTIONS = {("nn", "io"), ("io", "nn")}  # nn saves with io, through io's public header
 
