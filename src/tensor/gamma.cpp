@@ -81,11 +81,18 @@ namespace {
 /// How far |x| is above the whole number below it; 0 where all numbers are whole.
 UOp fraction(const UOp& a) { return where(less(a, std::ldexp(1.0, FloatFormat(a.dtype()).mantissa)), a + trunc(a) * -1, number(a, 0)); }
 /// pi cos(pi x) / sin(pi x); nan at whole numbers.
-UOp cotangent_of_turns(const UOp& x) {
+Two cotangent_of_turns(const UOp& x) {
   const UOp part = fraction(abs(x)), r = where(less(0.5, part), plus(part, -1), part), size = abs(r), outer = less(0.25, size);
-  const UOp t = odd(where(outer, plus(size * -1, 0.5), size), kTanPi), value = where(outer, times(t, kPi * kPi), reciprocal(t));
-  const UOp turned = where(not_equal(less(x, 0), less(r, 0)), value * -1, value);
-  return where(not_equal(r, number(r, 0)), turned, number(r, std::nan("")));
+  // t + t_lost = tan(pi v) / pi; then its reciprocal, or pi^2 times it, whose other pieces count where it is no tiny number's reciprocal.
+  const UOp v = where(outer, plus(size * -1, 0.5), size), square = v * v, more = square * horner(square, kTanPi);
+  const UOp t = fma(v, more, v), t_lost = fma(v, more, v + t * -1);
+  const bool wide = x.dtype() == float64;
+  const double pi2 = wide ? 0x1.3bd3cc9be45dep+3 : 0x1.3bd3ccp+3, pi2_rest = wide ? 0x1.692b71366cc04p-51 : 0x1.37c8bcp-22;
+  const UOp inverse = reciprocal(t), inverse_lost = fma(inverse * -1, t_lost, fma(inverse * -1, t, number(t, 1))) * inverse;
+  const UOp scaled = times(t, pi2), scaled_lost = fma(t_lost, pi2, fma(t, pi2_rest, fma(t, number(t, pi2), scaled * -1)));
+  const UOp turned = where(not_equal(less(x, 0), less(r, 0)), number(x, -1), number(x, 1)), zero = number(x, 0);
+  return {where(not_equal(r, zero), where(outer, scaled, inverse) * turned, number(x, std::nan(""))),
+          where(less(std::ldexp(1.0, -100), size), where(outer, scaled_lost, inverse_lost), zero) * turned};
 }
 /// The entry of the interval in which a lies: entries[i] from bounds[i - 1] to bounds[i].
 template <size_t N> UOp piecewise(const UOp& a, const std::array<double, N>& bounds, const std::array<UOp, N + 1>& entries) {
@@ -97,41 +104,53 @@ template <size_t N> UOp piecewise(const UOp& a, const std::array<double, N>& bou
 
 UOp lgamma(const UOp& x) {
   static const Function kLogGamma{"lgamma", [](const UOp& u, const UOp& g, size_t) { return g * digamma(u.src(1)); }};
-  const UOp a = abs(x), one = number(x, 1), b = plus(a, -1), bc = b * plus(a, -2);
+  const UOp a = abs(x), zero = number(x, 0), one = number(x, 1), b = plus(a, -1), bc = b * plus(a, -2);
   constexpr std::array<double, 4> bounds{0.5, 1.5, 2.5, 3.5};
   // Up to 4.5 by steps of 1 to or from y in [1.5, 2.5]; its logarithm is (y - 1)(y - 2) p(y - 2), exact where it is 0.
-  const UOp u = a + piecewise(a, bounds, {number(x, 0), number(x, -1), number(x, -2), number(x, -3), number(x, -4)});
+  const UOp u = a + piecewise(a, bounds, {zero, number(x, -1), number(x, -2), number(x, -3), number(x, -4)});
   const UOp near = plus(u, 1) * u * horner(u, kLogGamma2);
-  const UOp small = less(a, 4.5), steps = piecewise(a, bounds, {a * plus(a, 1), a, one, b, bc});
-  const UOp l = log(where(small, steps, a));
-  // Beyond by Stirling's series.
-  const UOp inverse = reciprocal(a), far_off = plus(inverse * horner(inverse * inverse, kStirling), 0.5 * std::log(2 * kPi) - 0.5);
-  const UOp main = where(small, near, fma(plus(a, -0.5), plus(l, -1), far_off));
-  const UOp positive = where(small, where(less(a, 1.5), main + l * -1, main + l), main);
+  const UOp small = less(a, 4.5), up = less(a, 1.5), steps = piecewise(a, bounds, {a * plus(a, 1), a, one, b, bc});
+  const Two l = log_in_two(where(small, steps, a));
+  // Beyond by Stirling's series: a (log(a) - 1), the product in two pieces as well, and what is little.
+  const UOp inverse = reciprocal(a), series = plus(inverse * horner(inverse * inverse, kStirling), 0.5 * std::log(2 * kPi) - 0.5);
+  const UOp l1 = plus(l.value, -1), product = where(small, zero, a * l1);
+  const UOp little = fma(l1, -0.5, series) + fma(plus(a, -0.5), l.lost, fma(a, l1, product * -1));
+  const UOp rest = where(small, near, where(less(product, kInfinity), little, zero));
+  const UOp turned = where(up, number(x, -1), one);
+  const UOp positive = where(small, fma(l.value, turned, fma(l.lost, turned, near)), product + rest);
   // gamma(-a) = -pi / (a sin(pi a) gamma(a)), where steps and a are one factor.
-  const UOp part = fraction(a), sine = odd(where(less(0.5, part), plus(part * -1, 1), part), kSinPi);
-  const UOp factor = where(small, piecewise(a, bounds, {reciprocal(plus(a, 1)), one, a, a * b, a * bc}), a);
-  const UOp negative = where(less(0, sine), (main + log(sine * factor)) * -1, number(x, kInfinity));
-  return function(kLogGamma, where(less(x, 0), negative, positive), {x});
+  const UOp part = fraction(a), v = where(less(0.5, part), plus(part * -1, 1), part), square = v * v;
+  const UOp more = square * horner(square, kSinPi), sine = fma(v, more, v), sine_lost = fma(v, more, v + sine * -1);
+  const UOp above = plus(a, 1), under = reciprocal(above), above_lost = a + plus(above, -1) * -1;
+  const UOp under_lost = fma(under * -1, above_lost, fma(under * -1, above, one)) * under;
+  const UOp factor = where(small, piecewise(a, bounds, {under, one, one, b, bc}), one);
+  const UOp factor_lost = where(small, piecewise(a, bounds, {under_lost, zero, zero, zero, fma(b, plus(a, -2), bc * -1)}), zero);
+  const UOp by_a = where(up, one, a), first = sine * by_a, first_lost = fma(sine_lost, by_a, fma(sine, by_a, first * -1));
+  const UOp all = first * factor, all_lost = fma(first, factor_lost, fma(first_lost, factor, fma(first, factor, all * -1)));
+  const Two reflected = log_in_two(all);
+  const UOp negative = (product + reflected.value + (rest + (reflected.lost + div(all_lost, all)))) * -1;
+  return function(kLogGamma, where(less(x, 0), where(less(0, sine), negative, number(x, kInfinity)), positive), {x});
 }
 
 UOp digamma(const UOp& x) {
   static const Function kDigamma{"digamma", [](const UOp& u, const UOp& g, size_t) { return g * polygamma(1, u.src(1)); }};
   const bool wide = x.dtype() == float64;
-  const UOp a = abs(x), b = plus(a, -1), bc = b * plus(a, -2);
-  constexpr std::array<double, 3> bounds{1, 2, 3};
-  // Up to 4 by steps of 1 to or from y in [1, 2], where it is (y - y0) p(y - 3/2), y0 its root in two pieces.
-  const UOp y = a + piecewise(a, bounds, {number(x, 1), number(x, 0), number(x, -1), number(x, -2)});
-  const UOp from_root = plus(plus(y, wide ? -0x1.762d86356be3fp+0 : -0x1.762d86p+0), wide ? -0x1.b86a722197829p-54 : -0x1.ab5f2p-27);
+  const UOp a = abs(x), zero = number(x, 0), inverse = reciprocal(a), below_1 = less(a, 1), below_2 = less(a, 2);
   const UOp is_negative = less(x, 0);  // then what counts is digamma(1 + a), in which 1 / a takes part from 1 on
-  const UOp steps = div(piecewise(a, bounds, {where(is_negative, number(x, 0), number(x, -1)), number(x, 0), number(x, 1), fma(a, 2, -3)}),
-                        piecewise(a, bounds, {a, number(x, 1), b, bc}));
-  const UOp near = fma(from_root, horner(plus(y, -1.5), kDigamma1), steps);
-  const UOp inverse = reciprocal(a), square = inverse * inverse;
-  const UOp far_off = log(a) + fma(inverse, number(x, 0.5), square * horner(square, kDigammaFar)) * -1;
-  const UOp positive = where(less(a, 4), near, far_off);
-  const UOp negative = positive + (cotangent_of_turns(a) + where(less(a, 1), number(x, 0), inverse));
-  return function(kDigamma, where(is_negative, negative, positive), {x});
+  // Up to 2 by a step of 1 to y in [1, 2], where it is (y - y0) p(y - 3/2), y0 its root in two pieces.
+  const UOp y = where(below_1, plus(a, 1), a), step = where(below_1, where(is_negative, zero, inverse * -1), zero);
+  const UOp from_root = plus(plus(y, wide ? -0x1.762d86356be3fp+0 : -0x1.762d86p+0), wide ? -0x1.b86a722197829p-54 : -0x1.ab5f2p-27);
+  const UOp near = from_root * horner(plus(y, -1.5), kDigamma1);
+  // Beyond by its asymptotic series, in float64 from 4 on and by two steps up to there.
+  const UOp raised = less(a, 4), z = wide ? where(raised, plus(a, 2), a) : a, unit = reciprocal(z), square = unit * unit;
+  const Two l = log_in_two(z), cotangent = cotangent_of_turns(a);
+  UOp far_off = l.lost + fma(unit, number(x, -0.5), square * horner(square, kDigammaFar) * -1);
+  if (wide) far_off = far_off + where(raised, div(fma(a, -2, -1), a * plus(a, 1)), zero);
+  const UOp inverse_lost = where(less(a, 0.25), zero, fma(inverse * -1, a, number(x, 1)) * inverse);
+  const UOp more = where(is_negative, where(below_1, zero, inverse), where(below_1, inverse_lost * -1, zero));
+  const UOp value = where(below_2, step, l.value), rest = where(below_2, near, far_off) + more;
+  const UOp negative = cotangent.value + (value + (rest + cotangent.lost));
+  return function(kDigamma, where(is_negative, negative, value + rest), {x});
 }
 
 UOp polygamma(int n, const UOp& x) {
@@ -166,7 +185,7 @@ UOp polygamma(int n, const UOp& x) {
     }
     c = next;
   }
-  const UOp cotangent = times(cotangent_of_turns(x), 1 / kPi);
+  const UOp cotangent = times(cotangent_of_turns(x).value, 1 / kPi);
   UOp reflected = number(x, c.back());
   for (size_t k = c.size() - 1; k-- > 0;) reflected = fma(reflected, cotangent, number(x, c[k]));
   return function(kPolygamma, where(negative, fma(reflected, -kPi, times(positive, -sign)), positive), {x, number(x, n)});

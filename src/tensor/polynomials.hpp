@@ -130,8 +130,8 @@ inline constexpr double kDigamma1Wide[] = {0x1.e6f0cbb873617p-1, -0x1.b1cb63005e
     0x1.1378d19f13709p-12, -0x1.73dc4703f0cabp-13};
 inline constexpr codegen::Polynomial kDigamma1{kDigamma1Narrow, kDigamma1Wide};
 
-// x^2 (log(x) - 1 / (2 x) - digamma(x)) by powers of 1 / x^2, x from 4. Relative error 2^-36.4, 2^-69.2.
-inline constexpr double kDigammaFarNarrow[] = {0x1.555554p-4, -0x1.110a2p-7, 0x1.01438p-8, -0x1.ac7036p-9};
+// x^2 (log(x) - 1 / (2 x) - digamma(x)) by powers of 1 / x^2, x from 2 in float32 and from 4 in float64. Relative error 2^-23.4, 2^-69.2.
+inline constexpr double kDigammaFarNarrow[] = {0x1.555554p-4, -0x1.1104dap-7, 0x1.00712p-8, -0x1.be3274p-9, 0x1.441834p-9};
 inline constexpr double kDigammaFarWide[] = {0x1.5555555555555p-4, -0x1.111111111068bp-7, 0x1.041041021332cp-8, -0x1.11110f769f896p-8,
     0x1.f07b5337f57e6p-8, -0x1.5984b44240b76p-6, 0x1.545941aa61e64p-4, -0x1.bb2fa91b965fdp-2, 0x1.5b265f25d7b9fp+1, -0x1.1cde75784c9bep+4,
     0x1.a1a5c8edad044p+6, -0x1.d2e05cbb63599p+8, 0x1.4b55c035d7443p+10, -0x1.a9025083872b5p+10};

@@ -220,31 +220,44 @@ UOp logaddexp(const UOp& x, const UOp& y) {
   return function(kSum, where(not_equal(x, y), sum, plus(x, std::numbers::ln2)), {x, y});
 }
 
+namespace {
+/// The logarithm of a, from 0, to the base whose own says `unit`, log(2), and `slope`, twice log(e).
+Two logarithm(const UOp& a, Pieces unit, Pieces slope) {
+  const FloatFormat f(a.dtype());
+  const UOp denormal = less(a, std::ldexp(1.0, 1 - f.bias));
+  // a = m 2^e with m from sqrt(1/2) to sqrt(2); log(m) = 2 artanh(s), s = (m - 1) / (m + 1), in two pieces.
+  const int64_t root_half = f.real == float64 ? 0x3fe6a09e667f3bcd : 0x3f3504f3;
+  const UOp above = bitcast(where(denormal, times(a, std::ldexp(1.0, f.mantissa + 1)), a), f.bits) - root_half;
+  const UOp e = cast(codegen::shr(above, f.mantissa), f.real) + where(denormal, number(a, -(f.mantissa + 1)), number(a, 0));
+  const UOp m = bitcast((above & f.integer((int64_t{1} << f.mantissa) - 1)) + root_half, f.real);
+  const UOp over_1 = plus(m, -1), sum = plus(m, 1), lost = m + plus(sum, -1) * -1, s = div(over_1, sum), square = s * s;
+  const UOp rest = fma(s * square, horner(square, kAtanhNear), div(fma(lost, s * -1, fma(s * -1, sum, over_1)), sum));
+  // The sum's first piece carries the whole exponent.
+  const UOp product = times(s, slope.first), whole = times(e, unit.first);
+  const UOp product_rest = fma(rest, slope.first, fma(s, slope.rest, fma(s, number(s, slope.first), product * -1)));
+  const UOp fraction = product + product_rest, fraction_rest = product_rest + (fraction + product * -1) * -1;
+  const UOp total = whole + fraction, low = fraction_rest + (fraction + (total + whole * -1) * -1);
+  return {where(less(a, kInfinity), where(less(0, a), total, number(a, -kInfinity)), a), unit.rest == 0 ? low : fma(e, unit.rest, low)};
+}
+Two log2_in_two(const UOp& a) {
+  return logarithm(a, {1, 0}, pieces(a, {0x1.715476p+1, 0x1.4ae0cp-25}, {0x1.71547652b82fep+1, 0x1.777d0ffda0d24p-55}));
+}
+}  // namespace
+Two log_in_two(const UOp& a) {  // log(2)'s first piece has few digits, so that its product with e is exact
+  return logarithm(a, pieces(a, {0x1.62e4p-1, 0x1.7f7d1cp-20}, {0x1.62e42fefa4p-1, -0x1.8432a1b0e2634p-43}), {2, 0});
+}
+
 UOp pow(const UOp& x, const UOp& y) {
   static const Function kPower{"pow", [](const UOp& u, const UOp& g, size_t i) {
                                  const UOp &base = u.src(1), &power = u.src(2), zero = number(base, 0);
                                  if (i == 1) return where(not_equal(power, zero), g * power * pow(base, plus(power, -1)), zero);
                                  return where(not_equal(base, zero) | less(power, 0), g * u * log(base), zero);
                                }};
-  const FloatFormat f(x.dtype());
-  const bool wide = f.real == float64;
-  const UOp a = abs(x), denormal = less(a, std::ldexp(1.0, 1 - f.bias));
-  // a = m 2^e with m from sqrt(1/2) to sqrt(2); log(m) = 2 artanh(s), s = (m - 1) / (m + 1), in two pieces.
-  const int64_t root_half = wide ? 0x3fe6a09e667f3bcd : 0x3f3504f3;
-  const UOp above = bitcast(where(denormal, times(a, std::ldexp(1.0, f.mantissa + 1)), a), f.bits) - root_half;
-  const UOp e = cast(codegen::shr(above, f.mantissa), f.real) + where(denormal, number(x, -(f.mantissa + 1)), number(x, 0));
-  const UOp m = bitcast((above & f.integer((int64_t{1} << f.mantissa) - 1)) + root_half, f.real);
-  const UOp over_1 = plus(m, -1), sum = plus(m, 1), lost = m + plus(sum, -1) * -1, s = div(over_1, sum), square = s * s;
-  const UOp rest = fma(s * square, horner(square, kAtanhNear), div(fma(lost, s * -1, fma(s * -1, sum, over_1)), sum));
-  // log2(a) as high + low, of which high carries the whole exponent.
-  const Pieces log2e = pieces(x, {0x1.715476p+1, 0x1.4ae0cp-25}, {0x1.71547652b82fep+1, 0x1.777d0ffda0d24p-55});  // twice log2(e)
-  const UOp product = times(s, log2e.first);
-  const UOp product_rest = fma(rest, log2e.first, fma(s, log2e.rest, fma(s, number(s, log2e.first), product * -1)));
-  const UOp fraction = product + product_rest, fraction_rest = product_rest + (fraction + product * -1) * -1;
-  const UOp total = e + fraction, low = fraction_rest + (fraction + (total + e * -1) * -1);
-  const UOp high = where(less(a, kInfinity), where(less(0, a), total, number(x, -kInfinity)), a);
+  const UOp a = abs(x);
+  const auto [high, low] = log2_in_two(a);
   const UOp other_than_1 = not_equal(a, number(x, 1)), power = where(other_than_1, high * y, number(x, 0));
-  const UOp power_rest = where(other_than_1 & less(abs(power), 2.0 * f.bias), fma(low, y, fma(high, y, power * -1)), number(x, 0));
+  const UOp moderate = other_than_1 & less(abs(power), 2.0 * FloatFormat(x.dtype()).bias);
+  const UOp power_rest = where(moderate, fma(low, y, fma(high, y, power * -1)), number(x, 0));
   const UOp magnitude = exp2(power) * fma(power_rest, std::numbers::ln2, 1);
   // Signs: whole powers of negative numbers are real, odd ones negative.
   const auto is_whole = [](const UOp& u) { return logical_not(not_equal(u, trunc(u))); };

@@ -40,6 +40,10 @@ using tg::less;
 UOp exp(const UOp& x);
 UOp exp2(const UOp& x);
 UOp log(const UOp& x);
+/// A sum of a value and something small: together they have about twice the digits.
+struct Two { UOp value, lost; };
+/// The logarithm of x, from 0; of 0, infinity and nan the value says all.
+Two log_in_two(const UOp& x);
 /// factor * e^(x + rest), for x to 0, a factor to 1000 and a small rest: rounded little, and a number where the exponential alone would be
 /// none.
 UOp exp_times(const UOp& factor, const UOp& x, const UOp& rest = {});

@@ -1,14 +1,12 @@
 // How far the functions of tg/unary.def are from the real ones in float32, in units in the last place, over all kinds of numbers: every so
-// many of the 2^32 there are. `./do ulp` looks at all of them (TG_ULP_STRIDE=1), prints the worst of each function and records it.
+// many of the 2^32 there are. `./do ulp` (TG_ULP=1) looks at all of them, prints the worst of each function and records it: kernels compare
+// float32 with float64; <cmath> is asked at the worst and the first of every 1024 neighbours, which measures float64 too.
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
-#include <limits>
-#include <mutex>
-#include <optional>
-#include <thread>
+#include <tuple>
 
 #include "measured.hpp"
 #include "tensor_testing.hpp"
@@ -16,12 +14,9 @@
 namespace tg {
 namespace {
 
-/// Of the inputs every so many: as TG_ULP_STRIDE says, which also asks for a record.
-std::optional<uint64_t> stride_to_record() {
-  const char* const given = std::getenv("TG_ULP_STRIDE");
-  if (!given) return {};
-  return std::max(1ull, std::strtoull(given, nullptr, 10));
-}
+constexpr uint64_t kAll = uint64_t{1} << 32;
+/// Whether all inputs are to be looked at and the worst to be recorded.
+bool all_are_wanted() { return std::getenv("TG_ULP") != nullptr; }
 
 /// What the rows say of functions that <cmath> does not have.
 namespace reference {
@@ -87,40 +82,65 @@ struct Worst {
 };
 
 /// Distance in units of the last place of the float next to `want`, or to `least` if that is more.
-double units(float got, double want, double least) {
-  const auto rounded = static_cast<float>(want);
-  if (std::isnan(rounded) || std::isnan(got)) return std::isnan(rounded) == std::isnan(got) ? 0 : INFINITY;
-  if (std::isinf(rounded) || std::isinf(got)) return rounded == got ? 0 : INFINITY;
+double units(double got, double want, double least) {
+  const auto rounded = static_cast<float>(want), near = static_cast<float>(got);
+  if (std::isnan(rounded) || std::isnan(near)) return std::isnan(rounded) == std::isnan(near) ? 0 : INFINITY;
+  if (std::isinf(rounded) || std::isinf(near)) return rounded == near ? 0 : INFINITY;
   const double size = std::fmax(std::fmax(std::fabs(want), least), 0x1p-126);
   const auto exponent = static_cast<int64_t>(std::bit_cast<uint64_t>(size) >> 52 & 0x7ff) - 1023;
   const auto inverse_unit = std::bit_cast<double>((1023 + 23 - exponent) << 52);
-  return std::fabs(static_cast<double>(got) - want) * inverse_unit;
+  return std::fabs(got - want) * inverse_unit;
 }
 
-/// The worst of the inputs first, first + stride, ... whose bits are below 2^32, at most `count` of them.
-Worst worst_of(const Function& f, uint64_t first, uint64_t stride, size_t count) {
-  std::vector<int32_t> bits;
-  for (uint64_t b = first; b < uint64_t{1} << 32 && bits.size() < count; b += stride)
-    bits.push_back(static_cast<int32_t>(static_cast<uint32_t>(b)));
-  const std::vector<float> got = f.ours(Tensor::from(bits).bitcast(float32)).to_vector<float>();
+/// units() of a result at an input.
+double off(const Function& f, uint32_t input, double got) {
+  const auto x = static_cast<double>(std::bit_cast<float>(input));
+  return units(got, f.theirs(x), f.has_roots ? std::fmax(1, x < 0 ? f.theirs(-x) : 0) : 0);
+}
+
+/// The worst of every 65521st input: of all mantissas, as that is a prime.
+Worst worst_of_some(const Function& f) {
+  std::vector<uint32_t> bits;
+  for (uint64_t b = 0; b < kAll; b += 65521) bits.push_back(static_cast<uint32_t>(b));
+  const auto got = f.ours(Tensor::from(bits).bitcast(float32)).to_vector<float>();
   Worst out;
-  std::mutex mutex;
-  const auto threads = static_cast<size_t>(settings().threads);
-  const auto look = [&](size_t t) {
-    Worst mine;
-    for (size_t i = t; i < bits.size(); i += threads) {
-      const double input = static_cast<double>(std::bit_cast<float>(bits[i]));
-      mine |= {units(got[i], f.theirs(input), f.has_roots ? std::fmax(1, input < 0 ? f.theirs(-input) : 0) : 0),
-               static_cast<uint32_t>(bits[i])};
-    }
-    const std::lock_guard lock(mutex);
-    out |= mine;
-  };
-  {
-    std::vector<std::jthread> all;
-    for (size_t t = 0; t < threads; ++t) all.emplace_back(look, t);
-  }
+  for (size_t i = 0; i < bits.size(); ++i) out |= {off(f, bits[i], static_cast<double>(got[i])), bits[i]};
   return out;
+}
+
+/// units() of `got`, float32's results at x, with float64's in place of the reference.
+Tensor units_of_all(const Function& f, const Tensor& x, const Tensor& got) {
+  const Tensor wide = x.cast(float64), want = f.ours(wide).cast(float64), rounded = want.cast(float32);
+  Tensor size = maximum(abs(want), 0x1p-126);
+  if (f.has_roots) size = maximum(maximum(size, 1), where(wide < 0, f.ours(abs(wide)), 0));
+  const Tensor power = (size.bitcast(int64) & 0x7ff0000000000000).bitcast(float64),
+               distance = abs(got.cast(float64) - want) / power * 0x1p23;
+  const Tensor same = (rounded == got) | (isnan(rounded) & isnan(got));
+  return where(isfinite(rounded) & isfinite(got), distance, where(same, 0.0, HUGE_VAL));
+}
+
+/// The worst of all inputs, and how far float64 is from the reference where that was asked, in units of float32.
+std::pair<Worst, double> worst_of_all(const Function& f) {
+  constexpr uint32_t kRows = 1 << 15, kNeighbours = 1 << 10;
+  const Tensor places = (Tensor::arange(kRows).unsqueeze(1) * kNeighbours + Tensor::arange(kNeighbours)).cast(uint32);
+  Worst worst;
+  double wide_off = 0;
+  for (uint64_t first = 0; first < kAll; first += uint64_t{kRows} * kNeighbours) {
+    const Tensor x = (Tensor::from(std::vector{static_cast<uint32_t>(first)}) + places).bitcast(float32);
+    const auto column = units_of_all(f, x, f.ours(x).cast(float32)).argmax({.axis = 1}).to_vector<int32_t>();
+    std::vector<uint32_t> bits;
+    for (uint32_t row = 0; row < kRows; ++row)
+      for (const uint32_t c : {0u, static_cast<uint32_t>(column[row])})
+        bits.push_back(static_cast<uint32_t>(first) + row * kNeighbours + c);
+    const Tensor again = Tensor::from(bits).bitcast(float32);
+    const auto got = f.ours(again).cast(float32).to_vector<float>();
+    const auto wide = f.ours(again.cast(float64)).cast(float64).to_vector<double>();
+    for (size_t i = 0; i < bits.size(); ++i) {
+      worst |= {off(f, bits[i], static_cast<double>(got[i])), bits[i]};
+      wide_off = std::fmax(wide_off, off(f, bits[i], wide[i]));
+    }
+  }
+  return {worst, wide_off};
 }
 
 class Ulp : public testing::TestWithParam<Function> {};
@@ -145,8 +165,7 @@ TEST(UlpOfTwo, WorstOfManyPairs) {
        }},
   };
   // Pairs near 1, of ordinary and of all sizes.
-  const auto record_at = stride_to_record();
-  const int64_t pairs = record_at ? (int64_t{1} << 24) / static_cast<int64_t>(*record_at) : 60000;
+  const int64_t pairs = all_are_wanted() ? 1 << 24 : 60000;
   std::vector<float> a, b;
   const auto mantissas = samples(pairs, -2, 2), others = samples(pairs, -2, 2, 7), exponents = samples(pairs, -1, 1, 3),
              more = samples(pairs, -1, 1, 5);
@@ -168,30 +187,35 @@ TEST(UlpOfTwo, WorstOfManyPairs) {
       const double want = f.theirs(static_cast<double>(a[i]), static_cast<double>(b[i]));
       if (std::isnan(want) && f.theirs == functions[4].theirs) continue;  // a quotient that fmod does not promise
       if (std::isnan(want) && f.theirs == functions[6].theirs && !std::isnan(a[i]) && !std::isnan(b[i])) continue;
-      if (const double u = units(got[i], want, 0); u > worst) worst = u, at = i;
+      if (const double u = units(static_cast<double>(got[i]), want, 0); u > worst) worst = u, at = i;
     }
-    if (record_at) record(f.name, {worst, fmt::format("{},{}", a[at], b[at]), a.size()});
+    if (all_are_wanted()) record(f.name, {worst, fmt::format("{},{}", a[at], b[at]), a.size()});
     EXPECT_LE(worst, 4) << f.name << " of " << a[at] << " and " << b[at] << " is " << got[at];
   }
 }
 
 TEST_P(Ulp, WorstOfAllInputs) {
-  const auto record_at = stride_to_record();
-  const uint64_t stride = record_at.value_or(65521);  // a prime: mantissas of all kinds
-  constexpr size_t kAtOnce = size_t{1} << 22;
+  const Function& f = GetParam();
   Worst worst;
-  for (uint64_t first = 0; first < uint64_t{1} << 32; first += stride * kAtOnce) worst |= worst_of(GetParam(), first, stride, kAtOnce);
-  const auto at = std::bit_cast<float>(worst.input);
-  if (record_at) {
-    std::cout << GetParam().name << ": at most " << worst.units << " units in the last place, at " << at << std::endl;
-    record(GetParam().name, {worst.units, fmt::format("{}", at), ((uint64_t{1} << 32) - 1) / stride + 1});
-  } else if (const auto all = all_measured(); all.contains(GetParam().name) && settings().device == "cpu" && !settings().eager) {
-    const Measured& before = all.at(GetParam().name);
-    const double most = before.inputs == uint64_t{1} << 32 ? before.units + 1e-4 : INFINITY;
-    EXPECT_LE(worst.units, most) << "at " << at << ", above what was measured; ./do ulp measures it anew";
+  if (all_are_wanted()) {
+    double wide_off;
+    std::tie(worst, wide_off) = worst_of_all(f);
+    const auto at = std::bit_cast<float>(worst.input);
+    std::cout << f.name << ": at most " << worst.units << " units in the last place, at " << at << "; in float64 " << wide_off << std::endl;
+    record(f.name, {worst.units, fmt::format("{}", at), kAll});
+    EXPECT_LE(wide_off, 1e-5) << "float64 does not tell which float32 is worst";
+  } else {
+    worst = worst_of_some(f);
+    const auto all = all_measured();
+    if (all.contains(f.name) && settings().device == "cpu" && !settings().eager) {
+      const Measured& before = all.at(f.name);
+      EXPECT_LE(worst.units, before.inputs == kAll ? before.units + 1e-4 : INFINITY) << "at " << std::bit_cast<float>(worst.input)
+          << ", above what was measured; ./do ulp measures it anew";
+    }
   }
   // Op by op exp(x) is exp2(x log2(e)) with the product's rounding magnified.
-  EXPECT_LE(worst.units, settings().eager || device(settings().device).interprets() ? 64 : GetParam().bound) << "at " << at;
+  EXPECT_LE(worst.units, settings().eager || device(settings().device).interprets() ? 64 : f.bound)
+      << "at " << std::bit_cast<float>(worst.input);
 }
 
 }  // namespace
