@@ -1,11 +1,19 @@
 // Transformations against closed forms, differences and each other; and against a loop over the examples for vmap.
+#include <set>
 #include <sstream>
 
+#include <fmt/format.h>
+
+#include "runtime/null/null.hpp"
 #include "tensor/batching.hpp"
+#include "tensor/impl.hpp"
 #include "tensor/tensor_testing.hpp"
+#include "tg/attention.hpp"
 #include "tg/explain.hpp"
 #include "tg/ir/op_info.hpp"
+#include "tg/scatter.hpp"
 #include "tg/transform.hpp"
+#include "tg/windows.hpp"
 
 namespace tg {
 namespace {
@@ -21,6 +29,13 @@ size_t kernels(const Tensor& x) {
   size_t count = 0;
   for (std::string line; std::getline(lines, line);) count += !line.starts_with(' ') && line.find("(b") != std::string::npos;
   return count;
+}
+
+int64_t launches(const Tensor& x) {
+  auto& null = dynamic_cast<NullDevice&>(device("null"));
+  null.reset();
+  (void)Tensor(x).realize();
+  return null.counts().phases;
 }
 
 TEST(Transform, GradOfOneAndOfSeveralArguments) {
@@ -157,15 +172,76 @@ TEST(Vmap, AxesNestingAndComposition) {
 
 TEST(Vmap, TakesAsManyKernelsForAnyBatch) {
   if (settings().eager) return;  // eager tensors are computed by then
-  const auto kernels_for = [](int64_t n) {
-    const Tensor x = Tensor::ones({n, 8}, {.dtype = float32}).contiguous().realize();
-    return kernels(vmap(grad([](const Tensor& a) { return sum(a.softmax() * a); }))(x));
+  const TensorOptions on{.device = "null"};
+  const Tensor w = (Tensor::ones({6, 6}, on) * 2).realize(), filter = Tensor::ones({2, 1, 3}, on).realize();
+  const Tensor ones = Tensor::ones({6}, on).realize(), order = Tensor({3, 1, 0, 5, 2, 4}).to("null").realize();
+  using F = std::function<Tensor(const Tensor&)>;
+  const auto clipped = custom_gradient([](const Tensor& a) { return a * 2; },
+                                       [](const Tensors&, const Tensor&, const Tensor& g) {
+                                         return Tensors{clamp(g, {.min = -1, .max = 1})};
+                                       });
+  struct Case { const char* name; F f; };  // of six numbers, to numbers
+  const Case insides[] = {
+      {"elementwise", [](auto& a) { return sin(a) * a; }},
+      {"softmax", [](auto& a) { return a.softmax() * a; }},
+      {"norm", [](auto& a) { return a / (a * a).sum().sqrt(); }},
+      {"matmul", [&](auto& a) { return tanh(w.matmul(tanh(w.matmul(a)))); }},
+      {"outer", [](auto& a) { return (a.unsqueeze(1) * a.unsqueeze(0)).matmul(a); }},
+      {"conv", [&](auto& a) { return tanh(conv1d(a.reshape({1, 1, 6}), filter)).reshape({8}); }},
+      {"own filter", [&](auto& a) { return conv1d(a.reshape({1, 1, 6}), a.at(slice(0, 3)).reshape({1, 1, 3})).reshape({4}); }},
+      {"attention", [](auto& a) { const Tensor q = a.reshape({3, 2}); return scaled_dot_product_attention(q, q, q, {.causal = true}); }},
+      {"sort", [&](auto& a) { return a.sort().values * ones * a; }},
+      {"cumsum", [](auto& a) { return a.cumsum(0) * a; }},
+      {"cumprod", [](auto& a) { return a.cumprod(0); }},
+      {"cummax", [](auto& a) { return a.cummax(0).values * a; }},
+      {"logcumsumexp", [](auto& a) { return a.logcumsumexp(0); }},
+      {"max", [](auto& a) { return a.max() * a; }},
+      {"prod", [](auto& a) { return a.prod() * a; }},
+      {"var", [](auto& a) { return a.var() * a; }},
+      {"indexing", [&](auto& a) { return a.take(order) * a.at(2) + a.flip(0); }},
+      {"own index", [](auto& a) { return a.take((a.abs() * 3).cast(int32) % 6) * a; }},
+      {"set", [&](auto& a) { Tensor c = a * 1; c.set(order.at(slice(0, 2)), a.at(slice(1, 3)) * a.at(0)); return c * a; }},
+      {"own set", [](auto& a) { Tensor c = a * 1; c.set((a.abs() * 3).cast(int32) % 6, a * a); return c * a; }},
+      {"scatter", [&](auto& a) { return scatter(a, 0, order, a * a, Scatter::Add) * a; }},
+      {"checkpoint", [&](auto& a) { return checkpoint([&](const Tensor& v) { return tanh(w.matmul(v)).softmax(); })(a) * a; }},
+      {"custom gradient", [&](auto& a) { return clipped(a * a) * a; }},
+      {"pool", [](auto& a) { return max_pool1d(a.reshape({1, 1, 6}), {.size = 2}).reshape({3}) * a.at(slice(0, 3)); }},
   };
-  EXPECT_EQ(kernels_for(2), kernels_for(300));
-  EXPECT_GT(kernels_for(2), 0u);
-  const auto rows_for = [](int64_t n) {
-    const Tensor x = Tensor::ones({n}, {.dtype = float32}).contiguous().realize();
-    return kernels(jacobian([](const Tensor& a) { return a.softmax(); })(x));
+  const auto total = [](const F& f) { return F([f](const Tensor& a) { return sum(f(a)); }); };
+  struct Around { const char* name; std::function<F(const F&)> of; };
+  const Around arounds[] = {
+      {"plain", [](const F& f) { return f; }},
+      {"grad", [&](const F& f) { return F(grad(total(f))); }},
+      {"jvp", [&](const F& f) { return F([f](const Tensor& a) { return jvp(f, a, a).second; }); }},
+      {"vjp", [&](const F& f) { return F([f](const Tensor& a) { const Vjp v = vjp(f, a); return v.pullback({v.values[0]})[0]; }); }},
+      {"jacobian", [&](const F& f) { return F(jacobian(f)); }},
+      {"forward jacobian", [&](const F& f) { return F(jacobian(f, {.mode = Mode::Forward})); }},
+      {"hessian", [&](const F& f) { return F(hessian(total(f))); }},
+      {"hvp", [&](const F& f) { return F([f = total(f)](const Tensor& a) { return hvp(f, a, a); }); }},
+      {"vmap", [&](const F& f) { return F([f](const Tensor& a) { return vmap(f)(Tensor::stack({a, a * 2})); }); }},
+      {"vmap of grad", [&](const F& f) { return F([f = total(f)](const Tensor& a) { return vmap(grad(f))(Tensor::stack({a, a * 2})); }); }},
+  };
+  // The graph is the same for any batch, and so are the kernels of small batches and those of large ones; in between the scheduler finds
+  // that what is computed again is worth its memory by now (docs/decisions.md).
+  for (const Case& c : insides)
+    for (const Around& a : arounds) {
+      std::vector<int64_t> counts;
+      std::set<size_t> nodes;
+      for (const int64_t n : {2, 3, 17, 300'000, 3'000'000}) {
+        const Tensor y = vmap(a.of(c.f))(Tensor::ones({n, 6}, on).realize());
+        if (n > 3) nodes.insert(toposort(node_of(y, "test")).size());  // 2 and 3 are constants there as well, and equal nodes are one
+        counts.push_back(launches(y));
+      }
+      SCOPED_TRACE(fmt::format("{} of {}: {} kernels", a.name, c.name, fmt::join(counts, ", ")));
+      EXPECT_EQ(nodes.size(), 1u);
+      EXPECT_GT(counts[0], 0);
+      EXPECT_EQ(counts[0], counts[1]);
+      EXPECT_LE(counts[2], counts[0] + 3);
+      EXPECT_EQ(counts[3], counts[4]);
+      EXPECT_LE(counts[4], counts[0] + 8);
+    }
+  const auto rows_for = [&](int64_t n) {
+    return launches(jacobian([](const Tensor& a) { return a.softmax(); })(Tensor::ones({n}, on).realize()));
   };
   EXPECT_EQ(rows_for(3), rows_for(40));
 }
