@@ -419,11 +419,21 @@ void Lower::emit_store(const UOp& s) {
 
 // ---- arrays in scratch of what several walks over a row need: of one round of the loops outside ----
 
+// What masked lanes reach beyond the row is there too: outside of all memory they take hundreds of cycles. That is what the tiles cover and,
+// where some are shifted, a vector before and after it.
 void Lower::add_kept(const Kept& k, const UOp& bound) {
-  KeptArray out{bound, &nest_.split_of(k.range), extent(k.range), {}, 0};
+  const bool shifted = std::ranges::any_of(nest_.splits, [](const Split& s) { return static_cast<bool>(s.before); });
+  const int64_t room = shifted ? target_.vector_bytes / static_cast<int64_t>(size_of(bound.src(2).dtype())) : 0;
+  int64_t covered = 1;
+  KeptArray out{bound, &nest_.split_of(k.range), 0, {}, 0};
   Substitution first;
-  for (int i : out.row->axes) first[nest_.axes[static_cast<size_t>(i)].range] = index(0);
-  out.begin = simplify(substitute(bound.src(1), first));
+  for (int i : out.row->axes) {
+    const Axis& a = nest_.axes[static_cast<size_t>(i)];
+    first[a.range] = index(0);
+    covered *= a.most;
+  }
+  out.elements = room + covered + room;
+  out.begin = simplify(substitute(bound.src(1), first) - room);
   if (target_.grid) throw ValueError(fmt::format("keep({}): this target's threads share no row", to_string(k.range)));
   for (const Axis& a : nest_.axes) {
     const auto at = std::find(out.row->axes.begin(), out.row->axes.end(), static_cast<int>(&a - nest_.axes.data()));
