@@ -132,9 +132,17 @@ int Lower::load_transposed(const UOp& u, const UOp& idx, const Axis& rows, int l
 
 // ---- streams: arrays larger than the caches, passed once ----
 
+// An index as it would be if no tiles were shifted (by less than a vector, another one for each row).
+UOp Lower::unshifted(const UOp& at) const {
+  Substitution shifts;
+  for (const Split& s : nest_.splits) if (s.before) shifts[s.before] = index(0);
+  return shifts.empty() ? at : simplify(substitute(at, shifts));
+}
+
 // Whether each element of more than the last cache holds is accessed once by what is being computed.
-bool Lower::streams(const UOp& index, DType dtype) const {
+bool Lower::streams(const UOp& at, DType dtype) const {
   if (target_.grid) return false;
+  const UOp index = unshifted(at);
   uint64_t around = 0;
   for (const UOp& u : scope_) around |= u.ranges();
   double bytes = static_cast<double>(size_of(dtype));
@@ -177,25 +185,37 @@ bool Lower::pages_apart(const UOp& load) const {
 
 // How many elements ahead of a load memory is asked for what comes next, some rounds of the innermost loop; 0: not at all. The processor
 // does this by itself, but not beyond a page; where a register tile reads several rows pages apart, it follows them all. Where a row is
-// passed several times only its first pass waits for memory: the last one asks for the next row.
+// passed several times only its first pass waits for memory: another one asks for the next row. That is the one that keeps it, or the
+// last, but where that reads other arrays as well the first: lines asked for and lines from L2 are waited for in the same few places.
 int64_t Lower::ahead(const UOp& load) const {
   constexpr int64_t kAhead = 4096;  // bytes
+  const UOp at = unshifted(load.src(1));
   const bool far = pages_apart(load);
   if (kept(load) || (!far && !streams(load.src(1), load.dtype()))) return 0;
   const auto pages = [&](const Axis& a) {
-    const int64_t s = stride(load.src(1), a.range);
+    const int64_t s = stride(at, a.range);
     return s != kIrregular && std::abs(s) * static_cast<int64_t>(size_of(load.dtype())) >= kPage;
   };
   if (!far && std::ranges::any_of(nest_.axes, [&](const Axis& a) { return a.kind == AxisKind::Unroll && pages(a); })) return 0;
-  bool again = false;
-  for (const UOp& u : toposort(far ? std::vector<UOp>() : stores_))
-    again |= u.op() == Op::Load && u.src(0) == load.src(0) && u.ranges() != load.ranges();
-  for (const KeptArray& k : kept_) again |= reads(k.store, load);
+  bool again = false, keeps = false, others = false;
+  for (const UOp& u : toposort(far ? std::vector<UOp>() : stores_)) {
+    if (u.op() != Op::Load) continue;
+    again |= u.src(0) == load.src(0) && u.ranges() != load.ranges();
+    others |= u.src(0) != load.src(0) && !order_.empty() && (u.ranges() & bit(nest_.axes[static_cast<size_t>(order_.back())].range));
+  }
+  for (const KeptArray& k : kept_) keeps |= reads(k.store, load);
   const auto step = [&](const Axis& a) {
-    const int64_t s = stride(load.src(1), a.range);
+    const int64_t s = stride(at, a.range);
     return s == kIrregular ? 0 : s;
   };
-  if (again && level_ != INT_MAX && !filling_row_) return 0;
+  const auto asks = [&] {
+    if (keeps) return filling_row_;
+    if (!others) return level_ == INT_MAX;
+    const auto all = toposort(scope_);
+    return std::ranges::none_of(all, [](const UOp& u) { return u.op() == Op::Reduce; });
+  };
+  again |= keeps;
+  if (again && !asks()) return 0;
   int64_t bytes = static_cast<int64_t>(size_of(load.dtype()));  // a round
   for (const Axis& a : nest_.axes)
     if (a.kind != AxisKind::Loop && (load.ranges() & bit(a.range))) bytes *= a.most;
@@ -419,8 +439,8 @@ void Lower::emit_store(const UOp& s) {
 
 // ---- arrays in scratch of what several walks over a row need: of one round of the loops outside ----
 
-// What masked lanes reach beyond the row is there too: outside of all memory they take hundreds of cycles. That is what the tiles cover and,
-// where some are shifted, a vector before and after it.
+// What masked lanes reach beyond the row is there too: outside of all memory they take hundreds of cycles. That is what the tiles cover
+// and, where some are shifted, a vector before and after it.
 void Lower::add_kept(const Kept& k, const UOp& bound) {
   const bool shifted = std::ranges::any_of(nest_.splits, [](const Split& s) { return static_cast<bool>(s.before); });
   const int64_t room = shifted ? target_.vector_bytes / static_cast<int64_t>(size_of(bound.src(2).dtype())) : 0;

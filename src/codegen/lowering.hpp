@@ -138,7 +138,8 @@ class Lower {
   const Axis* crossing(const UOp& index, const Address& a, int lanes) const;
   void transpose(int level, std::vector<int>& x);
   int load_transposed(const UOp& u, const UOp& idx, const Axis& rows, int level, int64_t lane_step, int lanes);
-  bool streams(const UOp& index, DType dtype) const;
+  UOp unshifted(const UOp& at) const;
+  bool streams(const UOp& at, DType dtype) const;
   bool aligned(const UOp& index, int lanes) const;
   bool pages_apart(const UOp& load) const;
   int64_t ahead(const UOp& load) const;

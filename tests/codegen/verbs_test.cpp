@@ -331,6 +331,46 @@ TEST(Streams, GoAroundTheCache) {
   EXPECT_EQ(counts(in({600, 101}) + in({101}), 64 * 1024).around, 0) << "rows of a few lines";
 }
 
+// The next row, whether rows begin where lines do or not: of what is read once, and not of weights. One of the walks asks for all of it.
+TEST(Streams, AskForTheNextRow) {
+  const Inputs in{"null"};
+  for (const int64_t n : {1021, 1024}) {
+    const Tensor x = in({61, n}), w = in({n});
+    for (const Tensor& y : {x.layer_norm(w, w), x / x.sum({.axis = 1, .keepdim = true}), x.softmax()}) {
+      const Case c(y, device("null"));
+      SCOPED_TRACE(c.kernel.name());
+      Target t = c.device.target();
+      t.l3_bytes = 64 * 1024;
+      const Phase phase = generate(c.kernel, t).phases[0].phase;
+      int walks = 0;
+      bool asked = false;
+      for (const Inst& i : phase.insts) {
+        if (i.op == InstOp::loop) walks += std::exchange(asked, false);
+        if (i.op != InstOp::prefetch) continue;
+        asked = true;
+        const Inst& array = phase.insts[static_cast<size_t>(i.src[0])];
+        ASSERT_EQ(array.op, InstOp::buffer);
+        EXPECT_EQ(array.value, 1) << "x";
+      }
+      EXPECT_EQ(walks + asked, 1);
+    }
+  }
+}
+
+// Tiles that begin before a row and end after it: what masked lanes reach in scratch is there.
+TEST(Streams, HaveRoomAroundKeptRows) {
+  const Inputs in{"null"};
+  const auto scratch = [&](int64_t n) {
+    const Case c(in({61, n}).softmax(), device("null"));
+    Target t = c.device.target();
+    t.l3_bytes = 64 * 1024;
+    return std::pair(generate(c.kernel, t).phases[0].phase.scratch_bytes, t.vector_bytes);
+  };
+  const auto [even, vector] = scratch(1024);
+  EXPECT_EQ(even, 4 * 1024);
+  EXPECT_EQ(scratch(1021).first, vector + 4 * 1024 + vector);
+}
+
 // Sizes that lanes do not divide: the rounds in which every lane is inside have no masks.
 TEST(Parts, OnlyTheLastRoundIsMasked) {
   const Inputs in{"null"};
