@@ -69,6 +69,12 @@ template <Mix mix> void stream([[maybe_unused]] float* to, const Arrays& from, i
 #endif
 }
 
+/// Of three calls the median, after two that wake threads.
+double steady(const std::function<double()>& call) {
+  call(), call();
+  return bench::median_of(3, call);
+}
+
 class Streams {
  public:
   double operator()(Mix mix) {  // bytes a second, read and written
@@ -105,8 +111,8 @@ void measure(const std::string& name, Mix mix, double elements, Peers& peers, co
   std::vector<double> ours, streams, torch;
   double faults = 0;
   for (int round = 0; round < 9; ++round) {
-    streams.push_back(peers.streams(mix));
-    ours.push_back(bench::seconds([&] { kept = build().realize(); }));
+    streams.push_back(steady([&] { return peers.streams(mix); }));
+    ours.push_back(steady([&] { return bench::seconds([&] { kept = build().realize(); }); }));
     if (!same.empty() && peers.torch) {
       const auto answer = peers.torch.ask(same, 2);
       torch.push_back(answer[0]);
