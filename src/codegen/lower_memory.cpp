@@ -67,9 +67,11 @@ int Lower::emit_load(const UOp& u, int level) {
   const Address a = address(at, vector);
   const int mask = gate ? mask_of(gate, lanes) : -1, step = spread(a, lanes);
   const bool contiguous = lanes == 1 || step > 0;
-  if (!contiguous && !(written_ >> slot & 1))
-    if (const Axis* rows = crossing(at, a, lanes); rows && !(gate && (gate.ranges() & bit(rows->range))))
-      return load_transposed(u, at, *rows, level, a.lane_step, lanes);
+  if (!contiguous && !(written_ >> slot & 1)) {
+    const auto [free, inside] = unclamped(at, gate);
+    if (const Axis* rows = crossing(free, address(free, vector), lanes); rows && !(gate && (gate.ranges() & bit(rows->range))))
+      return load_transposed(u, free, inside, *rows, level);
+  }
   Inst i = make(contiguous ? InstOp::load : InstOp::gather, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)]});
   i.lanes = static_cast<uint16_t>(step > 1 ? lanes * step : lanes);
   i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
@@ -107,23 +109,45 @@ void Lower::transpose(int level, std::vector<int>& x) {
     }
 }
 
-// All points of the tile at once: row l, loaded, holds lane l of each of them. A row whose lane is masked off is zeros.
-int Lower::load_transposed(const UOp& u, const UOp& idx, const Axis& rows, int level, int64_t lane_step, int lanes) {
+// An index without what moves points of a tile that are beyond the range to its last element, and the condition that makes it needless.
+std::pair<UOp, UOp> Lower::unclamped(const UOp& at, UOp gate) const {
+  Substitution free;
+  for (const Split& s : nest_.splits) {
+    if (s.exact) continue;
+    const UOp point = nest_.expression(s), inside = nest_.inside(s), clamped = simplify(where(inside, point, nest_.extent_of(s) - 1));
+    if (!reads(at, clamped)) continue;
+    free[clamped] = point;
+    gate = gate ? gate & inside : inside;
+  }
+  return {free.empty() ? at : simplify(substitute(at, free)), gate};
+}
+
+// All points of the tile at once: row l, loaded, holds lane l of each of them. What is masked off is zeros.
+int Lower::load_transposed(const UOp& u, const UOp& idx, const UOp& gate, const Axis& rows, int level) {
   int64_t& at = point_[id(rows.range)];
   const int64_t here = std::exchange(at, 0);
   const UOp& vector = *vector_axis(idx.ranges());
-  const int first = address(idx, &vector).base;
+  const int lanes = width(vector);
+  const Address first = address(idx, &vector);
+  const bool asks = level == e_.depth() && streams(idx, u.dtype());
+  // the tile as lanes; a panel that is being filled has two more ranges (fill_turned)
+  const Axis along{"", gate ? range(Dim(lanes), next_id(3) + 2, RangeKind::Tile) : rows.range, AxisKind::Vector, lanes, 1};
+  if (gate) axis_of_[id(along.range)] = &along;
   std::vector<int> x;
   for (int l = 0; l < lanes; ++l) {
-    const int from = e_.alu(level, Op::Add, DType::index, {first, e_.constant(DType::index, l * lane_step)});
+    const int from = e_.alu(level, Op::Add, DType::index, {first.base, e_.constant(DType::index, l * first.lane_step)});
     Inst i = make(InstOp::load, u.dtype(), 0, {pointers_[static_cast<size_t>(u.src(0).as<ParamArg>().slot)], from});
     i.lanes = static_cast<uint16_t>(lanes);
-    if (u.src().size() > 2) {
-      const UOp here_too = simplify(substitute(u.src(2), {{vector, index(l)}}));
-      if (const int mask = mask_of(here_too, lanes); mask >= 0) i.src.push_back(mask);
+    if (gate) {
+      const UOp of_row = simplify(substitute(gate, {{vector, index(l)}, {rows.range, along.range}}));
+      if (const int mask = mask_of(of_row, lanes); mask >= 0) i.src.push_back(mask);
     }
     x.push_back(e_.push(level, std::move(i)));
+    if (asks)
+      e_.push(level, make(InstOp::prefetch, u.dtype(), 0, {e_.insts[static_cast<size_t>(x.back())].src[0],
+                          e_.alu(level, Op::Add, DType::index, {from, e_.constant(DType::index, 2 * lanes - 1)})}));
   }
+  if (gate) axis_of_[id(along.range)] = nullptr;
   transpose(level, x);
   for (at = 0; at < lanes; ++at) e_.levels[static_cast<size_t>(level)].memo[key(u, 0)] = x[static_cast<size_t>(at)];
   at = here;
@@ -249,6 +273,18 @@ int Lower::every(int level, int step, int lanes, int mask) {
 
 // ---- staging: a copy in scratch of what one round of a loop reads, laid out in the order in which it is read ----
 
+// The number of the first of some ranges that lowering adds.
+int Lower::next_id(int added) const {
+  const int next = next_id();
+  if (next + added > 64) throw ValueError("more than 64 axes: " + nest_.text());
+  return next;
+}
+int Lower::next_id() const {
+  int next = 0;
+  for (const Axis& a : nest_.axes) next = std::max(next, id(a.range) + 1);
+  return next;
+}
+
 // Where a load is staged: in a loop that it depends on, unless there is one round of it. A block's threads cannot share out elements
 // whose places are data.
 const Nest::Staged* Lower::staging(const UOp& u) const {
@@ -350,9 +386,7 @@ const UOp* Lower::across_lanes_of(const UOp& u, const Panel& p) const {
 // As many steps of a loop at once as there are lanes, transposed in registers; says at which step fewer are left.
 UOp Lower::fill_turned(const Panel& p, const UOp& u, const UOp& to, const UOp& loop) {
   const int lanes = width(*vector_axis(u.src(1).ranges()));
-  int next = 0;
-  for (const Axis& a : nest_.axes) next = std::max(next, id(a.range) + 1);
-  if (next + 2 > 64) throw ValueError("more than 64 axes: " + nest_.text());
+  const int next = next_id(2);
   const UOp rounds = simplify(floor_div(loop.src(0), index(lanes))), round = range(Dim(rounds), next, RangeKind::Tile);
   const Axis step{"", range(Dim(lanes), next + 1, RangeKind::Tile), AxisKind::Unroll, lanes, 1};
   axis_of_[id(step.range)] = &step;
@@ -384,9 +418,7 @@ void Lower::fill_together(const UOp& needed, int at, int depth) {
     if (u.op() != Op::Load || u == needed || panels_.contains(u)) continue;
     if (const Nest::Staged* s = staging(u); s && s->at == at) loads.push_back(u);
   }
-  int next = 0;
-  for (const Axis& a : nest_.axes) next = std::max(next, id(a.range) + 1);
-  if (next + 2 > 64) throw ValueError("more than 64 axes: " + nest_.text());
+  const int next = next_id(2);
   const int64_t threads = threads_.count();
   const UOp thread = threads > 1 ? range(Dim(threads), next, RangeKind::Tile) : index(0);
   if (threads > 1) bind_at(0, thread, block_.flat());

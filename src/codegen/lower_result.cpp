@@ -15,15 +15,6 @@
 #include "tg/error.hpp"
 
 namespace tg {
-namespace {
-
-int next_id(const Nest& nest) {
-  int next = 0;
-  for (const Axis& a : nest.axes) next = std::max(next, a.range.as<RangeArg>().id + 1);
-  return next;
-}
-
-}  // namespace
 
 std::optional<Lower::Result> Lower::staged_result() const {
   const auto staged =
@@ -53,7 +44,7 @@ std::optional<Lower::Result> Lower::staged_result() const {
     if (inside && extent(s.original) > 1 && stride(store->src(1), s.original) == 1) out.along = s.original;
   }
   const bool apart = out.lanes && out.along && !(out.lanes == out.along) && reads(out.sum, out.lanes) && reads(out.sum, out.along);
-  return apart && next_id(nest_) + added < 64 ? std::optional(out) : std::nullopt;
+  return apart && next_id() + added < 64 ? std::optional(out) : std::nullopt;
 }
 
 bool Lower::within_block(int axis, const Result& r) const {
@@ -67,7 +58,7 @@ Nest Lower::nest_of_stores(const Result& r) const {
   out.staged.clear();
   out.matrix.clear();
   out.order.resize(r.outside);
-  int next = next_id(nest_);
+  int next = next_id();
   const auto add = [&](Split& s, int64_t n, AxisKind kind, int64_t step) {
     s.axes.push_back(static_cast<int>(out.axes.size()));
     if (kind == AxisKind::Loop) out.order.push_back(s.axes.back());

@@ -116,8 +116,7 @@ Lower::Panel Lower::fill_windows(const UOp& u, const Windows& w, int depth) {
   p.late = w.late;
   uint64_t in_windows = 0;
   for (const Coordinate& c : w.coordinates) in_windows |= c.ranges;
-  int next = 0;
-  for (const Axis& a : nest_.axes) next = std::max(next, id(a.range) + 1);
+  int next = next_id();
   UOp from = w.rest, read = index(0), to = index(0);
   std::vector<UOp> open_here;
   struct Place { UOp read, write; int64_t most; };

@@ -137,7 +137,8 @@ class Lower {
   int emit_load(const UOp& u, int level);
   const Axis* crossing(const UOp& index, const Address& a, int lanes) const;
   void transpose(int level, std::vector<int>& x);
-  int load_transposed(const UOp& u, const UOp& idx, const Axis& rows, int level, int64_t lane_step, int lanes);
+  std::pair<UOp, UOp> unclamped(const UOp& at, UOp gate) const;
+  int load_transposed(const UOp& u, const UOp& idx, const UOp& gate, const Axis& rows, int level);
   UOp unshifted(const UOp& at) const;
   bool streams(const UOp& at, DType dtype) const;
   bool aligned(const UOp& index, int lanes) const;
@@ -173,6 +174,8 @@ class Lower {
       return simplify(out);
     }
   };
+  int next_id(int added) const;
+  int next_id() const;
   const Nest::Staged* staging(const UOp& u) const;
   int depth_of(const Nest::Staged& s, const UOp& u) const;
   int load_staged(const UOp& u, const Nest::Staged& s, int level);

@@ -407,6 +407,21 @@ TEST(Panels, OfRowsAreTransposedInRegisters) {
   }
 }
 
+// Tiles that reach beyond one side, or both, or none: whatever is loaded is loaded along its rows.
+TEST(Transposes, OfAnySidesAreMadeInRegisters) {
+  for (const Sizes& shape : {Sizes{64, 48}, {61, 48}, {64, 45}, {61, 45}, {3, 17, 19}, {2, 33, 31}}) {
+    SCOPED_TRACE(testing::PrintToString(shape));
+    const auto build = [&](const char* device) { return Inputs{device}(shape).transpose(-2, -1) * 2.0f; };
+    const Case c(build("cpu"), device("cpu"));
+    const Verbs chosen = generate(c.kernel, device("null").target()).verbs;
+    EXPECT_THAT(c.run(chosen), testing::Pointwise(testing::DoubleEq(), build("interpreter").to_vector<double>()));
+    const Counted made = counted(build("null"), 1 << 20, chosen);
+    EXPECT_EQ(made.gathers + made.scatters, 0);
+    EXPECT_EQ(made.shuffles % 64, 0) << "four stages of 16";
+    EXPECT_GT(made.shuffles, 0);
+  }
+}
+
 // Lanes along channels, tiles over images, rows or columns; lanes that divide what lies side by side, overlap, or are fewer than the sum's.
 TEST(Results, AreStoredSideBySide) {
   const std::string tiles[] = {"tile(i3, 3, unroll)", "tile(i2, 2, unroll)", "tile(i0, 2, unroll); order(i0, i2, i3, i1)"};
