@@ -70,7 +70,25 @@ void loop_over(Group& g, const Shape& shape) {
   }
 }
 
+Shape without_ones(const Shape& s) {
+  Dims d;
+  std::copy_if(s.begin(), s.end(), std::back_inserter(d), [](const Dim& n) { return !(n == Dim(1)); });
+  return d;
+}
+
 }  // namespace
+
+bool Group::loops_over(const Shape& s) const { return s == shape || without_ones(s) == without_ones(shape); }
+Index Group::index_of(const Shape& s) const {
+  if (s == shape) return index;
+  Index out;
+  size_t next = 0;
+  for (const Dim& d : s) {
+    while (next < index.size() && shape[next] == Dim(1)) ++next;
+    out.push_back(d == Dim(1) ? tg::index(0) : index[next++]);
+  }
+  return out;
+}
 
 Shape Halo::padded(const Shape& s) const {
   Dims d;
@@ -233,7 +251,7 @@ bool Demands::reaches(int from, int to) const {
 
 bool Demands::merge(int a, int b) {
   Group &to = groups[static_cast<size_t>(a)], &from = groups[static_cast<size_t>(b)];
-  if (!(to.shape == from.shape) || to.sequential || from.sequential || reaches(a, b) || reaches(b, a)) return false;
+  if (!to.loops_over(from.shape) || to.sequential || from.sequential || reaches(a, b) || reaches(b, a)) return false;
   for (const Group* g : {&to, &from}) for (const UOp& u : g->outputs) if (halo.contains(u) || first_store.contains(u)) return false;
   for (const UOp& u : from.outputs) home[u] = a;
   to.outputs.insert(to.outputs.end(), from.outputs.begin(), from.outputs.end());
@@ -267,15 +285,15 @@ int Demands::joinable(const UOp& u) const {
   const std::vector<Demand> none, &all = it == demands_.end() ? none : it->second;
   const auto fits = [&](int to) {
     const Group& g = groups[static_cast<size_t>(to)];
-    if (!(g.shape == u.shape()) || g.outputs.empty()) return false;
-    return std::all_of(all.begin(), all.end(),
-                       [&](const Demand& o) { return o.group == to ? o.idx == g.index : !reaches(to, o.group); });
+    if (!g.loops_over(u.shape()) || g.outputs.empty()) return false;
+    const Index own = g.index_of(u.shape());
+    return std::all_of(all.begin(), all.end(), [&](const Demand& o) { return o.group == to ? o.idx == own : !reaches(to, o.group); });
   };
   if (const auto sibling = scan ? runs_in_.find(*scan) : runs_in_.end(); sibling != runs_in_.end() && fits(sibling->second))
     return sibling->second;
   for (const Demand& d : all)
     if (!groups[static_cast<size_t>(d.group)].sequential && fits(d.group) &&
-        (!scan || runs_along(*scan, {d.group, groups[static_cast<size_t>(d.group)].index, {}, false})))
+        (!scan || runs_along(*scan, {d.group, groups[static_cast<size_t>(d.group)].index_of(u.shape()), {}, false})))
       return d.group;
   return -1;
 }
@@ -339,7 +357,7 @@ void Demands::store(const UOp& u, std::string reason) {
   for (const Demand& d : demands_[u]) if (d.group != g) groups[static_cast<size_t>(d.group)].after.insert(g);
   Group& group = groups[static_cast<size_t>(g)];
   group.outputs.push_back(u);
-  inline_into(u, {g, group.index, group.ranges, false});
+  inline_into(u, {g, group.index_of(u.shape()), group.ranges, false});
 }
 
 // Whether each element is made by a reduction of its own.

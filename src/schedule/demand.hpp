@@ -24,13 +24,16 @@ struct Halo {
 };
 
 struct Group {
-  Shape shape;                 // of every output
+  Shape shape;                 // of every output, but for axes of one element
   Index index;                 // the output ranges, 0 where an axis has one element
   std::vector<UOp> ranges;     // the same without the zeros
   std::vector<UOp> outputs;    // nodes stored
   std::set<int> after;         // groups that must have run before
   uint64_t sequential = 0;     // ranges whose rounds follow each other, innermost: places are written in order, or a scan runs along
   int inlined = 0;             // nodes computed in it: bounds a kernel's size
+
+  bool loops_over(const Shape&) const;     // whether an output may have that shape
+  Index index_of(const Shape&) const;      // the place in such an output
 };
 
 class Demands {

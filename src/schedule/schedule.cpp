@@ -110,7 +110,7 @@ class Builder {
   // better left apart, since each is then shared out among the cores; products too, since each wants a register tile of its own.
   bool read_the_same(int a, int b) const {
     const Group &ga = demands_.groups[static_cast<size_t>(a)], &gb = demands_.groups[static_cast<size_t>(b)];
-    if (ga.outputs.empty() || gb.outputs.empty() || !(ga.shape == gb.shape) || elements(ga.shape) < kFewResults) return false;
+    if (ga.outputs.empty() || gb.outputs.empty() || !ga.loops_over(gb.shape) || elements(ga.shape) < kFewResults) return false;
     const std::vector<int>&of_a = kernels_[static_cast<size_t>(a)].buffers, &of_b = kernels_[static_cast<size_t>(b)].buffers;
     if (of_a.size() + of_b.size() > kMostBuffers) return false;
     bool shared = false;
@@ -197,9 +197,12 @@ class Builder {
     return launch.kernel.params[static_cast<size_t>(it->second)];
   }
   UOp plain_store(const UOp& u, const UOp& to, const Group& group, PlanLaunch& launch) {
-    const UOp place = linear(group.index, group.shape);
     const auto zeros = demands_.halo.find(u);
-    if (zeros == demands_.halo.end()) return store(to, place, compute(u, group.index, launch));
+    if (zeros == demands_.halo.end()) {
+      const Index idx = group.index_of(u.shape());
+      return store(to, linear(idx, u.shape()), compute(u, idx, launch));
+    }
+    const UOp place = linear(group.index, group.shape);
     if (const auto fill = demands_.first_store.find(u); fill != demands_.first_store.end()) {
       if (fill->second == group_) {
         const UOp in = inside(zeros->second.inner(group.index), u.shape());

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "engine/canonical.hpp"
 #include "engine/realize.hpp"
 #include "tensor/impl.hpp"
@@ -81,6 +83,8 @@ TEST(Fusion, SumsOfOneArrayAreOneKernel) {
   const Tensor x = input({512, 32, 40}), y = input({512, 32, 40});
   const UOp both[] = {node_of(x.sum({.axis = {0, 2}}), "test"), node_of((x * y).sum({.axis = {0, 2}}), "test")};
   EXPECT_EQ(schedule(canonicalize(both).roots).launches.size(), 1u);
+  const UOp kept[] = {node_of(x.sum({.axis = {0, 2}, .keepdim = true}), "test"), both[1]};
+  EXPECT_EQ(schedule(canonicalize(kept).roots).launches.size(), 1u) << "axes of one element are no other loops";
   const UOp scalars[] = {node_of(x.sum(), "test"), node_of((x * y).sum(), "test")};  // each of them is shared out among the cores
   EXPECT_EQ(schedule(canonicalize(scalars).roots).launches.size(), 2u);
 }
