@@ -80,7 +80,11 @@ Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, 
 Tensor Tensor::batch_norm(const Tensor& mean, const Tensor& var, const Tensor& weight, const Tensor& bias, const NormOptions& o) const {
   if (rank() < 2) throw ShapeError(fmt::format("batch_norm: the input's shape {} has no channel axis 1", to_string(shape())));
   const auto channel = [&](const Tensor& v, std::string_view what) { return per_channel(v, *this, "batch_norm", what); };
-  return scaled((*this - channel(mean, "mean")) * (channel(var, "variance") + o.eps).rsqrt(), weight, bias, "batch_norm");
+  // What a channel is multiplied by is one number, so that of the gradient two sums over the channel are wanted.
+  Tensor scale = (channel(var, "variance") + o.eps).rsqrt();
+  if (weight.defined()) scale = scale * channel(weight, "weight");
+  const Tensor y = (*this - channel(mean, "mean")) * scale;
+  return bias.defined() ? y + channel(bias, "bias") : y;
 }
 
 }  // namespace tg

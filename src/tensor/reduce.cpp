@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tensor/impl.hpp"
+#include "tensor/special.hpp"
 #include "tg/ir/op_info.hpp"
 
 namespace tg {
@@ -24,6 +25,27 @@ Shape reduced_shape(const Shape& shape, const std::vector<int>& axes, bool keepd
 }
 UOp reduced(const UOp& x, Monoid monoid, const std::vector<int>& axes, bool keepdim) {
   return reshape(reduce(x, monoid, axes), reduced_shape(x.shape(), axes, keepdim));
+}
+
+/// x less its mean over the axes.
+UOp centred(const UOp& x, const std::vector<int>& axes) {
+  double n = 1;
+  for (int a : axes) n *= static_cast<double>(x.shape()[static_cast<size_t>(a)].value());
+  const UOp sum = reduce(x, Monoid::Sum, axes);
+  return x - broadcast(special::div(sum, special::number(sum, n)), x.shape());
+}
+/// 2 (x - mean) dy: what comes through the mean is 0 whatever x is, and is not summed up to find that.
+UOp gradient_of_squares(const UOp& u, const UOp& dy, size_t) {
+  const UOp& x = u.src(1);
+  std::vector<int> axes;
+  for (size_t a = 0; a < x.shape().rank(); ++a) if (u.shape()[a] == Dim(1)) axes.push_back(static_cast<int>(a));
+  return broadcast(dy * 2, x.shape()) * centred(x, axes);
+}
+/// The sum of (x - mean)^2 over the axes, which stay as 1.
+UOp squares_about_mean(const UOp& x, const std::vector<int>& axes) {
+  static const Function kSquares{"squares about the mean", gradient_of_squares};
+  const UOp c = centred(x, axes);
+  return special::function(kSquares, reduce(c * c, Monoid::Sum, axes), {x});
 }
 
 DType accumulator(DType t) { return is_float(t) ? working_dtype(t) : t; }
@@ -100,12 +122,12 @@ Tensor Tensor::mean(const ReduceOptions& o) const {
   return (sum(wide) / static_cast<double>(count(*this, checked_axes(o.axis, rank(), "mean")))).cast(result);
 }
 Tensor Tensor::var(const VarOptions& o) const {
-  const double n = static_cast<double>(count(*this, checked_axes(o.axis, rank(), "var"))) - o.correction;
+  const std::vector<int> axes = checked_axes(o.axis, rank(), "var");
+  const double n = static_cast<double>(count(*this, axes)) - o.correction;
   return in_working_dtype(*this, [&](const Tensor& x) {
-    ReduceOptions r;
-    r.axis = o.axis;
-    r.keepdim = o.keepdim;
-    return (x - x.mean(kept(o.axis))).square().sum(r) / std::fmax(n, 0);  // 0 degrees of freedom: nan
+    const UOp squares = squares_about_mean(source_of(x, "var"), axes);
+    return make(tg::reshape(squares, reduced_shape(shape_of(x.shape()), axes, o.keepdim)), x) /
+           std::fmax(n, 0);  // 0 degrees of freedom: nan
   });
 }
 Tensor Tensor::std(const VarOptions& o) const { return var(o).sqrt(); }

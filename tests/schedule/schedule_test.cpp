@@ -88,6 +88,22 @@ TEST(Fusion, SumsOfOneArrayAreOneKernel) {
   const UOp scalars[] = {node_of(x.sum(), "test"), node_of((x * y).sum(), "test")};  // each of them is shared out among the cores
   EXPECT_EQ(schedule(canonicalize(scalars).roots).launches.size(), 2u);
 }
+// What is computed of a channel's few numbers is no reason to keep an array, and of a variance's gradient nothing is summed that is 0.
+TEST(Fusion, BatchNormsGradientKeepsNoArray) {
+  const Tensor x = input({256, 32, 400}).set_requires_grad(true), g = input({256, 32, 400});
+  const Tensor weight = input({32}).set_requires_grad(true), bias = input({32}).set_requires_grad(true);
+  const Tensor mean = x.mean({.axis = {0, 2}}), var = x.var({.axis = {0, 2}, .correction = 0});
+  const Tensor y = x.batch_norm(mean, var, weight, bias);
+  std::vector<UOp> all{node_of(y, "test")};
+  for (const Tensor& t : gradient((y * g).sum(), {x, weight, bias})) all.push_back(node_of(t, "test"));
+  const Plan p = schedule(canonicalize(all).roots);
+  const auto large = [&](int b) { return p.buffers[static_cast<size_t>(b)].elements.max() > 32; };
+  size_t arrays = 0, walks = 0;
+  for (const PlanBuffer& b : p.buffers) arrays += b.kind == PlanBuffer::Kind::Temporary && b.elements.max() > 32;
+  for (const PlanLaunch& l : p.launches) walks += std::ranges::any_of(l.buffers, large);
+  EXPECT_EQ(arrays, 0u) << to_string(p);
+  EXPECT_EQ(walks, 3u) << to_string(p);  // sums; the sum of what is multiplied by the deviation; result and gradient
+}
 TEST(Fusion, ProductsOfOneArrayAreKernelsOfTheirOwn) {
   const Tensor x = input({256, 256}), y = input({256, 256}), z = input({256, 256});
   const UOp both[] = {node_of(x.matmul(y), "test"), node_of(x.T().matmul(z), "test")};

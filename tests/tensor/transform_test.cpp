@@ -319,6 +319,20 @@ TEST(CustomGradient, IsUsedAndComposes) {
   expect_near(grad([](const Tensor& a) { return sum(stop_gradient(a) * a); })(x.at(0)), x.at(0).to_vector<double>());
 }
 
+TEST(Gradcheck, VariancesOfAnyOrderAndAxes) {
+  REQUIRE_DTYPE(float64);
+  const Tensor x = numbers({2, 3, 1});
+  for (const VarOptions& o : {VarOptions{}, {.axis = 1, .correction = 0}, {.axis = {0, 2}, .keepdim = true}}) {
+    const auto f = [&](const Tensor& a) { return exp(a.var(o)) * a.sum(); };
+    EXPECT_TRUE(gradcheck(f, x));
+    EXPECT_TRUE(gradgradcheck(f, x));
+  }
+  const auto variance = [](const Tensor& a) { return a.var(); };
+  expect_close(vmap(grad(variance))(x.squeeze(2)), 2 * (x.squeeze(2) - x.squeeze(2).mean({.axis = 1, .keepdim = true})) / 2);
+  // of x the deviations' squares over 2: 2 / 2 less the mean's share of a third
+  expect_near(hessian(variance)(f64({1, 2, 5}, {3})), {2 / 3., -1 / 3., -1 / 3., -1 / 3., 2 / 3., -1 / 3., -1 / 3., -1 / 3., 2 / 3.});
+}
+
 TEST(Gradcheck, TellsRightFromWrong) {
   REQUIRE_DTYPE(float64);
   const Tensor x = numbers({2, 3});
