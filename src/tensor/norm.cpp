@@ -22,8 +22,7 @@ ReduceOptions kept(std::vector<int> axes) {
   return o;
 }
 Tensor normal(const Tensor& x, const std::vector<int>& axes, double eps) {
-  const Tensor centred = x - x.mean(kept(axes));
-  return centred * (centred.square().mean(kept(axes)) + eps).rsqrt();
+  return (x - x.mean(kept(axes))) * (x.var({.axis = axes, .keepdim = true, .correction = 0}) + eps).rsqrt();
 }
 /// The last axes, as many as the weight has, whose sizes must be the weight's.
 std::vector<int> axes_of(const Tensor& x, const Tensor& weight, std::string_view operation) {
