@@ -144,7 +144,8 @@ class Contraction : public Choice {
                                     static_cast<double>(vectors) * pack;
               const bool narrower = how_packed == Packing::None && last;  // which is worth half of what it leaves out
               const double of_tile = narrower ? (used + whole_rows * efficiency(extent(v), lanes_)) / 2 : used;
-              const double cost = done * cycles / (of_tile * efficiency(units, target_.cores)) + (store_cost(v) + store) / length(reduce);
+              const double cost =
+                  done * cycles / (of_tile * efficiency(units, target_.cores)) + (store_cost(v, vectors * lanes_) + store) / length(reduce);
               if (cost < best.cost) best = {v, r, {}, vectors, height, blocks, cost, how_packed, copied ? how.param : -1};
             };
             const auto products = static_cast<int64_t>(batch);
@@ -425,8 +426,10 @@ class Contraction : public Choice {
     for (const UOp& r : kernel_.ranges) if (name(r) == axis) return in_both(reduce, r);
     return false;
   }
-  double store_cost(const UOp& v) const {
-    if (beside(v)) return kCollected;
+  double store_cost(const UOp& v, int64_t width) const {
+    const UOp* const along = beside(v);
+    const auto around = [&](const UOp& r) { return !(r == *along) && extent(r) > (r == v ? width : 1); };  // loops to collect results in
+    if (along && std::ranges::any_of(kernel_.ranges, around)) return kCollected;
     double sum = 0;
     for (const Access& a : accesses_)
       if (const int64_t s = stride(a.index, v); a.store && s != 0)
