@@ -222,4 +222,6 @@ const Rules& fast_math_rules() {
 UOp simplify(const UOp& u) { return rewrite(u, exact_rules()); }
 std::vector<UOp> simplify(std::span<const UOp> roots) { return rewrite(roots, exact_rules()); }
 
+UOp smaller(const UOp& one, const UOp& other) { return UOp::make(Op::Max, {one * -1, other * -1}) * -1; }
+
 }  // namespace tg

@@ -21,6 +21,8 @@ std::vector<UOp> simplify(std::span<const UOp>);
 /// The expression where `condition` (a bool, such as a load's gate) is known to hold: its comparisons narrow the bounds of what they
 /// compare, also of the quotients and remainders of a range.
 UOp simplify_given(const UOp& expr, const UOp& condition);
+/// The smaller of two numbers that count, with the bounds that follow from both (those of a `where` are of either branch).
+UOp smaller(const UOp& one, const UOp& other);
 /// What must all hold for a condition to: a & b & c as a, b, c.
 std::vector<UOp> conjunction(const UOp& condition);
 

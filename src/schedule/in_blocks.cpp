@@ -356,8 +356,8 @@ class Grouping {
   void rewrite_steps() {
     const int64_t per_row = (length_ + block_ - 1) / block_, blocks = parallel_ * per_row;
     const UOp number = variable("block", 0, blocks - 1), along = simplify(floor_mod(number, index(per_row))), begin = along * block_;
-    const UOp left = index(length_) - begin, outer = simplify(floor_div(number, index(per_row)));
-    const Dim here(simplify(where(less(left, index(block_)), left, index(block_))));
+    const UOp outer = simplify(floor_div(number, index(per_row)));
+    const Dim here(simplify(smaller(index(length_) - begin, index(block_))));
     const bool in_order = std::ranges::any_of(steps_, &Step::adds);
     std::vector<StepView> views;
     for (const Step& s : steps_) views.push_back(view(s));

@@ -51,7 +51,7 @@ bool RowEnds::compares(const UOp& u, const UOp& row, Comparison& out) {
 RowEnds::RowEnds(const std::vector<StepView>& steps, const UOp& last, int64_t rows, bool in_order) : steps_(steps), ends_(steps.size()) {
   choose(rows, in_order);
   if (length_ == 0) return;
-  const UOp wanted = simplify(last + beyond_), end = simplify(where(less(index(length_), wanted), index(length_), wanted));
+  const UOp end = simplify(smaller(index(length_), last + beyond_));
   for (size_t s = 0; s < steps.size(); ++s)
     for (const UOp& store : steps[s].stores) {
       const auto at = steps[s].place.find(store);

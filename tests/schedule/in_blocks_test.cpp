@@ -51,6 +51,16 @@ TEST(InBlocks, SumsOverRows) {
     EXPECT_TRUE(std::all_of(made.launches.begin(), made.launches.end(), [](const auto& l) { return l.blocks == 0 || l.in_order > 1; }));
   }
 }
+// The last block has fewer rows. How many a block may have is known all the same: verbs are chosen by that.
+TEST(InBlocks, RowsThatDoNotDivide) {
+  const Tensor x = input({16, 509, 32});
+  const Plan made = plan({x.matmul(x.transpose(-2, -1)).relu().matmul(x)});
+  EXPECT_EQ(steps(made), 2);
+  for (const PlanLaunch& l : made.launches) {
+    const Bounds rows = l.kernel.ranges.at(0).src(0).bounds();
+    EXPECT_EQ(rows, (Bounds{509 - 7 * 64, 64}));
+  }
+}
 // A launch between that needs the first and that the last does not need goes behind.
 TEST(InBlocks, OthersGoBeforeOrBehind) {
   const Tensor x = input({16, 512, 32}), y = input({16, 512, 32}), z = input({16, 512, 32});
