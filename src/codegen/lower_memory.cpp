@@ -472,10 +472,9 @@ void Lower::emit_store(const UOp& s) {
 // ---- arrays in scratch of what several walks over a row need: of one round of the loops outside ----
 
 // What masked lanes reach beyond the row is there too: outside of all memory they take hundreds of cycles. That is what the tiles cover
-// and, where some are shifted, a vector before and after it.
+// and a vector before and after it.
 void Lower::add_kept(const Kept& k, const UOp& bound) {
-  const bool shifted = std::ranges::any_of(nest_.splits, [](const Split& s) { return static_cast<bool>(s.before); });
-  const int64_t room = shifted ? target_.vector_bytes / static_cast<int64_t>(size_of(bound.src(2).dtype())) : 0;
+  const int64_t room = target_.vector_bytes / static_cast<int64_t>(size_of(bound.src(2).dtype()));
   int64_t covered = 1;
   KeptArray out{bound, &nest_.split_of(k.range), 0, {}, 0};
   Substitution first;
