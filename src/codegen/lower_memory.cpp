@@ -68,7 +68,7 @@ int Lower::emit_load(const UOp& u, int level) {
   const int mask = gate ? mask_of(gate, lanes) : -1, step = spread(a, lanes);
   const bool contiguous = lanes == 1 || step > 0;
   if (!contiguous && !(written_ >> slot & 1)) {
-    const auto [free, inside] = unclamped(at, gate);
+    const auto [free, inside] = unclamped(at, gate, lanes);
     if (const Axis* rows = crossing(free, address(free, vector), lanes); rows && !(gate && (gate.ranges() & bit(rows->range))))
       return load_transposed(u, free, inside, *rows, level);
   }
@@ -109,11 +109,16 @@ void Lower::transpose(int level, std::vector<int>& x) {
     }
 }
 
-// An index without what moves points of a tile that are beyond the range to its last element, and the condition that makes it needless.
-std::pair<UOp, UOp> Lower::unclamped(const UOp& at, UOp gate) const {
+// An index without what moves points of a tile of so many that are beyond the range to its last element, and the condition that makes it
+// needless.
+std::pair<UOp, UOp> Lower::unclamped(const UOp& at, UOp gate, int lanes) const {
   Substitution free;
   for (const Split& s : nest_.splits) {
-    if (s.exact) continue;
+    const bool tile = std::ranges::any_of(s.axes, [&](int i) {
+      const Axis& a = nest_.axes[static_cast<size_t>(i)];
+      return a.kind == AxisKind::Unroll && a.most == lanes;
+    });
+    if (s.exact || !tile) continue;
     const UOp point = nest_.expression(s), inside = nest_.inside(s), clamped = simplify(where(inside, point, nest_.extent_of(s) - 1));
     if (!reads(at, clamped)) continue;
     free[clamped] = point;

@@ -137,7 +137,7 @@ class Lower {
   int emit_load(const UOp& u, int level);
   const Axis* crossing(const UOp& index, const Address& a, int lanes) const;
   void transpose(int level, std::vector<int>& x);
-  std::pair<UOp, UOp> unclamped(const UOp& at, UOp gate) const;
+  std::pair<UOp, UOp> unclamped(const UOp& at, UOp gate, int lanes) const;
   int load_transposed(const UOp& u, const UOp& idx, const UOp& gate, const Axis& rows, int level);
   UOp unshifted(const UOp& at) const;
   bool streams(const UOp& at, DType dtype) const;
