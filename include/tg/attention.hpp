@@ -15,8 +15,9 @@ struct AttentionOptions {  // of scaled_dot_product_attention
   double dropout = 0;    // the probability of a weight to be 0
 };
 /// softmax(q k^T scale + mask) v of queries (..., l, e), keys (..., s, e) and values (..., s, v), to (..., l, v). Leading axes broadcast.
-/// Scores and weights are float32 (float64) numbers; a query that may look nowhere gets nan. Vaswani et al. 2017; grouped: Ainslie et al.
-/// 2023. ShapeError where shapes do not fit, ValueError where the number of heads does not divide.
+/// Scores and weights are float32 (float64) numbers; a query that may look nowhere gets nan. Keys behind the last that `causal` lets a
+/// query see may be left out of its sums: then a weight of 0 times nan or infinity adds nothing. Vaswani et al. 2017; grouped: Ainslie
+/// et al. 2023. ShapeError where shapes do not fit, ValueError where the number of heads does not divide.
 [[nodiscard]] Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,
                                                   const AttentionOptions& options = {});
 /// The weights (..., l, s) alone, without dropout.

@@ -100,18 +100,22 @@ Tensor real(std::string_view operation, const Operand& a, const Operand& b, UOp 
 }
 UOp is(const UOp& a, const UOp& b) { return logical_not(not_equal(a, b)); }
 
-/// a - trunc(a / b) * b, exact where the quotient is below 2^mantissa; a rounded quotient may be too large by one.
+UOp absolute(const UOp& x) { return special::max(x, x * -1); }
+/// a - trunc(a / b) * b with the sign of a, exact where the quotient is below 2^mantissa; a rounded quotient may be too large by one.
 UOp float_fmod(const UOp& a, const UOp& b) {
-  const UOp quotient = UOp::make(Op::Trunc, {UOp::make(Op::Div, {a, b})}), zero = constant(a.dtype(), 0);
-  const UOp rest = UOp::make(Op::Fma, {quotient * -1, b, a}), size = special::max(b, b * -1);
-  const UOp beyond = not_equal(less(rest, zero), less(a, zero)) & not_equal(rest, zero);
-  const UOp finite = where(beyond, rest + where(less(a, zero), size * -1, size), rest);
-  return where(is(size, constant(a.dtype(), HUGE_VAL)) & special::less(special::abs(a), HUGE_VAL), a, finite);
+  const UOp high = absolute(a), low = absolute(b), quotient = UOp::make(Op::Trunc, {UOp::make(Op::Div, {high, low})});
+  const UOp rest = UOp::make(Op::Fma, {quotient * -1, low, high}), zero = constant(a.dtype(), 0);
+  const UOp size = where(less(rest, zero), rest + low, rest);
+  return where(less(high, low), a, size * special::with_sign(constant(a.dtype(), 1), a));
+}
+/// Whether the rest lies on the other side of 0 than b, so that rounding down takes one more of b.
+UOp rounds_down(const UOp& rest, const UOp& b) {
+  const UOp zero = constant(b.dtype(), 0);
+  return not_equal(less(rest, zero), less(b, zero)) & not_equal(rest, zero);
 }
 UOp float_mod(const UOp& a, const UOp& b) {
-  const UOp rest = float_fmod(a, b), zero = constant(a.dtype(), 0);
-  const UOp other_side = not_equal(less(rest, zero), less(b, zero)) & not_equal(rest, zero);
-  return where(other_side, rest + b, rest);
+  const UOp rest = float_fmod(a, b);
+  return where(rounds_down(rest, b), rest + b, rest);
 }
 UOp copy_sign(const UOp& x, const UOp& y) {
   static const Function kCopySign{"copysign", [](const UOp& u, const UOp& g, size_t i) {
@@ -144,8 +148,9 @@ Tensor floor_div(const Operand& a, const Operand& b) {
   f.as(working_dtype(own));
   // What the remainder leaves divides, but for rounding (Python's rule); by 0 it is infinite or nan.
   const UOp quotient = UOp::make(Op::Div, {f.a, f.b}), zero = constant(f.dtype(), 0);
-  const UOp whole = UOp::make(Op::Div, {f.a + float_mod(f.a, f.b) * -1, f.b});
-  return f.result(where(not_equal(f.b, zero), whole, quotient)).round().cast(own);
+  const UOp rest = float_fmod(f.a, f.b), toward_0 = UOp::make(Op::Div, {f.a + rest * -1, f.b});
+  const UOp whole = where(rounds_down(rest, f.b), toward_0 + -1, toward_0);
+  return f.result(special::with_sign(where(not_equal(f.b, zero), whole, quotient), quotient)).round().cast(own);
 }
 Tensor mod(const Operand& a, const Operand& b) {
   Fitted f("mod", a, b);

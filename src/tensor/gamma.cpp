@@ -200,7 +200,7 @@ UOp sigmoid(const UOp& x) {
 }
 UOp logsigmoid(const UOp& x) {
   static const Function kLogSigmoid{"logsigmoid", [](const UOp& u, const UOp& g, size_t) { return g * sigmoid(u.src(1) * -1); }};
-  const UOp value = where(less(0, x), number(x, 0), x) + log1p(exp(abs(x) * -1)) * -1;
+  const UOp value = where(less(0, x), number(x, -0.0), x) + log1p(exp(abs(x) * -1)) * -1;
   return function(kLogSigmoid, value, {x});
 }
 UOp silu(const UOp& x) {

@@ -99,10 +99,13 @@ inline constexpr double kErfinvNearNarrow[] = {0x1.805c5ep+0, 0x1.f91e8cp-3, -0x
     -0x1.4c727p-18, -0x1.d2aab8p-19, 0x1.f26cc4p-22, 0x1.a0a6bep-26, -0x1.295168p-27};
 inline constexpr codegen::Polynomial kErfinvNear{kErfinvNearNarrow, kErfinvNearNarrow};
 
-// erfinv(x) / x by powers of sqrt(w) - 3, w from 5; in float32 only. Relative error 2^-27.1.
+// erfinv(x) / x by powers of sqrt(w) - 3, w from 5 to where x is 1. Relative error 2^-27.1, 2^-22.7: where more is asked, it is a start.
 inline constexpr double kErfinvFarNarrow[] = {0x1.6a9efcp+1, 0x1.006dcap+0, 0x1.357e18p-7, -0x1.f4e3c4p-8, 0x1.74dfe8p-8, -0x1.d36f5cp-9,
     0x1.818b24p-10, -0x1.fc3b3ap-14, -0x1.1e79dp-12, 0x1.518a04p-13, -0x1.038722p-15};
-inline constexpr codegen::Polynomial kErfinvFar{kErfinvFarNarrow, kErfinvFarNarrow};
+inline constexpr double kErfinvFarWide[] = {0x1.6a9efe262111fp+1, 0x1.006df535b3776p+0, 0x1.3535159e5132bp-7, -0x1.f6aa1859bd333p-8,
+    0x1.78c7c45669e15p-8, -0x1.cc3824cbe425dp-9, 0x1.59e762ff210e6p-10, -0x1.a5c3c12b72d61p-14, -0x1.467eaf70e7f7dp-13,
+    0x1.3d39d9f1b2d15p-14, -0x1.f09ae8b68a46ap-17, 0x1.2970028c0de88p-20};
+inline constexpr codegen::Polynomial kErfinvFar{kErfinvFarNarrow, kErfinvFarWide};
 
 // log(gamma(x)) / ((x - 1)(x - 2)) by powers of x - 2, from 3/2 to 5/2. Relative error 2^-25.9, 2^-56.2.
 inline constexpr double kLogGamma2Narrow[] = {0x1.b0ee6p-2, -0x1.9ae64ep-4, 0x1.0e0d56p-5, -0x1.95d34p-7, 0x1.474922p-8, -0x1.131afcp-9,

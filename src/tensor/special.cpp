@@ -83,7 +83,7 @@ UOp expm1(const UOp& x) {
   static const Function kExpm1Function{"expm1", [](const UOp& u, const UOp& g, size_t) { return g * plus(u, 1); }};
   const auto [sum, p] = exponential(between(x.dtype() == float64 ? -40 : -20, x, overflow(x, 0)));  // below it is -1
   const UOp half = power_of_2(sum, -1);
-  return function(kExpm1Function, times(fma(half, p, plus(half, -0.5)), 2), {x});
+  return function(kExpm1Function, with_sign(times(fma(half, p, plus(half, -0.5)), 2), x), {x});
 }
 UOp exp_times(const UOp& factor, const UOp& x, const UOp& rest) {
   const FloatFormat f(x.dtype());
@@ -106,7 +106,7 @@ UOp log1p(const UOp& x) {
   static const Function kLog1p{"log1p", [](const UOp& u, const UOp& g, size_t) { return div(g, plus(u.src(1), 1)); }};
   const UOp sum = plus(x, 1), lost = x + plus(sum, -1) * -1;
   const UOp corrected = log(sum) + div(lost, max(sum, number(x, std::ldexp(1.0, -100))));
-  return function(kLog1p, where(less(x, kInfinity), corrected, x), {x});
+  return function(kLog1p, with_sign(where(less(x, kInfinity), corrected, x), x), {x});
 }
 
 // ---- trigonometry ----
@@ -154,7 +154,8 @@ UOp atan2(const UOp& y, const UOp& x) {
   const FloatFormat f(x.dtype());
   const UOp a = abs(y), b = abs(x), low = min(a, b), high = max(a, b);
   // 0 / 0 and infinity / infinity mean 0 and 1.
-  const UOp tiny = number(x, std::ldexp(1.0, -f.bias - f.mantissa + 1)), huge = number(x, std::ldexp(1.0, f.bias));
+  const UOp tiny = number(x, std::ldexp(1.0, -f.bias - f.mantissa + 1)),
+            huge = number(x, f.real == float64 ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max());
   const UOp infinite = less(huge, low) & less(huge, high);
   const UOp first = angle(where(infinite, huge, low), where(infinite, huge, max(high, tiny)), less(b, a));
   const Pieces quarter = half_pi(x);
@@ -184,14 +185,14 @@ UOp cosh(const UOp& x) {
 UOp tanh(const UOp& x) {
   static const Function kTangent{"tanh", [](const UOp& u, const UOp& g, size_t) { return g * fma(u * -1, u, 1); }};
   const UOp a = abs(x), outer = plus(over(-2, plus(exp(times(a, 2)), 1)), 1);
-  return function(kTangent, where(less(a, 0.625), odd(x, kTanh), with_sign(outer, x)), {x});
+  return function(kTangent, with_sign(where(less(a, 0.625), odd(a, kTanh), outer), x), {x});
 }
 UOp asinh(const UOp& x) {
   static const Function kArea{"asinh", [](const UOp& u, const UOp& g, size_t) { return div(g, sqrt(fma(u.src(1), u.src(1), 1))); }};
   const UOp a = abs(x), root = sqrt(fma(a, a, 1)), large = less(4096, a);
   const UOp sum = a + root, lost = root + (sum + a * -1) * -1;
   const UOp l = log(where(large, a, sum)) + where(large, number(x, std::numbers::ln2), div(lost, sum));
-  return function(kArea, where(less(a, 0.75), odd(x, kAsinh), with_sign(l, x)), {x});
+  return function(kArea, with_sign(where(less(a, 0.75), odd(a, kAsinh), l), x), {x});
 }
 UOp acosh(const UOp& x) {
   static const Function kArea{"acosh", [](const UOp& u, const UOp& g, size_t) {
@@ -258,7 +259,9 @@ UOp pow(const UOp& x, const UOp& y) {
   const UOp other_than_1 = not_equal(a, number(x, 1)), power = where(other_than_1, high * y, number(x, 0));
   const UOp moderate = other_than_1 & less(abs(power), 2.0 * FloatFormat(x.dtype()).bias);
   const UOp power_rest = where(moderate, fma(low, y, fma(high, y, power * -1)), number(x, 0));
-  const UOp magnitude = exp2(power) * fma(power_rest, std::numbers::ln2, 1);
+  // Near its end exp2 of half as much, as the rest may bring a result back that power alone makes infinite.
+  const UOp large = less(64, power), doubled = where(large, number(x, 2), number(x, 1));
+  const UOp magnitude = exp2(power + where(large, number(x, -1), number(x, 0))) * fma(power_rest, std::numbers::ln2, 1) * doubled;
   // Signs: whole powers of negative numbers are real, odd ones negative.
   const auto is_whole = [](const UOp& u) { return logical_not(not_equal(u, trunc(u))); };
   const UOp whole = is_whole(y), even = is_whole(times(y, 0.5));

@@ -77,6 +77,16 @@ def _():
     assert (x << 40).tolist() == [0, 0] and (x >> 40).tolist() == [-1, 0]
 
 
+@row("causal attention to a nan or infinite value")
+def _():
+    q, k, v = np.random.default_rng(0).standard_normal((3, 1, 1, 256, 16)).astype("f")
+    v[:, :, 200] = np.nan
+    seen = np.tril(np.ones((256, 256), bool))
+    weights = (torch.tensor(q) @ torch.tensor(k).mT / 4).masked_fill(torch.tensor(~seen), -np.inf).softmax(-1)
+    assert (weights @ torch.tensor(v)).isnan().all()
+    assert np.isnan(tg.scaled_dot_product_attention(tg.Tensor(q), tg.Tensor(k), tg.Tensor(v), is_causal=True).numpy())[:, :, 200:].all()
+
+
 @row("`max(dim)`, `min(dim)`, `median(dim)`")
 def _():
     x = np.array([[1.0, 3.0, 2.0]], "f")

@@ -144,15 +144,22 @@ TEST_F(AttentionInBlocks, WeightsAreAskedForToo) {
   expect_close(scaled.cast(float64), (kept * s.transpose(-2, -1)).realize().matmul(o), 1e-5);
 }
 
-// A query that may look nowhere gets nan, and no other.
+// A query that may look nowhere gets nan, and no other; so does the gradient of each value that it is added to, and no gradient of a query
+// or key, whose scores the mask keeps from it.
 TEST_F(AttentionInBlocks, NowhereToLook) {
   const int64_t n = 600;
   const Tensor row = Tensor::arange(n).unsqueeze(1), x = floats(samples(8 * n * 16, -1, 1), {1, 8, n, 16});
+  const auto nans = [](const Tensor& y) { return isnan(y).cast(int32).sum({.axis = -1}); };
   for (const bool causal : {false, true}) {
     const Tensor y = scaled_dot_product_attention(x, x, x, {.mask = (row % 100 != 17).expand({n, n}), .causal = causal});
-    const Tensor lost = isnan(y).cast(int32).sum({.axis = -1}),
-                 expected = ((row.squeeze(1) % 100 == 17).cast(int32) * 16).expand({1, 8, n});
-    EXPECT_TRUE(all(lost == expected).item<bool>());
+    EXPECT_TRUE(all(nans(y) == (row.squeeze(1) % 100 == 17).cast(int32) * 16).item<bool>());
+    const Tensor q = x.detach().set_requires_grad(), k = (x * 2).detach().set_requires_grad(), v = (x - 1).detach().set_requires_grad();
+    const Tensor z = scaled_dot_product_attention(q, k, v, {.mask = (row % 100 != 17).expand({n, n}), .causal = causal});
+    const std::vector<Tensor> g = gradient(z.sum(), {q, k, v});
+    EXPECT_EQ(nans(g[0]).sum().item<int>(), 0);
+    EXPECT_EQ(nans(g[1]).sum().item<int>(), 0);
+    // Causal: query 517 is the last that would look at these; what lies behind the ends of rows is left out.
+    EXPECT_TRUE(all(nans(g[2]).at(0, slice(), slice(0, causal ? 518 : n)) == 16).item<bool>());
   }
 }
 

@@ -116,5 +116,80 @@ TEST(Numbers, TheAbsoluteValueOfMinusZeroIsZero) {
   }
 }
 
+TEST(Numbers, OddFunctionsKeepTheSignOfZero) {
+  using F = Tensor (*)(const Tensor&);
+  const F functions[] = {tg::neg,
+                         tg::sin,
+                         tg::tan,
+                         tg::asin,
+                         tg::atan,
+                         tg::sinh,
+                         tg::tanh,
+                         tg::asinh,
+                         tg::atanh,
+                         tg::expm1,
+                         tg::log1p,
+                         tg::erf,
+                         tg::erfinv, tg::sqrt, tg::floor, tg::ceil, tg::round, tg::trunc, tg::softsign,
+                         [](const Tensor& x) { return fmod(x, 3); }, [](const Tensor& x) { return fmod(6 * sign(1 / x), 3); },
+                         [](const Tensor& x) { return atan2(x, 1); }, [](const Tensor& x) { return floor_div(x, 2); },
+                         [](const Tensor& x) { return pow(x, 3); }};
+  for (const DType t : {float16, bfloat16, float32, float64}) {
+    if (!supported(t)) continue;
+    for (const double zero : {0.0, -0.0})
+      for (size_t i = 0; i < std::size(functions); ++i) {
+        const double y = functions[i](Tensor::full({}, zero, {.dtype = t}).realize()).item<double>();
+        EXPECT_EQ(y, 0) << i;
+        EXPECT_EQ(std::signbit(y), std::signbit(zero) != (i == 0)) << name_of(t) << ", function " << i << " of " << zero;
+      }
+  }
+}
+
+TEST(Numbers, AtTheEndsOfFloats) {
+  for (const DType t : {float16, bfloat16, float32, float64}) {
+    if (!supported(t)) continue;
+    const Tensor most = Tensor::full({}, finfo(t).max, {.dtype = t}).realize(), infinity = (most * 0 + HUGE_VAL).realize(),
+                 one = most / most;
+    const auto is = [&](const Tensor& y, double exact) {
+      EXPECT_NEAR(y.cast(float64).item<double>(), exact, 0.01 * std::fabs(exact)) << name_of(t);
+      EXPECT_EQ(std::signbit(y.item<double>()), std::signbit(exact)) << name_of(t);
+    };
+    EXPECT_EQ(pow(most, one).item<double>(), finfo(t).max) << name_of(t);
+    EXPECT_EQ(pow(-most, one).item<double>(), -finfo(t).max) << name_of(t);
+    EXPECT_EQ(pow(most, one * 2).item<double>(), HUGE_VAL) << name_of(t);
+    is(atan2(most, infinity), 0);
+    is(atan2(infinity, most), M_PI_2);
+    is(atan2(infinity, infinity), M_PI_4);
+    is(atan2(-most, -infinity), -M_PI);
+    is(floor_div(one, -infinity), -1);
+    is(floor_div(-one, infinity), -1);
+    is(floor_div(-one, -infinity), 0.0);
+    is(floor_div(one, infinity), 0.0);
+    is(floor_div(-one, one * -2), 0.0);
+    is(floor_div(one * 0, -one), -0.0);
+    is((-infinity).softplus(), 0.0);
+    is(infinity.logsigmoid(), -0.0);
+  }
+  if (!supported(float64)) return;
+  for (const double x : {0x1.fffffffffffffp-1, 1 - 0x1p-45, 1 - 0x1p-30, 1 - 0x1p-20, 0.999, 0.9, 0.5, 1e-300}) {
+    const double y = Tensor::full({}, x, {.dtype = float64}).erfinv().item<double>();
+    EXPECT_NEAR(x < 0.9 ? std::erf(y) / x : std::erfc(y) / (1 - x), 1, 4e-15 * std::fmax(1, y * y)) << x;
+  }
+}
+
+TEST(Numbers, GradientsOfRemainders) {
+  REQUIRE_DTYPE(float64);
+  for (const double a : {7.5, -7.5, 6.0, -6.0, 1.0, -1.0})
+    for (const double b : {2.5, -2.5, 3.0, -3.0}) {
+      const Tensor x = f64({a}, {}, true), y = f64({b}, {}, true);
+      const auto of_fmod = gradient(fmod(x, y), {x, y}), of_mod = gradient(mod(x, y), {x, y});
+      EXPECT_EQ(fmod(x, y).item<double>(), std::fmod(a, b));
+      expect_near(of_fmod[0], {1});
+      expect_near(of_fmod[1], {-std::trunc(a / b)});
+      expect_near(of_mod[0], {1});
+      expect_near(of_mod[1], {-std::floor(a / b)});
+    }
+}
+
 }  // namespace
 }  // namespace tg
