@@ -200,8 +200,49 @@ class Function {
     }
     const std::string* operands[3] = {};
     for (size_t i = 0; i < u.src.size() && i < 3; ++i) operands[i] = &value(u, i);
+    std::string apart[3];
+    if (u.alu == Op::Where && u.lanes > 1 && u.dtype != DType::bool_ && target_.vector_bytes >= 64)
+      for (const size_t i : {1, 2}) if (made_of(u, i, 3 - i)) operands[i] = &(apart[i] = with_nothing_added(u, i));
     values_[at_] = name();
     Lines{out_, at_}.alu(u, operand_type(insts_, u), divisor, values_[at_], operands);
+  }
+  const Inst& without_bitcasts(const Inst* u) const {
+    while (u->op == InstOp::bitcast) u = &source(*u, 0);
+    return *u;
+  }
+  /// Whether an operand is made bit by bit of, among others, another one.
+  bool made_of(const Inst& u, size_t operand, size_t other) const {
+    const Inst& wanted = without_bitcasts(&source(u, other));
+    std::vector<const Inst*> stack{&source(u, operand)};
+    while (!stack.empty()) {
+      const Inst& i = without_bitcasts(stack.back());
+      stack.pop_back();
+      if (i.op != InstOp::alu || (i.alu != Op::And && i.alu != Op::Or && i.alu != Op::Xor)) continue;
+      for (size_t n = 0; n < 2; ++n) {
+        if (&without_bitcasts(&source(i, n)) == &wanted) return true;
+        stack.push_back(&source(i, n));
+      }
+    }
+    return false;
+  }
+  /// An operand plus a 0 that LLVM does not know: of a choice between bits and what they are made of LLVM 19 makes one masked vpternlog,
+  /// and
+  /// swaps its operands.
+  std::string with_nothing_added(const Inst& u, size_t operand) {
+    const std::string stem = name(operand == 1 ? "a" : "b");
+    const DType t = u.dtype, bits = size_of(t) == 8 ? DType::int64 : size_of(t) == 4 ? DType::int32 : t;
+    const bool real = scalar_type(t) != scalar_type(bits);
+    const auto vector = [&](DType d) { put_type(out_, scalar_type(d), u.lanes); };
+    if (real) put(out_, "  ", stem, "i = bitcast "), vector(t), put(out_, " ", value(u, operand), " to "), vector(bits), put(out_, "\n");
+    put(out_, "  ", stem, "o = call i32 asm \"\", \"=r,0\"(i32 0) nounwind memory(none)\n  ", stem, "v = insertelement <", u.lanes,
+        " x i32> poison, i32 ", stem, "o, i64 0\n  ", stem, "s = shufflevector <", u.lanes, " x i32> ", stem, "v, <", u.lanes,
+        " x i32> poison, <", u.lanes, " x i32> zeroinitializer\n");
+    const char* const convert = size_of(bits) == 8 ? "sext" : size_of(bits) == 4 ? "bitcast" : "trunc";
+    put(out_, "  ", stem, "z = ", convert, " <", u.lanes, " x i32> ", stem, "s to "), vector(bits), put(out_, "\n");
+    put(out_, "  ", stem, " = add "), vector(bits), put(out_, " ", real ? stem + "i" : value(u, operand), ", ", stem, "z\n");
+    if (!real) return stem;
+    put(out_, "  ", stem, "r = bitcast "), vector(bits), put(out_, " ", stem, " to "), vector(t), put(out_, "\n");
+    return stem + "r";
   }
   void cast(const Inst& u) { values_[at_] = Lines{out_, at_}.convert(value(u, 0), source(u, 0).dtype, u.dtype, u.lanes, name()); }
 

@@ -316,5 +316,35 @@ TEST(Casts, FloatsSaturateAndTruncate) {
                            "bitcast: float32 has 4 bytes an element and int8 has 1; both must be numbers of one size");
 }
 
+// LLVM 19 swaps operands where a choice between bits and what they are made of becomes one masked instruction of AVX-512.
+TEST(Elementwise, ChoicesBetweenBitsAndWhatTheyAreMadeOf) {
+  for (const DType t : {int16, int32, int64}) {
+    constexpr int64_t n = 1000;
+    const auto x = (Tensor::arange(n) * 7919 % 251 - 125).cast(t).realize(), y = (Tensor::arange(n) * 104729 % 241 - 120).cast(t).realize();
+    const auto z = (Tensor::arange(n) * 1299709 % 239 - 119).cast(t).realize(), c = (Tensor::arange(n) * 31 % 7 < 3).realize();
+    const std::vector<int64_t> xs = x.to_vector<int64_t>(), ys = y.to_vector<int64_t>(), zs = z.to_vector<int64_t>(),
+                               cs = c.to_vector<int64_t>();
+    const auto check = [&](const char* what, const auto& bits, bool bits_first, const std::vector<int64_t>& others, const Tensor& other) {
+      const Tensor made = bits(x, y, z), got = bits_first ? where(c, made, other) : where(c, other, made);
+      const std::vector<int64_t> out = got.to_vector<int64_t>(), each = Tensor(made).realize().to_vector<int64_t>();
+      for (size_t i = 0; i < xs.size(); ++i)
+        ASSERT_EQ(out[i], (cs[i] != 0) == bits_first ? each[i] : others[i]) << what << " of " << name_of(t) << ", place " << i;
+    };
+    for (const bool first : {true, false}) {
+      check("sign", [](auto& a, auto& b, auto&) { return (a & 127) | bitwise_and(b, bitwise_not(b * 0 + 127)); }, first, ys, y);
+      check("majority", [](auto& a, auto& b, auto& d) { return (a & b) | (d & (a | b)); }, first, zs, z);
+    }
+  }
+  for (const DType t : {bfloat16, float32, float64}) {
+    if (!supported(t)) continue;
+    const Tensor x = Tensor::from(samples(1000, -2, 2)).cast(t).realize(), y = Tensor::from(samples(1000, -2, 2, 5)).cast(t).realize();
+    const Tensor signed_y = copysign(y, x).realize(), low = (x < 0.5).realize();
+    for (const Tensor& other : {x, y}) {
+      expect_near(where(x < 0.5, copysign(y, x), other), where(low, signed_y, other).to_vector<double>(), 0);
+      expect_near(where(x < 0.5, other, copysign(y, x)), where(low, other, signed_y).to_vector<double>(), 0);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tg
