@@ -210,11 +210,11 @@ class Function {
     while (u->op == InstOp::bitcast) u = &source(*u, 0);
     return *u;
   }
-  /// Whether an operand is made bit by bit of, among others, another one.
+  /// Whether an operand is made bit by bit of, among others, another one, as far as one instruction may reach.
   bool made_of(const Inst& u, size_t operand, size_t other) const {
     const Inst& wanted = without_bitcasts(&source(u, other));
     std::vector<const Inst*> stack{&source(u, operand)};
-    while (!stack.empty()) {
+    for (int looked_at = 0; looked_at < 32 && !stack.empty(); ++looked_at) {
       const Inst& i = without_bitcasts(stack.back());
       stack.pop_back();
       if (i.op != InstOp::alu || (i.alu != Op::And && i.alu != Op::Or && i.alu != Op::Xor)) continue;
@@ -225,9 +225,8 @@ class Function {
     }
     return false;
   }
-  /// An operand plus a 0 that LLVM does not know: of a choice between bits and what they are made of LLVM 19 makes one masked vpternlog,
-  /// and
-  /// swaps its operands.
+  /// An operand plus a 0 that LLVM does not know: of a choice between bits and what they are made of LLVM 19 makes one masked vpternlog
+  /// and swaps its operands.
   std::string with_nothing_added(const Inst& u, size_t operand) {
     const std::string stem = name(operand == 1 ? "a" : "b");
     const DType t = u.dtype, bits = size_of(t) == 8 ? DType::int64 : size_of(t) == 4 ? DType::int32 : t;
