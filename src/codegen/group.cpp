@@ -22,6 +22,13 @@ UOp reduced_range(const Nest& nest, const Verb& v) {
   return split->original;
 }
 
+namespace {
+bool below(const UOp& root, const UOp& u) {
+  const std::vector<UOp> all = toposort(root);
+  return std::find(all.begin(), all.end(), u) != all.end();
+}
+}  // namespace
+
 Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
   const auto refuse = [&](std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); };
   const UOp r = reduced_range(nest, v);
@@ -33,10 +40,16 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
     const auto closed = reduce_ranges(u);
     if (std::find(closed.begin(), closed.end(), r) != closed.end()) users.push_back(u);
   }
-  if (users.size() != 1) refuse("the range belongs to several reductions");
+  if (users.empty()) refuse("no reduction over it");
   const UOp whole = users[0];
-  const Monoid monoid = whole.as<ReduceArg>().monoid;
-  if (components(monoid) > 1) refuse("a reduction to several values");
+  std::vector<UOp> outs;
+  for (const UOp& o : k.ranges) if (whole.ranges() & o.ranges()) outs.push_back(o);
+  for (const UOp& u : users) {
+    if (components(u.as<ReduceArg>().monoid) > 1) refuse("a reduction to several values");
+    if (u == whole) continue;
+    if (v.rows || u.dtype() != whole.dtype() || u.ranges() != whole.ranges()) refuse("the range belongs to several reductions");
+    for (const UOp& other : users) if (!(other == u) && below(u, other)) refuse("a reduction of what the range is reduced to");
+  }
   if (ids >> 61) refuse("too many ranges");
   if (v.rows && (k.ranges.empty() || !(whole.ranges() & k.ranges.back().ranges()))) refuse("the last range does not go along rows");
   if (v.rows && (!is_const(r.src(0)) || extent(r) < v.rows)) refuse("not so many steps");
@@ -45,13 +58,13 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
   while (ids >> id) ++id;
   const Dim n(r.src(0));
   const auto least = [](const UOp& a, const Dim& b) { return Dim(simplify(where(less(a, b.expr()), a, b.expr()))); };
-  // The reduction over a part of r: where its steps begin, and how many there are.
-  const auto part = [&](const UOp& begin, const Dim& steps) {
+  // A reduction over a part of r: where its steps begin, and how many there are.
+  const auto part = [&](const UOp& u, const UOp& begin, const Dim& steps) {
     const UOp inner = range(steps, r.as<RangeArg>().id, RangeKind::Reduce);
-    std::vector<UOp> src(whole.src().begin(), whole.src().end());
+    std::vector<UOp> src(u.src().begin(), u.src().end());
     src[0] = substitute(src[0], {{r, begin + inner}});
     for (size_t i = 1; i < src.size(); ++i) if (src[i] == r) src[i] = inner;
-    return whole.with(src);
+    return u.with(src);
   };
 
   // What is split: the steps, or the rounds of so many of them; a part has `block` of these, the last one perhaps fewer.
@@ -61,39 +74,46 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
   const bool even = split.known() && split.value() % block.value() == 0;
   const Dim own = even ? block : least(split.expr() - begin, block);
 
-  std::vector<UOp> outs, params = k.params;
+  std::vector<UOp> params = k.params;
+  Grouped out;
+  out.elements = parts;
   UOp place = g;
-  for (const UOp& o : k.ranges) {
-    if (!(whole.ranges() & o.ranges())) continue;
-    outs.push_back(o);
+  for (const UOp& o : outs) {
     place = place * o.src(0) + o;
+    out.elements = out.elements * Dim(o.src(0));
   }
   const UOp memory = param(static_cast<int>(params.size()), whole.dtype()), again = range(parts, id, RangeKind::Reduce);
   params.push_back(memory);
-  UOp made, joined = UOp::make(Op::Reduce, {load(memory, substitute(place, {{g, again}})), again}, whole.arg());
   outs.insert(outs.begin(), g);
-  Grouped out;
-  if (v.rows) {
-    const UOp round = range(own, id + 1, RangeKind::Output);
-    const UOp before = where(less(round, 1), identity(monoid, whole.dtype())[0], load(memory, place));
-    made = combine(monoid, {before}, {part((begin + round) * v.rows, v.rows)})[0];
-    if (const int64_t left = n.value() % v.rows) joined = combine(monoid, {joined}, {part(index(n.value() - left), left)})[0];
-    outs.insert(outs.end() - 1, round);
-    out.partial.sequential = round.ranges();
-  } else {
-    made = part(begin, own);
+  Substitution joins;
+  UOp at = place;  // the parts of one reduction lie behind those of another
+  for (const UOp& u : users) {
+    const Monoid monoid = u.as<ReduceArg>().monoid;
+    UOp made, joined = UOp::make(Op::Reduce, {load(memory, substitute(at, {{g, again}})), again}, u.arg());
+    if (v.rows) {
+      const UOp round = range(own, id + 1, RangeKind::Output);
+      const UOp before = where(less(round, 1), identity(monoid, u.dtype())[0], load(memory, at));
+      made = combine(monoid, {before}, {part(u, (begin + round) * v.rows, v.rows)})[0];
+      if (const int64_t left = n.value() % v.rows) joined = combine(monoid, {joined}, {part(u, index(n.value() - left), left)})[0];
+      outs.insert(outs.end() - 1, round);
+      out.partial.sequential = round.ranges();
+    } else {
+      made = part(u, begin, own);
+    }
+    out.partial.stores.push_back(store(memory, at, made));
+    joins[u] = joined;
+    at = at + out.elements.expr();
   }
-  out.partial.stores = {simplify(store(memory, place, made))};
+  out.elements = out.elements * Dim(static_cast<int64_t>(users.size()));
+  out.partial.stores = simplify(out.partial.stores);
   out.partial.ranges = outs;
-  out.final.stores = simplify(substitute(k.stores, {{whole, joined}}));
+  out.final.stores = simplify(substitute(k.stores, joins));
   out.final.ranges = k.ranges;
   out.final.sequential = k.sequential;
   for (Kernel* phase : {&out.partial, &out.final}) {
     phase->params = params;
     phase->variables = k.variables;
   }
-  out.elements = parts;
-  for (const UOp& o : k.ranges) if (whole.ranges() & o.ranges()) out.elements = out.elements * Dim(o.src(0));
   return out;
 }
 

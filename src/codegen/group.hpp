@@ -8,6 +8,8 @@
 //
 //   out[i] = sum_r x[r, i]      phase 1: for each round t, for each i:  part[g, i] += x[k t, i] + ... + x[k t + k - 1, i]
 //
+// Reductions side by side, of which none needs another's result, are split together.
+//
 // The parts depend on shape and verb alone, never on how many threads there are, so every run gives the same bits.
 #include "codegen/nest.hpp"
 
@@ -18,7 +20,8 @@ struct Grouped {
   Dim elements;               // of that memory
 };
 
-/// Throws ValueError where the reduction cannot be split: no such range, a tuple-valued monoid, or more than one reduction over it.
+/// Throws ValueError where the reduction cannot be split: no such range, a tuple-valued monoid, or others over it that cannot be split with
+/// it.
 Grouped group(const Kernel&, const Nest&, const Verb&);
 
 /// The range of a reduction that a verb names. Throws ValueError where its axis is none.

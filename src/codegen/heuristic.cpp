@@ -18,6 +18,8 @@ constexpr int64_t kFarApart = 64;  // elements between rows that are pieces of m
 constexpr int64_t kPage = 4096;  // bytes, along which processors fetch ahead by themselves; rows nearer than that follow each other
 // Rows at once, each of which is fetched ahead along its pages; too many are not. Those of a part are some rounds.
 constexpr int64_t kRowsAtOnce = 8, kRowsOfPart = 64, kFewRows = 16;
+constexpr int64_t kPlanesOfPart = 4;
+constexpr double kLongPiece = 16 << 10;  // bytes, which are fetched ahead whatever follows them
 constexpr int64_t kWidestTile = 16;  // vectors of a row in registers
 
 class Chooser : public Choice {
@@ -25,7 +27,8 @@ class Chooser : public Choice {
   using Choice::Choice;
 
   Verbs run(const Phases& may) {
-    if ((may.group && (split_long_reduction() || split_columns())) || (may.keep && keep_row()) || lanes_ < 2) return take();
+    if ((may.group && (split_long_reduction() || split_columns() || split_planes())) || (may.keep && keep_row()) || lanes_ < 2)
+      return take();
     if (Verbs verbs = choose_contraction(*this, may.copy); !verbs.empty()) return verbs;
     streaming();
     return take();
@@ -102,6 +105,45 @@ class Chooser : public Choice {
       least = std::min(least, std::abs(apart) * static_cast<int64_t>(size_of(l.dtype())));
     }
     return extent(last) >= kFarApart && bytes > static_cast<double>(target_.l2_bytes) ? least : 0;
+  }
+
+  // ---- pieces of planes (a channel of each image) of an array that does not fit the cache: all pieces of a few planes, then the next ----
+
+  bool split_planes() {
+    if (kernel_.sequential || lanes_ < 2) return false;
+    for (const Split& s : nest_.splits) if (s.original.as<RangeArg>().id > 60) return false;
+    for (const UOp& u : reduces_) {
+      const auto closed = reduce_ranges(u);
+      if (closed.size() < 2 || !is_const(closed[0].src(0)) || extent(closed[0]) < kFewRows || !reads_planes(u)) continue;
+      if (!std::ranges::all_of(reduces_, [&](const UOp& o) { return o == u || splits_with(u, o); })) continue;
+      verbs_.push_back(Verb::group(name(closed[0]), ceil_div(extent(closed[0]), kPlanesOfPart)));
+      return true;
+    }
+    return false;
+  }
+  // Whether what is reduced lies in pieces, one in each step of the outermost loop, with those of other outputs between them.
+  bool reads_planes(const UOp& u) const {
+    if (u.as<ReduceArg>().monoid == Monoid::ArgMax || is_contraction(u)) return false;
+    const UOp &r = reduce_ranges(u)[0], &last = reduce_ranges(u).back();
+    const double piece = length(u) / static_cast<double>(extent(r)) * static_cast<double>(widest_);
+    double bytes = 0;
+    for (const UOp& l : toposort(u)) {
+      if (l.op() != Op::Load || !reads(l.src(1), r)) continue;
+      const int64_t apart = stride(l.src(1), r);
+      const bool between = std::ranges::any_of(kernel_.ranges, [&](const UOp& o) {
+        const int64_t step = stride(l.src(1), o);
+        return step >= extent(last) && step != kIrregular && step < apart;
+      });
+      if (!between || apart == kIrregular || apart * static_cast<int64_t>(widest_) < kPage || stride(l.src(1), last) != 1) return false;
+      bytes += times(l.src(1)) * static_cast<double>(size_of(l.dtype()));
+    }
+    return extent(last) >= lanes_ && piece < kLongPiece && bytes > static_cast<double>(target_.l2_bytes);
+  }
+  // Whether one reduction can be split together with another.
+  bool splits_with(const UOp& u, const UOp& o) const {
+    if (reads(u, o) || reads(o, u)) return false;
+    const auto a = reduce_ranges(u), b = reduce_ranges(o);
+    return std::ranges::equal(a, b) && u.ranges() == o.ranges() && u.dtype() == o.dtype() && o.as<ReduceArg>().monoid != Monoid::ArgMax;
   }
 
   // ---- rows that are walked several times, with the same computation ----

@@ -1,4 +1,5 @@
-// Reductions of columns: some rows at once are walked along, and added to what was found so far.
+// Reductions of columns: some rows at once are walked along, and added to what was found so far. And of planes, each a piece of some
+// images, of which a few are read at once.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -61,6 +62,54 @@ TEST(Columns, AreSplitWhereRowsPassTheCache) {
   EXPECT_THAT(verbs(in({1024, 4096}).sum({.axis = 1})), testing::Not(split)) << "rows";
   const Case rows(in({64, 100}).sum({.axis = 1}), device("null"));
   EXPECT_THROW((void)generate(rows.kernel, rows.device.target(), parse_verbs("group(r1, 1, 101)")), ValueError) << "not so many steps";
+}
+
+const Program kPlanes[] = {
+    {"Sum", [](const Inputs& in) { return in({37, 5, 40, 30}).sum({.axis = {0, 2, 3}}); }},
+    {"Max", [](const Inputs& in) { return in({37, 5, 40, 30}).max({.axis = {0, 2, 3}}) * 2.0f + in({5}); }},
+    {"OfAProduct", [](const Inputs& in) { return ((in({37, 5, 1203}) + in({5, 1})) * in({37, 5, 1203})).sum({.axis = {0, 2}}); }},
+    {"SideBySide", [](const Inputs& in) {
+       const Tensor x = in({37, 5, 1203}), y = in({5}) - 1.0f;
+       return x.sum({.axis = {0, 2}}) * (x * y.unsqueeze(1)).max({.axis = {0, 2}}) +
+              (x * x).sum({.axis = {0, 2}}) * 0.5f + y;
+     }},
+};
+class Planes : public testing::TestWithParam<Program> {};
+
+TEST_P(Planes, InPartsAreRight) {
+  const Program& program = GetParam();
+  const Numbers expected = program.build({"interpreter"}).to_vector<double>();
+  const Case c(program.build({"cpu"}), device("cpu"));
+  const auto right = testing::Pointwise(testing::FloatEq(), expected);
+  Target t = c.device.target();
+  t.l2_bytes = 4096;
+  const Generated chosen = generate(c.kernel, t);
+  if (t.vector_bytes > 0) {
+    EXPECT_THAT(to_string(chosen.verbs), testing::StartsWith("group(r1, 10)"));
+  }
+  EXPECT_THAT(c.run(chosen), right);
+  for (const int parts : {1, 3, 37}) {
+    SCOPED_TRACE(parts);
+    EXPECT_THAT(c.run(Verbs{Verb::group("r1", parts)}), right);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Programs, Planes, testing::ValuesIn(kPlanes), [](const auto& test) { return test.param.name; });
+
+TEST(Planes, AreSplitWherePiecesPassTheCache) {
+  const Inputs in{"null"};
+  const auto verbs = [](const Tensor& y) {
+    const Case c(y, device("null"));
+    return to_string(generate(c.kernel, c.device.target()).verbs);
+  };
+  const auto split = testing::StartsWith("group(");
+  EXPECT_EQ(verbs(in({512, 32, 24, 24}).sum({.axis = {0, 2, 3}})), "group(r1, 128)");
+  EXPECT_THAT(verbs(in({512, 32, 24, 24}).sum({.axis = {2, 3}})), testing::Not(split)) << "read straight through";
+  EXPECT_THAT(verbs(in({32, 512, 24, 24}).sum({.axis = {1, 2, 3}})), testing::Not(split)) << "read straight through";
+  EXPECT_THAT(verbs(in({512, 32, 96, 96}).sum({.axis = {0, 2, 3}})), testing::Not(split)) << "pieces of many pages";
+  EXPECT_THAT(verbs(in({20, 32, 10, 10}).sum({.axis = {0, 2, 3}})), testing::Not(split)) << "it is in the cache";
+  const Case variance(in({512, 32, 400}).var({.axis = {0, 2}}), device("null"));
+  EXPECT_THAT(to_string(generate(variance.kernel, variance.device.target()).verbs), testing::Not(split)) << "one needs the other";
+  EXPECT_THROW((void)generate(variance.kernel, variance.device.target(), parse_verbs("group(r1, 8)")), ValueError);
 }
 
 }  // namespace
