@@ -17,7 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr int kPiecesPerThread = 4;    // of what is left
-constexpr int kMostPerThread = 16;     // pieces of all of it
+constexpr int kMostPerThread = 64;     // pieces of all of it
 constexpr auto kIdleSpin = std::chrono::microseconds(500);
 constexpr int kPausesPerLook = 64;  // at the clock, while idle
 constexpr int kPausesBeforeYield = 2000;
