@@ -23,6 +23,7 @@ struct Target {  // facts of a machine that the compiler goes by
   int64_t l1_bytes = 32 << 10, l2_bytes = 512 << 10, l3_bytes = 4 << 20;  // caches of data: a core's own two, and all cores'
   int cores = 1;                  // that run at once
   bool fma = true;                // products are added with one rounding
+  int fma_per_cycle = 2;          // of the widest vectors, begun in one cycle
   bool blocks = false;            // it can run several kernels block by block (Device::launch_blocks)
   bool grid = false;              // GPU-like: blocks of threads with shared memory and barriers
   int max_threads = 1;            // per block

@@ -1,5 +1,6 @@
 // Verbs for contractions: which lanes, which register tile, what is packed and in which order, each by its cost in cycles.
 #include <algorithm>
+#include <cmath>
 
 #include "codegen/choice.hpp"
 #include "codegen/pack.hpp"
@@ -15,7 +16,9 @@ constexpr double kPacked = 2, kTurned = 5;             // of packing a vector be
 constexpr double kCrossed = 12;                        // of storing a vector column by column where the output does not fit L2
 constexpr double kCollected = 16;                      // of storing a vector in scratch, and what is made of it with lanes of its own
 constexpr double kScattered = 8;                       // of storing a number into a page of its own
-constexpr double kOverlapped = 0.15;                   // of what loads cost that arithmetic does not hide
+constexpr double kOverlapped = 0.15, kHidden = 0.025;  // of what loads cost that arithmetic does not hide: two a cycle, one a cycle
+constexpr double kBegun = 10;                          // of beginning and ending a tile
+constexpr double kTwice = 0.02;                        // what a tile that does not divide its range costs, as code that is made twice
 constexpr double kMask = 1, kWindow = 0.05;            // cycles that a test adds to a row's load, and that packing windows does
 constexpr double kAnew = 1.5;               // of a step whose windows were in L2 for the panel before and no longer are, unforeseen
 constexpr int64_t kApart = 4;               // steps of windows in steps of their elements, or the reverse: a stride, or a dilation
@@ -115,9 +118,9 @@ class Contraction : public Choice {
     for (const UOp& v : along) {
       const bool windows = rows_of(of_lanes, v, reduce).windowed;
       const double once = stream_cost(all) < kDistant ? stream_cost(all) : kWaited;
-      const double unpacked =
-          (windows ? kNear : once) * (misaligned(of_lanes, v) ? 2 : 1) + (matrix_instruction(reduce) ? kInterleaved : 0);
-      const bool last = name(v) == nest_.loops().back();  // whose last round is narrower: it leaves out the vectors that are not there
+      const double unpacked = (windows ? kNear : once) * (misaligned(of_lanes, v) ? 2 : 1);
+      const double interleaving = matrix_instruction(reduce) ? kInterleaved : 0;
+      const bool cut = !beside(v);  // last rounds make what is inside of their range and nothing else
       const double to_pack = kPacked + once + (!windows && turns(v, reduce) ? kTurned : load_cost(v));
       for (const UOp& r : across) {
         const Rows how = rows_of(of_rows, r, reduce);
@@ -130,33 +133,37 @@ class Contraction : public Choice {
           const double panel = length(reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);
           for (int64_t height = 1; height <= std::min<int64_t>(extent(r), (target_.vector_registers - 2 - vectors) / vectors); ++height) {
             const bool packed = packs(window, r, height);
-            const bool addressed = packed || extent(r) % height == 0 || height <= kAddresses;
+            const bool addressed = packed || cut || extent(r) % height == 0 || height <= kAddresses;
             const double row = packed ? kNear + kWindow : unpacked_row * (addressed ? 1 : 2) + (how.crowded(height, widest_) ? kFar : 0);
-            const double tile = static_cast<double>(vectors * height);
-            const double whole_rows = tile * efficiency(extent(r), height), used = whole_rows * efficiency(extent(v), lanes_ * vectors);
             const double packing = to_pack * static_cast<double>(height) / rows;
             // far: what each row's load takes more, or all those of windows, which lie together
-            const auto consider = [&](Packing how_packed, int64_t blocks, double load, double pack, double far, double store,
+            const auto consider = [&](Packing how_packed, int64_t blocks, double load, double gathered, double pack, double far,
+                                      double store,
                                       int64_t units) {
-              const double of_vectors = static_cast<double>(vectors) * load,
-                           loads = of_vectors + static_cast<double>(height) * row + far * static_cast<double>(how.windowed ? 1 : height);
-              const double cycles = std::max({tile / 2, loads, 4.0}) + kOverlapped * (loads + (packed ? of_vectors : 0)) +
-                                    static_cast<double>(vectors) * pack;
-              const bool narrower = how_packed == Packing::None && last;  // which is worth half of what it leaves out
-              const double of_tile = narrower ? (used + whole_rows * efficiency(extent(v), lanes_)) / 2 : used;
-              const double cost =
-                  done * cycles / (of_tile * efficiency(units, target_.cores)) + (store_cost(v, vectors * lanes_) + store) / length(reduce);
+              const auto cycles = [&](double wide, double high) {  // a step of a tile
+                const double of_vectors = std::ceil(wide) * (load * loaded_ + gathered),
+                             loads = of_vectors + high * row + far * (how.windowed ? 1 : high);
+                return std::max({wide * high / 2, loads, 4.0}) + overlapped_ * (loads + (packed ? of_vectors : 0)) +
+                       kBegun / length(reduce) + static_cast<double>(vectors) * pack;
+              };
+              const double all_cycles = over_tiles(r, height, 1, !cut, [&](double high) {
+                return over_tiles(v, vectors, lanes_, !cut, [&](double wide) { return cycles(wide, high); });
+              });
+              const double vectors_of_rows = static_cast<double>(extent(r)) * static_cast<double>(extent(v)) / static_cast<double>(lanes_);
+              const double cost = done * all_cycles / (vectors_of_rows * efficiency(units, target_.cores)) +
+                                  (store_cost(v, vectors * lanes_) + store) / length(reduce);
               if (cost < best.cost) best = {v, r, {}, vectors, height, blocks, cost, how_packed, copied ? how.param : -1};
             };
             const auto products = static_cast<int64_t>(batch);
             const int64_t tiles = products * panels * ceil_div(static_cast<int64_t>(rows), height);
-            consider(Packing::None, 1, unpacked + load_cost(v), 0, 0, 0, tiles);
+            consider(Packing::None, 1, unpacked, load_cost(v), interleaving, 0, 0, tiles);
             if (batch == 1 && (stream_cost(all) < kDistant || (how.windowed && !packed && !how.streams && all <= most_shared)))
-              consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), packing * target_.cores, how.windowed ? 0 : beyond, 0, tiles);
+              consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), 0, packing * target_.cores, how.windowed ? 0 : beyond, 0,
+                       tiles);
             if (panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
             const bool may_cut = across.size() == 1 && !how.packable;
             for (int64_t blocks = 1; blocks == 1 || (may_cut && blocks <= 8 && blocks * 4 * height <= extent(r)); blocks *= 2)
-              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), packing * static_cast<double>(blocks),
+              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), 0, packing * static_cast<double>(blocks),
                        !how.windowed ? beyond : beyond > 0 && panels > 1 && !packed && !how.streams ? kAnew : 0, by_columns,
                        products * panels * blocks);
           }
@@ -164,6 +171,16 @@ class Contraction : public Choice {
       }
     }
     return best;
+  }
+  // What all tiles over a range cost, each of so many points of `step` elements: `cost` is of how many points, half ones in narrower
+  // vectors. `whole`: the last one is as large as the others.
+  template <class F> double over_tiles(const UOp& r, int64_t points, int64_t step, bool whole, F cost) const {
+    const int64_t n = extent(r), tiles = n / (points * step), left = n - tiles * points * step, last = left % step;
+    const double all = static_cast<double>(tiles) * (tiles > 0 ? cost(static_cast<double>(points)) : 0);
+    if (left == 0) return all;
+    if (whole) return all + cost(static_cast<double>(points));
+    const double rest = static_cast<double>(left / step) + (last == 0 ? 0 : 2 * last <= step ? 0.5 : 1);
+    return (all + cost(rest)) * (1 + (tiles > 0 ? kTwice : 0));
   }
   // Lanes along the sum, a register tile of rows of one operand by rows of the other: for sums that both operands read straight through.
   // Nothing is packed; a tile of one operand's rows stays near while all rows of the other pass by, and lanes are added up at the end.
@@ -187,7 +204,7 @@ class Contraction : public Choice {
             const double again = stream_cost(row * across), first_of = 1 / static_cast<double>(ceil_div(extent(v), width));
             const double loads = split * (addresses > kAddresses ? 2 : 1) *
                                  (across * (again + (coming - again) * first_of) + along * passing);
-            const double cycles = std::max({tile / 2, loads, 4.0}) + kOverlapped * loads;
+            const double cycles = std::max({tile / 2, loads, 4.0}) + overlapped_ * loads;
             const double used = tile * efficiency(extent(r), height) * efficiency(extent(v), width) * efficiency(extent(k), lanes_);
             const auto tiles = static_cast<int64_t>(batch) * ceil_div(extent(r), height) * ceil_div(extent(v), width);
             const double cost = steps * cycles / (used * efficiency(tiles, target_.cores)) + end;
@@ -436,6 +453,8 @@ class Contraction : public Choice {
         sum += s == 1 ? 1.0 : static_cast<double>(lanes_) * (pages_apart(s) ? kScattered : 1);
     return sum;
   }
+  // Costs are of cycles that two multiply-adds take: where it is one, half of a load is hidden behind each.
+  const double loaded_ = 0.5 * target_.fma_per_cycle, overlapped_ = target_.fma_per_cycle > 1 ? kOverlapped : kHidden;
   bool pages_apart(int64_t step) const { return step != kIrregular && std::abs(step) * static_cast<int64_t>(widest_) >= kPage; }
 };
 

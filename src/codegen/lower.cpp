@@ -39,14 +39,17 @@ LoweredPhase Lower::run() {
   std::vector<Part> rounds;
   if (const auto r = staged_result()) rounds = collect(*r);
   if (!order_.empty()) open_to(order_.size() - 1);
+  const std::vector<Edge> beyond = rounds.empty() ? edges() : std::vector<Edge>();
   const auto stores = [&] {
-    for_points(output_axes(AxisKind::Unroll), [&] {
-      for (const UOp& s : stores_) emit_store(s);
+    for_edges(beyond, [&] {
+      for_points(output_axes(AxisKind::Unroll), [&] {
+        for (const UOp& s : stores_) emit_store(s);
+      });
     });
   };
   if (!order_.empty()) {
     const UOp& last = nest_.axes[static_cast<size_t>(order_.back())].range;
-    if (rounds.empty() && worth_parting(last)) rounds = parts(last);
+    if (rounds.empty() && beyond.empty() && worth_parting(last)) rounds = parts(last);
     if (rounds.empty()) rounds.push_back(all(last));
     const Part end = rounds.back();
     if (grid_axes_ == order_.size()) {  // its counter is known: one round, of one of the parts
@@ -192,7 +195,7 @@ void Lower::open(const UOp& r) { open(r, all(r)); }
 void Lower::open(const UOp& r, const Part& part) {
   const int begin = emit(part.begin), end = emit(part.end);
   bind_range(r, e_.open_loop(begin, end, part.step));
-  for (const UOp& c : part.holds) holds_.emplace_back(c, e_.depth());
+  for (const UOp& c : part.holds) holds_.push_back({c, e_.depth()});
 }
 
 // The rounds of a loop whose tile is wholly inside the range that was tiled, and the rest; all together where that would win nothing.
@@ -260,7 +263,7 @@ void Lower::close(const std::vector<int>& next) {
   const auto inside = [&](const auto& panel) { return panel.second.depth >= e_.depth(); };
   if (target_.grid && std::any_of(panels_.begin(), panels_.end(), inside)) block_.barrier(e_.depth());
   std::erase_if(panels_, inside);
-  std::erase_if(holds_, [&](const auto& h) { return h.second >= e_.depth(); });
+  std::erase_if(holds_, [&](const Hold& h) { return h.depth >= e_.depth(); });
   e_.close_loop(next);
 }
 
@@ -303,11 +306,11 @@ int Lower::level_of(uint64_t ranges) const {
 // The same, where part of it is a condition that holds in an open loop alone: there it is true, and what follows from that stays there.
 int Lower::level_under_conditions(const UOp& u) {
   int level = level_of(u.ranges());
-  for (const auto& [condition, depth] : holds_) {
-    if (depth <= level || (condition.ranges() & ~u.ranges())) continue;
-    const auto [it, fresh] = contains_.try_emplace({u.node(), condition.node()}, false);
-    if (fresh) it->second = contains(u, condition);
-    if (it->second) level = depth;
+  for (const Hold& h : holds_) {
+    if (h.depth <= level || (h.condition.ranges() & ~u.ranges()) || !holds(h)) continue;
+    const auto [it, fresh] = contains_.try_emplace({u.node(), h.condition.node()}, false);
+    if (fresh) it->second = contains(u, h.condition);
+    if (it->second) level = h.depth;
   }
   return level;
 }
@@ -325,7 +328,8 @@ uint64_t Lower::point(uint64_t ranges) const {
 }
 
 uint64_t Lower::key(const UOp& u, size_t component) const {
-  return (reinterpret_cast<uintptr_t>(u.node()) ^ point(u.ranges()) * 0x9E3779B97F4A7C15ull) * 8 + component;
+  const uint64_t at = point(u.ranges()) * 2 + narrow(u.ranges());
+  return (reinterpret_cast<uintptr_t>(u.node()) ^ at * 0x9E3779B97F4A7C15ull) * 8 + component;
 }
 
 const UOp* Lower::vector_axis(uint64_t ranges) const {
@@ -336,7 +340,7 @@ const UOp* Lower::vector_axis(uint64_t ranges) const {
 
 int Lower::emit(const UOp& u, size_t component) {
   keep_.push_back(u);  // its address is a key
-  for (const auto& [condition, depth] : holds_) if (u == condition) return e_.constant(DType::bool_, 1);
+  for (const Hold& h : holds_) if (u == h.condition && holds(h)) return e_.constant(DType::bool_, 1);
   const uint64_t k = key(u, component);
   if (changing_.contains(u.node())) {  // computed anew for every store, in every round, whatever it depends on
     if (auto it = changed_.find(k); it != changed_.end()) return it->second;
@@ -385,6 +389,7 @@ int Lower::emit_range(const UOp& r) {
   const int i = id(r);
   if (is_kind(i, AxisKind::Unroll)) return e_.constant(DType::index, point_[i]);
   if (is_kind(i, AxisKind::Vector)) {
+    if (width(r) == 1) return e_.constant(DType::index, 0);
     Inst ramp = make(InstOp::ramp, DType::index);
     ramp.lanes = static_cast<uint16_t>(width(r));
     return e_.push(0, std::move(ramp));

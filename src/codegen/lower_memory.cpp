@@ -311,14 +311,19 @@ const Nest::Staged* Lower::staging(const UOp& u) const {
 int Lower::depth_of(const Nest::Staged& s, const UOp& u) const {
   if (s.at < 0) return 0;
   const UOp& r = nest_.axes[static_cast<size_t>(s.at)].range;
-  return u.ranges() & bit(r) ? depth_of_[id(r)] : std::min(depth_of_[id(r)], level_);
+  const auto first = std::ranges::find(reopened_, id(r), &std::pair<int, int>::first);
+  const int depth = first == reopened_.end() ? depth_of_[id(r)] : first->second;
+  return u.ranges() & bit(r) ? depth : std::min(depth, level_);
 }
 
 int Lower::load_staged(const UOp& u, const Nest::Staged& s, int level) {
   const int depth = depth_of(s, u);
   if (!panels_.contains(u)) {
+    const auto known = depth_of_;  // out there is where rounds were opened first
+    for (const auto& [range, first] : reopened_) if (first <= depth) depth_of_[static_cast<size_t>(range)] = first;
     if (target_.grid) fill_together(u, s.at, depth);
     else panels_.emplace(u, fill(u, depth));
+    depth_of_ = known;
   }
   const Panel& p = panels_.at(u);
   const UOp where = p.place();

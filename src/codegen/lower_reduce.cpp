@@ -181,7 +181,7 @@ void Lower::emit_loops(const std::vector<UOp>& group, int level) {
   for (size_t g = 0; g < group.size(); ++g)
     for_points(outs, [&] {
       acc[g].emplace_back();
-      for_points(own, [&] { acc[g].back().push_back(initial(group[g], lanes_of)); });
+      for_points(own, [&] { acc[g].back().push_back(initial(group[g], lanes_of_value(group[g], lanes_of))); });
     });
   const auto each = [&](auto f) {  // what the accumulators consist of, in one order
     for (auto& a : acc) for (auto& o : a) for (State& s : o) for (int& v : s) f(v);
@@ -214,7 +214,7 @@ void Lower::emit_loops(const std::vector<UOp>& group, int level) {
   const auto apart = [&](const auto& body) {
     const auto before = acc;
     for (size_t g = 0; g < group.size(); ++g)
-      if (rounds_off(group[g])) for (auto& o : acc[g]) for (State& s : o) s = initial(group[g], lanes_of);
+      if (rounds_off(group[g])) for (auto& o : acc[g]) for (State& s : o) s = initial(group[g], e_.lanes(s[0]));
     body();
     for (size_t g = 0; g < group.size(); ++g)
       for (size_t o = 0; rounds_off(group[g]) && o < acc[g].size(); ++o)
@@ -235,7 +235,7 @@ void Lower::emit_loops(const std::vector<UOp>& group, int level) {
       apart([&] { in_blocks(i, counter, stop, sizes.subspan(1), hold); });
     } else {
       bind_range(loops[i], counter);
-      for (const UOp& h : hold) holds_.emplace_back(h, e_.depth());
+      for (const UOp& h : hold) holds_.push_back({h, e_.depth()});
       if (sizes.empty()) loops_from(i + 1);
       else apart([&] { loops_from(i + 1); });
     }
@@ -282,9 +282,9 @@ int Lower::lanes_of_value(const UOp& r, const UOp* own) const {
   return v ? width(*v) : 1;
 }
 
-Lower::State Lower::initial(const UOp& r, const UOp* own) {
+Lower::State Lower::initial(const UOp& r, int lanes) {
   State out;
-  for (const UOp& c : identity(monoid(r), r.dtype())) out.push_back(e_.broadcast(emit(c), lanes_of_value(r, own)));
+  for (const UOp& c : identity(monoid(r), r.dtype())) out.push_back(e_.broadcast(emit(c), lanes));
   return out;
 }
 

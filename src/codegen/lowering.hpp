@@ -1,15 +1,17 @@
 #pragma once
-// What lowers one kernel, for the seven files that share the work: loops and expressions (lower.cpp), memory and what is kept of rows
-// (lower_memory.cpp), windows (lower_window.cpp), reductions (lower_reduce.cpp), their results where those are stored with lanes of their
-// own (lower_result.cpp), scans (lower_scan.cpp) and matrix instructions (lower_matrix.cpp). Each calls the others: a reduction is emitted
-// where an expression needs it, its loads inside its loop.
+// What lowers one kernel, for the eight files that share the work: loops and expressions (lower.cpp), last rounds of register tiles
+// (lower_edges.cpp), memory and what is kept of rows (lower_memory.cpp), windows (lower_window.cpp), reductions (lower_reduce.cpp), their
+// results where those are stored with lanes of their own (lower_result.cpp), scans (lower_scan.cpp) and matrix instructions
+// (lower_matrix.cpp). Each calls the others: a reduction is emitted where an expression needs it, its loads inside its loop.
 //
 // An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
 // each point of the register tile that it depends on (key).
 #include <array>
 #include <climits>
+#include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -61,6 +63,15 @@ class Lower {
   void open(const UOp& r, const Part& part);
   bool worth_parting(const UOp& r) const;
   void leave_out(const UOp& r, const Part& part);
+
+  // ---- register tiles that reach beyond the end of their range ----
+
+  // outer: the loop in whose last round so many elements are left; tile: if there is one; lanes: if the tile is of vectors
+  struct Edge { const Split* split; const Axis *outer, *tile, *lanes; int64_t left; };
+  std::optional<Edge> edge_of(const Split& s) const;
+  std::vector<Edge> edges() const;
+  void for_edges(std::span<const Edge> edges, const std::function<void()>& body);
+  void at_edge(const Edge& e);
   // Runs body with only the loops down to `level` open; what is open further in goes on after it.
   template <class F> void at_level(int level, F body) {
     std::vector<Emitter::Level> inner(std::make_move_iterator(e_.levels.begin() + level + 1), std::make_move_iterator(e_.levels.end()));
@@ -71,7 +82,7 @@ class Lower {
     const auto holds = holds_;
     const int outer = std::exchange(level_, level);
     std::erase_if(panels_, [&](const auto& p) { return p.second.depth > level; });
-    std::erase_if(holds_, [&](const auto& h) { return h.second > level; });
+    std::erase_if(holds_, [&](const Hold& h) { return h.depth > level; });
     body();
     point_ = point;
     depth_of_ = depth;
@@ -85,9 +96,12 @@ class Lower {
     at_level(level, [&] {
       const bool once = level == 0 && !target_.grid;
       if (once) e_.open_loop(e_.push(0, make(InstOp::begun, DType::index)), e_.constant(DType::index, 1));
+      const auto inside = std::exchange(inside_, {});
+      const auto narrow = std::exchange(narrow_, {});
       filling_ = true;
       body();
       filling_ = false;
+      inside_ = inside, narrow_ = narrow;
       if (once) e_.close_loop({});
     });
   }
@@ -119,7 +133,8 @@ class Lower {
   uint64_t point(uint64_t ranges) const;
   uint64_t key(const UOp& u, size_t component) const;
   const UOp* vector_axis(uint64_t ranges) const;
-  static int width(const UOp& vector) { return static_cast<int>(vector.src(0).bounds().max); }
+  bool narrow(uint64_t ranges) const;
+  int width(const UOp& vector) const { return narrow(bit(vector)) ? narrow_.lanes : static_cast<int>(vector.src(0).bounds().max); }
   int emit(const UOp& u, size_t component = 0);
   int emit_new(const UOp& u, int level);
   int bitcast(int level, int a, DType to);
@@ -230,7 +245,7 @@ class Lower {
   using State = Block::State;
   static Monoid monoid(const UOp& r) { return r.op() == Op::Scan ? r.as<ScanArg>().monoid : r.as<ReduceArg>().monoid; }
   int lanes_of_value(const UOp& r, const UOp* own) const;
-  State initial(const UOp& r, const UOp* own);
+  State initial(const UOp& r, int lanes);
   State accumulate(const UOp& r, const State& acc);
   State combined(const UOp& r, const State& a, const State& b);
   // A row of the monoid table on instructions: built as an expression over stand-ins, then emitted.
@@ -291,7 +306,14 @@ class Lower {
   std::array<int64_t, 64> point_{};
   std::array<int64_t, 64> inside_{};        // how many points of a register tile matter in the round that is open; 0: all
   uint64_t written_ = 0, blocks_ = 0;
-  std::vector<std::pair<UOp, int>> holds_;  // conditions that are true in the loops that are open, and in which
+  // A condition that is true in a loop that is open, but for the vectors that are at this point of a register tile.
+  struct Hold { UOp condition; int depth; int tile = -1; int64_t but = 0; };
+  bool holds(const Hold& h) const { return h.tile < 0 || point_[h.tile] != h.but; }
+  std::vector<Hold> holds_;
+  // Vectors along a range that have so many lanes only: at one point of a register tile, if there is one.
+  struct Narrow { int vector = -1, tile = -1; int64_t at = 0; int lanes = 0; };
+  Narrow narrow_;
+  std::vector<std::pair<int, int>> reopened_;  // ranges whose round is open a second time, further in, and where the first time
   std::map<std::pair<const void*, const void*>, bool> contains_;  // whether an expression contains a condition
   std::unordered_map<UOp, Panel> panels_;
   bool filling_ = false, filling_row_ = false;

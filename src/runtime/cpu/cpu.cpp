@@ -69,6 +69,8 @@ int widest_vector() {
   return avx512 ? 64 : __builtin_cpu_supports("avx2") ? 32 : 16;
 }
 bool has_fma() { return __builtin_cpu_supports("fma"); }
+// Zen 4 has two units of 32 bytes, which make a vector of 64 together.
+int fma_per_cycle(int vector_bytes) { return vector_bytes == 64 && __builtin_cpu_is("amdfam19h") ? 1 : 2; }
 std::vector<MatrixInstruction> matrix_instructions(int vector_bytes) {
   std::vector<MatrixInstruction> out;
   if (vector_bytes >= 64 && __builtin_cpu_supports("avx512bf16"))
@@ -83,6 +85,7 @@ std::string model_name() { return "unnamed"; }
 uint64_t feature_hash() { return 0; }
 int widest_vector() { return 16; }
 bool has_fma() { return true; }
+int fma_per_cycle(int) { return 2; }
 std::vector<MatrixInstruction> matrix_instructions(int) { return {}; }
 constexpr const char* kMachine = "generic";
 #endif
@@ -95,6 +98,7 @@ Target describe_machine() {
   t.vector_bytes = std::min(widest, settings().cpu_vector.value_or(widest));
   t.vector_registers = t.vector_bytes == 64 ? 32 : 16;
   t.fma = has_fma() && t.vector_bytes >= 32;
+  t.fma_per_cycle = fma_per_cycle(t.vector_bytes);
   t.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, t.l1_bytes);
   t.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, t.l2_bytes);
   t.l3_bytes = std::min(cache_bytes(_SC_LEVEL3_CACHE_SIZE, t.l3_bytes), kLargestL3);

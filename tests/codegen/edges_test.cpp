@@ -1,0 +1,76 @@
+// Products whose register tiles reach beyond the end of their ranges: the last rounds make what is inside.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "codegen/nest.hpp"
+#include "codegen/one_kernel.hpp"
+
+namespace tg {
+namespace {
+
+struct Program {
+  const char* name;
+  Tensor (*build)(const Inputs&);
+};
+const Program kPrograms[] = {
+    {"OneColumnLeft", [](const Inputs& in) { return in({97, 70}).matmul(in({70, 161})); }},
+    {"ElevenColumnsLeft", [](const Inputs& in) { return in({131, 67}).matmul(in({67, 123})); }},
+    {"WithEpilogue", [](const Inputs& in) { return (in({131, 67}).matmul(in({67, 133})) + in({133}) * in({131, 1})).relu(); }},
+    {"OfABatch", [](const Inputs& in) { return in({5, 61, 50}).matmul(in({5, 50, 75})); }},
+    {"BothTransposed", [](const Inputs& in) { return in({67, 131}).T().matmul(in({137, 67}).T()); }},
+    {"LongSums", [](const Inputs& in) { return in({31, 2100}).matmul(in({2100, 19})); }},
+    {"Doubles",
+     [](const Inputs& in) { return in({97, 70}).cast(float64).realize().matmul(in({70, 165}).cast(float64).realize()).cast(float32); }},
+    {"Bfloat16", [](const Inputs& in) { return half(in({97, 70})).matmul(half(in({70, 165}))).cast(float32); }},
+    {"WholeNumbers",
+     [](const Inputs& in) { return in({97, 70}).cast(int32).realize().matmul(in({70, 165}).cast(int32).realize()).cast(float32); }},
+    {"Windows", [](const Inputs& in) { return in({2, 9, 23, 25}).conv2d(in({17, 9, 3, 3})); }},
+};
+class Edges : public testing::TestWithParam<Program> {};
+
+TEST_P(Edges, ComputeTheSame) {
+  const Program& program = GetParam();
+  const Numbers expected = program.build({"interpreter"}).to_vector<double>();
+  const Case c(program.build({"cpu"}), device("cpu"));
+  const auto right = testing::Pointwise(testing::FloatEq(), expected);
+  EXPECT_THAT(c.run(generate(c.kernel, c.device.target())), right) << "as chosen";
+  const size_t n = c.kernel.ranges.size();
+  const std::string rows = to_string(c.kernel.ranges[n - 2]), columns = to_string(c.kernel.ranges[n - 1]);
+  std::string outer;
+  for (size_t i = 0; i + 2 < n; ++i) outer += to_string(c.kernel.ranges[i]) + ", ";
+  for (const char* verbs : {
+           "tile({1}, 16, vector); tile({1}, 3, unroll); tile({0}, 9, unroll)",
+           "tile({1}, 8, vector); tile({1}, 2, unroll); tile({0}, 6, unroll); order({2}{1}, {0})",
+           "tile({1}, 16, vector); tile({1}, 2, unroll); tile({0}, 4, unroll); order({2}{1}, {0}); stage(p2, {1})",
+           "tile({1}, 16, vector); tile({0}, 12, unroll); stage(p2, launch); stage(p1, launch)",
+           "tile({1}, 16, vector); tile({0}, 7, unroll); stage(p1, {0}); stage(p2, {1})",
+           "tile({0}, 16, vector); tile({0}, 2, unroll); tile({1}, 5, unroll)",
+           "tile({1}, 16, vector); tile({1}, 64, unroll)",
+           "tile({1}, 16, vector); tile({0}, 4, unroll); tile({0}, 3, loop)",
+       }) {
+    const std::string text = fmt::format(fmt::runtime(verbs), rows, columns, outer);
+    SCOPED_TRACE(text);
+    EXPECT_THAT(c.run(parse_verbs(text)), right);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Programs, Edges, testing::ValuesIn(kPrograms), [](const auto& test) { return test.param.name; });
+
+// 97 rows are 16 tiles of 6 and one; 161 columns 3 tiles of 3 vectors, and one of a vector and a single column.
+TEST(Edges, HaveCodeOfTheirOwn) {
+  const Case c(kPrograms[0].build({"cpu"}), device("cpu"));
+  Target t = c.device.target();
+  t.fma = true;
+  const auto products = [&](const char* verbs) {
+    std::map<int, int> count;  // of multiply-adds, by lanes
+    const Generated g = generate(c.kernel, t, parse_verbs(verbs));
+    for (const Inst& i : g.phases.at(0).phase.insts) count[i.lanes] += i.op == InstOp::alu && i.alu == Op::Fma;
+    return std::pair(count[16], count[1]);
+  };
+  EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 3, unroll); tile(i0, 6, unroll)"), std::pair(18 + 3 + 6 + 1, 6 + 1));
+  EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 11, unroll); tile(i0, 1, unroll)"), std::pair(10, 1)) << "one round of columns";
+  EXPECT_EQ(products("tile(i1, 7, unroll)"), std::pair(0, 7)) << "it divides";
+}
+
+}  // namespace
+}  // namespace tg
