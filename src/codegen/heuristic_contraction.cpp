@@ -119,7 +119,8 @@ class Contraction : public Choice {
       const bool windows = rows_of(of_lanes, v, reduce).windowed;
       const double once = stream_cost(all) < kDistant ? stream_cost(all) : kWaited;
       const double unpacked = (windows ? kNear : once) * (misaligned(of_lanes, v) ? 2 : 1);
-      const double interleaving = matrix_instruction(reduce) ? kInterleaved : 0;
+      // what arithmetic does not hide where nothing is packed
+      const double shuffled = (matrix_instruction(reduce) ? kInterleaved : 0) + (!windows && turns(v, reduce) ? load_cost(v) : 0);
       const bool cut = !beside(v);  // last rounds make what is inside of their range and nothing else
       const double to_pack = kPacked + once + (!windows && turns(v, reduce) ? kTurned : load_cost(v));
       for (const UOp& r : across) {
@@ -137,11 +138,10 @@ class Contraction : public Choice {
             const double row = packed ? kNear + kWindow : unpacked_row * (addressed ? 1 : 2) + (how.crowded(height, widest_) ? kFar : 0);
             const double packing = to_pack * static_cast<double>(height) / rows;
             // far: what each row's load takes more, or all those of windows, which lie together
-            const auto consider = [&](Packing how_packed, int64_t blocks, double load, double gathered, double pack, double far,
-                                      double store,
+            const auto consider = [&](Packing how_packed, int64_t blocks, double load, double pack, double far, double store,
                                       int64_t units) {
               const auto cycles = [&](double wide, double high) {  // a step of a tile
-                const double of_vectors = std::ceil(wide) * (load * loaded_ + gathered),
+                const double of_vectors = std::ceil(wide) * load,
                              loads = of_vectors + high * row + far * (how.windowed ? 1 : high);
                 return std::max({wide * high / 2, loads, 4.0}) + overlapped_ * (loads + (packed ? of_vectors : 0)) +
                        kBegun / length(reduce) + static_cast<double>(vectors) * pack;
@@ -156,14 +156,14 @@ class Contraction : public Choice {
             };
             const auto products = static_cast<int64_t>(batch);
             const int64_t tiles = products * panels * ceil_div(static_cast<int64_t>(rows), height);
-            consider(Packing::None, 1, unpacked, load_cost(v), interleaving, 0, 0, tiles);
+            consider(Packing::None, 1, unpacked + load_cost(v), shuffled, 0, 0, tiles);
             if (batch == 1 && (stream_cost(all) < kDistant || (how.windowed && !packed && !how.streams && all <= most_shared)))
-              consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), 0, packing * target_.cores, how.windowed ? 0 : beyond, 0,
+              consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), packing * target_.cores, how.windowed ? 0 : beyond, 0,
                        tiles);
             if (panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
             const bool may_cut = across.size() == 1 && !how.packable;
             for (int64_t blocks = 1; blocks == 1 || (may_cut && blocks <= 8 && blocks * 4 * height <= extent(r)); blocks *= 2)
-              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), 0, packing * static_cast<double>(blocks),
+              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), packing * static_cast<double>(blocks),
                        !how.windowed ? beyond : beyond > 0 && panels > 1 && !packed && !how.streams ? kAnew : 0, by_columns,
                        products * panels * blocks);
           }
@@ -295,10 +295,10 @@ class Contraction : public Choice {
   };
   // One number of each row: packed, from one cache line, each from its own, and maybe all of them from beyond L2.
   double row_cost(const UOp& operand, const UOp& r, const Rows& rows, int64_t panels) const {
-    if (rows.streams || (rows.packable && panels >= kPanels)) return kNear;
+    if (rows.streams || (rows.packable && panels >= kPanels)) return kNear * repeated_;
     const bool side_by_side = rows.step < 64 / static_cast<int64_t>(widest_);
     const double far = rows.windowed && gates_ && !side_by_side ? 1.5 : scattered(operand, rows) ? kMissed : 0;
-    return kNear * (side_by_side ? 1 : 2) + (gated(r) ? kMask : 0) + far;
+    return kNear * repeated_ * (side_by_side ? 1 : 2) + (gated(r) ? kMask : 0) + far;
   }
   // Whether each step of the sum reads from another place beyond L2, which the processor does not see coming.
   bool scattered(const UOp& operand, const Rows& rows) const {
@@ -453,8 +453,8 @@ class Contraction : public Choice {
         sum += s == 1 ? 1.0 : static_cast<double>(lanes_) * (pages_apart(s) ? kScattered : 1);
     return sum;
   }
-  // Costs are of cycles that two multiply-adds take: where it is one, half of a load is hidden behind each.
-  const double loaded_ = 0.5 * target_.fma_per_cycle, overlapped_ = target_.fma_per_cycle > 1 ? kOverlapped : kHidden;
+  // Costs are of what two multiply-adds take: a cycle, or two, in which twice as many numbers can be repeated in all lanes.
+  const double repeated_ = 0.5 * target_.fma_per_cycle, overlapped_ = target_.fma_per_cycle > 1 ? kOverlapped : kHidden;
   bool pages_apart(int64_t step) const { return step != kIrregular && std::abs(step) * static_cast<int64_t>(widest_) >= kPage; }
 };
 
