@@ -15,6 +15,7 @@ constexpr double kBeyond = 0.15;                       // of a number from beyon
 constexpr double kPacked = 2, kTurned = 5;             // of packing a vector beside reading it, and of transposing one for that
 constexpr double kCrossed = 12;                        // of storing a vector column by column where the output does not fit L2
 constexpr double kCollected = 16;                      // of storing a vector in scratch, and what is made of it with lanes of its own
+constexpr double kResults = 0.25;                      // of L2, for results that are collected
 constexpr double kScattered = 8;                       // of storing a number into a page of its own
 constexpr double kOverlapped = 0.15, kHidden = 0.025;  // of what loads cost that arithmetic does not hide: two a cycle, one a cycle
 constexpr double kBegun = 10;                          // of beginning and ending a tile
@@ -117,12 +118,13 @@ class Contraction : public Choice {
     const double by_columns = stream_cost(outputs / batch) < kDistant ? 0 : kCrossed;
     for (const UOp& v : along) {
       const bool windows = rows_of(of_lanes, v, reduce).windowed;
-      const double once = stream_cost(all) < kDistant ? stream_cost(all) : kWaited;
+      const bool turned = !windows && turns(v, reduce);
+      const double once = stream_cost(all) < kDistant || (turned && !load_pages_apart(v)) ? stream_cost(all) : kWaited;
       const double unpacked = (windows ? kNear : once) * (misaligned(of_lanes, v) ? 2 : 1);
       // what arithmetic does not hide where nothing is packed
-      const double shuffled = (matrix_instruction(reduce) ? kInterleaved : 0) + (!windows && turns(v, reduce) ? load_cost(v) : 0);
+      const double shuffled = (matrix_instruction(reduce) ? kInterleaved : 0) + (turned ? load_cost(v) : 0);
       const bool cut = !beside(v);  // last rounds make what is inside of their range and nothing else
-      const double to_pack = kPacked + once + (!windows && turns(v, reduce) ? kTurned : load_cost(v));
+      const double to_pack = kPacked + once + (turned ? kTurned : load_cost(v));
       for (const UOp& r : across) {
         const Rows how = rows_of(of_rows, r, reduce);
         const double window = how.windowed ? window_bytes(of_rows, r, reduce) : 0;
@@ -349,6 +351,9 @@ class Contraction : public Choice {
       if (const int64_t s = stride(a.index, v); !a.store && s != 0 && s != 1) worst = static_cast<double>(lanes_) / 2;
     return worst;
   }
+  bool load_pages_apart(const UOp& v) const {
+    return std::ranges::any_of(accesses_, [&](const Access& a) { return !a.store && pages_apart(stride(a.index, v)); });
+  }
   // A packed panel of the operand that has the lanes: of all of it before any loop, or of one block of lanes, whose loop then goes
   // outermost so that everything else, or all of a block of rows, reuses it.
   void stage(const UOp& operand, const Plan& p, const UOp& reduce) {
@@ -425,7 +430,7 @@ class Contraction : public Choice {
     double block = static_cast<double>(widest_);
     for (const Axis& a : nest_.axes)
       if (std::find(loops.begin(), first, a.name) == first && !of_sum(a)) block *= static_cast<double>(a.most);
-    if (block > 0.25 * static_cast<double>(target_.l2_bytes)) return;
+    if (block > kResults * static_cast<double>(target_.l2_bytes)) return;
     while (first != loops.begin() && axis(*(first - 1)).single()) --first;
     if (first != loops.begin()) apply(Verb::stage(kernel_.stores[0].src(0).as<ParamArg>().slot, *(first - 1)));
   }
@@ -444,9 +449,12 @@ class Contraction : public Choice {
     return false;
   }
   double store_cost(const UOp& v, int64_t width) const {
-    const UOp* const along = beside(v);
-    const auto around = [&](const UOp& r) { return !(r == *along) && extent(r) > (r == v ? width : 1); };  // loops to collect results in
-    if (along && std::ranges::any_of(kernel_.ranges, around)) return kCollected;
+    if (const UOp* const along = beside(v)) {
+      const auto around = [&](const UOp& r) { return !(r == *along) && extent(r) > (r == v ? width : 1); };  // loops to collect results in
+      const double block = static_cast<double>(width * extent(*along)) * static_cast<double>(widest_);
+      if (block <= kResults * static_cast<double>(target_.l2_bytes) && std::ranges::any_of(kernel_.ranges, around))
+        return kCollected + (block < static_cast<double>(target_.l1_bytes) ? 0 : kCrossed);
+    }
     double sum = 0;
     for (const Access& a : accesses_)
       if (const int64_t s = stride(a.index, v); a.store && s != 0)
