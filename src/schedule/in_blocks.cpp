@@ -10,31 +10,17 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "ir/sum.hpp"
-#include "ir/symbolic.hpp"
-#include "schedule/row_ends.hpp"
+#include "schedule/block_steps.hpp"
 #include "tg/ir/op_info.hpp"
-#include "tg/ir/pattern.hpp"
 
 namespace tg {
 namespace {
 
-constexpr int64_t kRows = 64, kFewestRows = 8;  // of a block
-constexpr int64_t kFewestSums = 4;  // made at once where blocks are added up: not by how many cores there are, which may change no bits
+constexpr int64_t kRows = 64, kFewestRows = 16;  // of a block
 constexpr double kRoom = 0.6;   // of L2, for what is handed on in a block
 constexpr double kSaves = 2;    // bytes of what is handed on, each pass counted, for each byte of other memory
 constexpr double kLess = 3;     // times the bytes that it is made of: what takes more is made again rather than stored
 constexpr double kNearer = 3;   // what all blocks read again comes from a nearer cache than what is saved
-
-int slot(const UOp& access) { return access.src(0).as<ParamArg>().slot; }
-bool accesses_memory(const UOp& u) { return u.op() == Op::Load || u.op() == Op::Store; }
-
-/// A launch as a step: which of its loops are the group's.
-struct Step {
-  size_t launch;
-  std::vector<UOp> rows;  // outermost first, the last of them in blocks
-  bool adds = false;      // the last is summed over
-};
 
 class Grouping {
  public:
@@ -50,9 +36,8 @@ class Grouping {
  private:
   bool group() {
     prune();
-    if (steps_.size() < 2 || !arrange() || !worthwhile()) return false;
-    rewrite_steps();
-    reorder();
+    if (group_.steps.size() < 2 || !arrange() || !worthwhile()) return false;
+    reorder(rewrite_steps(plan_, group_));
     return true;
   }
   bool group_among(size_t first, size_t end) {
@@ -64,7 +49,6 @@ class Grouping {
   using Launch = PlanLaunch;
   const Launch& launch(size_t i) const { return plan_.launches[i]; }
   const PlanBuffer& buffer(int b) const { return plan_.buffers[static_cast<size_t>(b)]; }
-  int buffer_of(const Launch& l, const UOp& access) const { return l.buffers[static_cast<size_t>(slot(access))]; }
   double bytes(int b) const { return static_cast<double>(buffer(b).elements.max() * static_cast<int64_t>(size_of(buffer(b).dtype))); }
 
   // ---- which launches ----
@@ -89,68 +73,54 @@ class Grouping {
       if (const int b = buffer_of(launch(first), s); buffer(b).kind != PlanBuffer::Kind::Temporary || !buffer(b).elements.known())
         return false;
     const auto& ranges = launch(first).kernel.ranges;
-    length_ = size(ranges[ranges.size() - 2]);
-    parallel_ = 1;
-    for (size_t i = 0; i + 2 < ranges.size(); ++i) parallel_ *= size(ranges[i]);
+    group_.length = size_of_loop(ranges[ranges.size() - 2]);
+    group_.parallel = 1;
+    for (size_t i = 0; i + 2 < ranges.size(); ++i) group_.parallel *= size_of_loop(ranges[i]);
     return true;
   }
-  static int64_t size(const UOp& range) { return range.src(0).as<int64_t>(); }
-  int64_t rows() const { return parallel_ * length_; }
-  // Numbers of a buffer that belong to a row; 0 where it is not made of rows.
-  int64_t row_length(int b) const {
-    return buffer(b).elements.known() && buffer(b).elements.value() % rows() == 0 ? buffer(b).elements.value() / rows() : 0;
-  }
+  int64_t row_length(int b) const { return group_.row_length(buffer(b)); }
   bool made_of_rows(int b) const { return buffer(b).kind != PlanBuffer::Kind::Input && row_length(b) > 0; }
 
-  // What is left of an index into rows when the row is taken away; nothing where it is another row's, or reaches into one.
-  std::optional<UOp> in_row(const UOp& index, int64_t length, const std::vector<UOp>& rows) const {
-    Sum rest(index);
-    int64_t step = length;
-    for (size_t a = rows.size(); a-- > 0; step *= size(rows[a])) rest.add(rows[a], -step);
-    if (!rest.ok()) return {};
-    const UOp out = rest.expr();
-    for (const UOp& u : toposort(out)) if (std::find(rows.begin(), rows.end(), u) != rows.end()) return {};
-    const Bounds b = out.bounds();
-    if (b.min < 0 || b.max >= length) return {};
-    return out;
-  }
   bool in_rows(const Launch& l, const std::vector<UOp>& rows, const std::set<int>& of) const {
     for (const UOp& u : toposort(l.kernel.stores))
       if (accesses_memory(u))
         if (const int b = buffer_of(l, u); of.contains(b) && !in_row(u.src(1), row_length(b), rows)) return false;
     return true;
   }
-  // The outer loops that are over all rows but the last axis of them, however many axes those are.
-  std::optional<std::vector<UOp>> outer_loops(const Launch& l) const {
-    std::vector<UOp> out;
-    int64_t n = 1;
-    for (const UOp& r : l.kernel.ranges) {
-      if (n == parallel_) break;
-      out.push_back(r);
-      n *= size(r);
+  // How many loops from the outermost on are over all rows but the last axis of them, however many axes those are.
+  std::optional<size_t> outer_loops(const std::vector<UOp>& loops) const {
+    size_t out = 0;
+    for (int64_t n = 1; n != group_.parallel; ++out) {
+      if (out == loops.size()) return {};
+      n *= size_of_loop(loops[out]);
     }
-    if (n != parallel_) return {};
     return out;
   }
-  // A launch as a step, whatever it reads: over rows, or a sum over rows, which blocks can be added to one after the other.
+  // A launch as a step, whatever it reads: over rows, or a sum over rows, of which the outermost axes may be the output's.
   std::vector<Step> as_steps(size_t i) const {
     const Launch& l = launch(i);
-    const auto outer = alone_in_launch(i) ? outer_loops(l) : std::nullopt;
     std::vector<Step> out;
-    if (!outer || std::ranges::any_of(l.buffers, [&](int b) { return buffer(b).kind != PlanBuffer::Kind::Input && buffer(b).input >= 0; }))
-      return out;  // memory that others may read is not overwritten block by block
-    const auto add = [&](const UOp& row, bool adds) {
-      out.push_back({i, *outer, adds});
-      out.back().rows.push_back(row);
+    const auto in_memory = [&](int b) { return buffer(b).kind != PlanBuffer::Kind::Input && buffer(b).input >= 0; };
+    if (!alone_in_launch(i) || std::ranges::any_of(l.buffers, in_memory))
+      return out;  // others may read it: not to be overwritten by blocks
+    const auto add = [&](const std::vector<UOp>& loops, size_t outer, size_t last, size_t summed) {
+      if (size_of_loop(loops[last]) != group_.length) return;
+      out.push_back({i, {loops.begin(), loops.begin() + static_cast<ptrdiff_t>(outer)}, summed});
+      out.back().rows.push_back(loops[last]);
     };
-    if (l.kernel.ranges.size() > outer->size() && size(l.kernel.ranges[outer->size()]) == length_)
-      add(l.kernel.ranges[outer->size()], false);
-    if (l.kernel.stores.size() != 1 || parallel_ < kFewestSums) return out;
+    const std::vector<UOp>& outputs = l.kernel.ranges;
+    if (const auto outer = outer_loops(outputs); outer && *outer < outputs.size()) add(outputs, *outer, *outer, *outer + 1);
+    if (l.kernel.stores.size() != 1) return out;
     const UOp &s = l.kernel.stores[0], &sum = s.src(2);
     if (s.src().size() > 3 || sum.op() != Op::Reduce || sum.as<ReduceArg>().monoid != Monoid::Sum || !is_float(sum.dtype())) return out;
-    if (buffer(buffer_of(l, s)).dtype != sum.dtype()) return out;
+    if (const PlanBuffer& made = buffer(buffer_of(l, s)); made.dtype != sum.dtype() || !made.elements.known()) return out;
     for (const UOp& u : toposort(sum.src(0))) if (u.op() == Op::Reduce) return out;
-    for (const UOp& r : reduce_ranges(sum)) if (size(r) == length_) add(r, true);
+    for (size_t kept = outputs.size() + 1; kept-- > 0;) {
+      std::vector<UOp> loops(outputs.begin(), outputs.begin() + static_cast<ptrdiff_t>(kept));
+      loops.insert(loops.end(), reduce_ranges(sum).begin(), reduce_ranges(sum).end());
+      const auto outer = outer_loops(loops);
+      for (size_t last = outer.value_or(loops.size()); last < loops.size(); ++last) if (kept <= *outer) add(loops, *outer, last, kept);
+    }
     return out;
   }
   // ... if what it has of these buffers is in rows.
@@ -188,8 +158,8 @@ class Grouping {
 
   // Launches that can be steps, in order. What lies between and does not need them will go before, what does behind.
   void gather(size_t first, size_t end) {
-    steps_.clear();
-    handed_on_.clear();
+    group_.steps.clear();
+    group_.handed_on.clear();
     Touched later, steps;
     std::set<int> whole;  // what may be read when all blocks are done
     for (size_t i = first, next; i < end; i = next) {
@@ -197,25 +167,25 @@ class Grouping {
       const Launch& l = launch(i);
       const bool free = !later.ordered(touched(i));
       const bool reads_whole = std::ranges::any_of(l.buffers, [&](int b) { return whole.contains(b); });
-      std::optional<Step> s = free && !reads_whole ? as_step(i, handed_on_) : std::nullopt;
+      std::optional<Step> s = free && !reads_whole ? as_step(i, group_.handed_on) : std::nullopt;
       if (!s && free && !reads_whole && (s = without_others(i))) {
         steps = {};
-        for (const Step& x : steps_) steps.add(touched(x.launch));
+        for (const Step& x : group_.steps) steps.add(touched(x.launch));
       }
       if (s) {
         std::set<int> made, other;
         for (const UOp& u : l.kernel.stores) {
           const int b = buffer_of(l, u);
-          if (!s->adds && made_of_rows(b) && in_rows(l, s->rows, {b})) made.insert(b);
+          if (!s->adds() && made_of_rows(b) && in_rows(l, s->rows, {b})) made.insert(b);
           else other.insert(b);
         }
-        const bool takes_part = std::ranges::any_of(l.buffers, [&](int b) { return handed_on_.contains(b); });
+        const bool takes_part = std::ranges::any_of(l.buffers, [&](int b) { return group_.handed_on.contains(b); });
         if (!takes_part && made.empty()) s.reset();
-        else handed_on_.merge(made), whole.merge(other);
+        else group_.handed_on.merge(made), whole.merge(other);
       }
       if (s) {
         steps.add(touched(i));
-        steps_.push_back(std::move(*s));
+        group_.steps.push_back(std::move(*s));
         continue;
       }
       Touched together;
@@ -227,24 +197,24 @@ class Grouping {
   std::optional<Step> without_others(size_t i) {
     for (Step& step : as_steps(i)) {
       std::set<int> others, rest;
-      for (int b : handed_on_) (in_rows(launch(i), step.rows, {b}) ? rest : others).insert(b);
+      for (int b : group_.handed_on) (in_rows(launch(i), step.rows, {b}) ? rest : others).insert(b);
       const auto makes = [&](const Step& s) {
         const Launch& l = launch(s.launch);
         return std::ranges::any_of(l.kernel.stores, [&](const UOp& x) { return others.contains(buffer_of(l, x)); });
       };
       const auto takes_part = [&](size_t x) { return std::ranges::any_of(launch(x).buffers, [&](int b) { return rest.contains(b); }); };
-      if (!takes_part(i) || std::ranges::any_of(steps_, [&](const Step& s) { return makes(s) && takes_part(s.launch); })) continue;
-      std::erase_if(steps_, makes);
-      handed_on_ = std::move(rest);
+      if (!takes_part(i) || std::ranges::any_of(group_.steps, [&](const Step& s) { return makes(s) && takes_part(s.launch); })) continue;
+      std::erase_if(group_.steps, makes);
+      group_.handed_on = std::move(rest);
       return std::move(step);
     }
     return {};
   }
-  bool is_step(size_t i) const { return std::ranges::any_of(steps_, [&](const Step& s) { return s.launch == i; }); }
+  bool is_step(size_t i) const { return std::ranges::any_of(group_.steps, [&](const Step& s) { return s.launch == i; }); }
   // Without what other launches read too, and without steps to which nothing is handed on and that hand nothing on.
   void prune() {
     for (bool changed = true; changed;) {
-      changed = std::erase_if(handed_on_, [&](int b) {
+      changed = std::erase_if(group_.handed_on, [&](int b) {
         bool written = false, only_here = true;
         for (size_t i = 0; i < plan_.launches.size(); ++i) {
           if (std::ranges::find(launch(i).buffers, b) == launch(i).buffers.end()) continue;
@@ -253,8 +223,8 @@ class Grouping {
         }
         return !written || !only_here || buffer(b).kind != PlanBuffer::Kind::Temporary;
       }) > 0;
-      changed |= std::erase_if(steps_, [&](const Step& s) {
-        return std::ranges::none_of(launch(s.launch).buffers, [&](int b) { return handed_on_.contains(b); });
+      changed |= std::erase_if(group_.steps, [&](const Step& s) {
+        return std::ranges::none_of(launch(s.launch).buffers, [&](int b) { return group_.handed_on.contains(b); });
       }) > 0;
     }
   }
@@ -266,19 +236,19 @@ class Grouping {
     size_t before = plan_.launches.size();
     for (size_t i = 0; i < plan_.launches.size(); ++i)
       for (int b : launch(i).buffers)
-        if (handed_on_.contains(b) && !is_step(i) && large(b)) wanted.insert(b), before = std::min(before, i);
+        if (group_.handed_on.contains(b) && !is_step(i) && large(b)) wanted.insert(b), before = std::min(before, i);
     while (before < plan_.launches.size() && launch(before).with_previous) --before;
     Plan trial = plan_;
     std::vector<Launch> again;
     std::map<int, int> copies;
     double sources = 0, made = 0;
-    for (auto s = steps_.rbegin(); s != steps_.rend(); ++s) {  // who makes it comes before
+    for (auto s = group_.steps.rbegin(); s != group_.steps.rend(); ++s) {  // who makes it comes before
       const Launch& l = launch(s->launch);
       const bool makes = std::ranges::any_of(l.kernel.stores, [&](const UOp& x) { return wanted.contains(buffer_of(l, x)); });
       if (!makes) continue;
-      if (s->adds) return false;
+      if (s->adds()) return false;
       for (int b : l.buffers) {
-        if (handed_on_.contains(b) && large(b)) wanted.insert(b);
+        if (group_.handed_on.contains(b) && large(b)) wanted.insert(b);
         else if (buffer(b).kind != PlanBuffer::Kind::Temporary && overwritten(b)) return false;
         else sources += bytes(b);
       }
@@ -290,7 +260,7 @@ class Grouping {
       trial.buffers.push_back(trial.buffers[static_cast<size_t>(b)]);
       trial.buffers.back().why = "made again for other kernels, from less";
     }
-    if (again.empty() || steps_.back().launch >= before || sources * kLess > made) return false;
+    if (again.empty() || group_.steps.back().launch >= before || sources * kLess > made) return false;
     const auto renamed = [&](Launch& l) {
       for (int& b : l.buffers) if (copies.contains(b)) b = copies.at(b);
     };
@@ -316,107 +286,48 @@ class Grouping {
   bool worthwhile() {
     double saved = 0, row = 0, other = 0, all = 0;
     std::map<int, double> again;  // other memory: bytes that a block reads
-    for (const Step& s : steps_) {
+    for (const Step& s : group_.steps) {
       const Launch& l = launch(s.launch);
-      for (int b : std::set<int>(l.buffers.begin(), l.buffers.end())) if (handed_on_.contains(b)) saved += bytes(b);
+      for (int b : std::set<int>(l.buffers.begin(), l.buffers.end())) if (group_.handed_on.contains(b)) saved += bytes(b);
       for (const UOp& u : toposort(l.kernel.stores)) {
-        if (!accesses_memory(u) || handed_on_.contains(buffer_of(l, u))) continue;
+        if (!accesses_memory(u) || group_.handed_on.contains(buffer_of(l, u))) continue;
         const bool by_block = u.src(1).ranges() & s.rows.back().ranges();
         double n = bytes(buffer_of(l, u));
-        for (size_t a = 0; a < s.rows.size(); ++a) if (u.src(1).ranges() & s.rows[a].ranges()) n /= static_cast<double>(size(s.rows[a]));
+        for (size_t a = 0; a < s.rows.size(); ++a)
+          if (u.src(1).ranges() & s.rows[a].ranges()) n /= static_cast<double>(size_of_loop(s.rows[a]));
         double& most = again[buffer_of(l, u)];
         if (!by_block) most = std::max(most, n);
       }
     }
-    for (int b : handed_on_) all += bytes(b);
-    for (const Step& s : steps_) row = std::max(row, held_at(s.launch) / static_cast<double>(rows()));
+    for (int b : group_.handed_on) all += bytes(b);
+    for (const Step& s : group_.steps) row = std::max(row, held_at(s.launch) / static_cast<double>(group_.rows()));
     double shared = 0;
     for (const auto& [b, n] : again) other += bytes(b), shared += n;
-    const double room = kRoom * static_cast<double>(target_.l2_bytes);
-    for (block_ = kRows; block_ > kFewestRows && row * static_cast<double>(block_) > room;) block_ /= 2;
-    block_ = std::min(block_, length_);
-    const double per_block = saved / static_cast<double>(rows()) * static_cast<double>(block_);
-    return all > static_cast<double>(target_.l2_bytes) && saved >= kSaves * other && per_block * kNearer >= shared;
+    choose_block(row, saved / static_cast<double>(group_.rows()), shared);
+    for (const Step& s : group_.steps)
+      if (const int64_t n = group_.sums_apart(s); n > 1) other += 2 * static_cast<double>(n) * bytes(sum_of(s));
+    return all > static_cast<double>(target_.l2_bytes) && saved >= kSaves * other &&
+           saved / static_cast<double>(group_.rows()) * static_cast<double>(group_.block) * kNearer >= shared;
   }
-
+  // So many rows that what they hold fits, where with fewer a block would not read too much again; if not, what they hold is in the last
+  // cache. Given what a row holds, what it saves, and what a block reads again.
+  void choose_block(double row, double saved, double shared) {
+    const auto fits = [&](int64_t rows) { return row * static_cast<double>(rows) <= kRoom * static_cast<double>(target_.l2_bytes); };
+    const auto pays = [&](int64_t rows) { return saved * static_cast<double>(rows) * kNearer >= shared; };
+    for (group_.block = kRows; group_.block > kFewestRows && !fits(group_.block) && pays(group_.block / 2);) group_.block /= 2;
+    group_.block = std::min(group_.block, group_.length);
+  }
+  int sum_of(const Step& s) const { return buffer_of(launch(s.launch), launch(s.launch).kernel.stores[0]); }
   // Bytes handed on that are there while a launch runs.
   double held_at(size_t i) const {
     double n = 0;
-    for (int b : handed_on_) {
+    for (int b : group_.handed_on) {
       const auto uses = [&](const Step& s) { return std::ranges::find(launch(s.launch).buffers, b) != launch(s.launch).buffers.end(); };
-      const auto first = std::ranges::find_if(steps_, uses);
-      const auto last = std::find_if(steps_.rbegin(), steps_.rend(), uses);
+      const auto first = std::ranges::find_if(group_.steps, uses);
+      const auto last = std::find_if(group_.steps.rbegin(), group_.steps.rend(), uses);
       if (first->launch <= i && i <= last->launch) n += bytes(b);
     }
     return n;
-  }
-
-  // ---- kernels ----
-
-  void rewrite_steps() {
-    const int64_t per_row = (length_ + block_ - 1) / block_, blocks = parallel_ * per_row;
-    const UOp number = variable("block", 0, blocks - 1), along = simplify(floor_mod(number, index(per_row))), begin = along * block_;
-    const UOp outer = simplify(floor_div(number, index(per_row)));
-    const Dim here(simplify(smaller(index(length_) - begin, index(block_))));
-    const bool in_order = std::ranges::any_of(steps_, &Step::adds);
-    std::vector<StepView> views;
-    for (const Step& s : steps_) views.push_back(view(s));
-    const RowEnds ends(views, begin + (block_ - 1), length_, in_order);
-    for (size_t i = 0; i < steps_.size(); ++i) {
-      const Step& s = steps_[i];
-      Launch& l = plan_.launches[s.launch];
-      Kernel& k = l.kernel;
-      Substitution at, ranges;
-      UOp rest = outer;
-      for (size_t a = s.rows.size() - 1; a-- > 0; rest = simplify(floor_div(rest, s.rows[a].src(0))))
-        at[s.rows[a]] = a == 0 ? rest : simplify(floor_mod(rest, s.rows[a].src(0)));
-      const UOp& row = s.rows.back();
-      ranges[row] = range(here, row.as<RangeArg>().id, row.as<RangeArg>().kind);
-      at[row] = simplify(begin + ranges[row]);
-      for (const auto& [r, end] : ends.of(i)) at[r] = ranges[r] = range(Dim(end), r.as<RangeArg>().id, r.as<RangeArg>().kind);
-      for (UOp& store : k.stores) store = rewritten(store, l, s, at, ranges, along, per_row);
-      std::vector<UOp> loops;
-      for (const UOp& r : k.ranges)
-        if (std::find(s.rows.begin(), s.rows.end() - 1, r) == s.rows.end() - 1) loops.push_back(ranges.contains(r) ? ranges.at(r) : r);
-      if (s.adds) std::erase_if(loops, [&](const UOp& r) { return std::find(s.rows.begin(), s.rows.end(), r) != s.rows.end(); });
-      k.ranges = std::move(loops);
-      k.alone = true;
-      k.variables.insert(k.variables.begin(), number);
-      l.blocks = blocks;
-      l.in_order = in_order ? per_row : 1;
-    }
-    for (int b : handed_on_) {
-      PlanBuffer& p = plan_.buffers[static_cast<size_t>(b)];
-      p.elements = Dim(row_length(b) * block_);
-      p.kind = PlanBuffer::Kind::Local;
-    }
-  }
-  StepView view(const Step& s) const {
-    const Launch& l = launch(s.launch);
-    StepView v{.stores = l.kernel.stores, .row = s.rows.back(), .adds = s.adds, .place = {}};
-    for (const UOp& u : toposort(l.kernel.stores))
-      if (accesses_memory(u))
-        if (const int b = buffer_of(l, u); handed_on_.contains(b)) v.place[u] = {b, *in_row(u.src(1), row_length(b), s.rows)};
-    return v;
-  }
-  // A store over the rows of a block: everything at its place there, what is handed on in memory of one block.
-  UOp rewritten(const UOp& store, const Launch& l, const Step& s, const Substitution& at, const Substitution& ranges, const UOp& along,
-                int64_t per_row) const {
-    std::unordered_map<UOp, UOp> done;
-    for (const auto& [from, to] : at) done[from] = to;
-    for (const UOp& u : toposort(store)) {
-      if (done.contains(u)) continue;
-      std::vector<UOp> src;
-      for (const UOp& x : u.src()) src.push_back(done.at(x));
-      if (u.op() == Op::Reduce)
-        for (size_t n = 1; n < src.size(); ++n) if (ranges.contains(u.src(n))) src[n] = ranges.at(u.src(n));
-      if (accesses_memory(u))
-        if (const int b = buffer_of(l, u); handed_on_.contains(b))
-          src[1] = ranges.at(s.rows.back()) * row_length(b) + simplify(substitute(*in_row(u.src(1), row_length(b), s.rows), at));
-      if (s.adds && u == store) src[2] = load(src[0], src[1], less(along, per_row - 1)) + src[2];  // the last block comes first
-      done[u] = std::equal(src.begin(), src.end(), u.src().begin()) ? u : u.with(src);
-    }
-    return simplify(done.at(store));
   }
 
   // Everything that needs none of the steps goes before them, the rest behind; false where a step needs something of that.
@@ -439,23 +350,21 @@ class Grouping {
     }
     return true;
   }
-  void reorder() {
+  void reorder(std::vector<Launch> behind) {
     std::vector<Launch> all;
     for (size_t i : before_) all.push_back(std::move(plan_.launches[i]));
-    for (const Step& s : steps_) {
+    for (const Step& s : group_.steps) {
       all.push_back(std::move(plan_.launches[s.launch]));
-      all.back().with_previous = &s != &steps_[0];
+      all.back().with_previous = &s != &group_.steps[0];
     }
+    for (Launch& l : behind) all.push_back(std::move(l));
     for (size_t i : after_) all.push_back(std::move(plan_.launches[i]));
     plan_.launches = std::move(all);
   }
 
   Plan& plan_;
   const Target& target_;
-  int64_t parallel_ = 1, length_ = 1;  // rows: so many times so many, of which the latter are made into blocks
-  std::vector<Step> steps_;
-  std::set<int> handed_on_;       // buffers from step to step
-  int64_t block_ = 1;             // rows of one
+  BlockGroup group_;
   std::vector<size_t> before_, after_;  // launches that are no steps
   std::unordered_map<size_t, Touched> touched_;
 };

@@ -48,10 +48,13 @@ bool RowEnds::compares(const UOp& u, const UOp& row, Comparison& out) {
   return true;
 }
 
-RowEnds::RowEnds(const std::vector<StepView>& steps, const UOp& last, int64_t rows, bool in_order) : steps_(steps), ends_(steps.size()) {
-  choose(rows, in_order);
+RowEnds::RowEnds(const std::vector<StepView>& steps, const UOp& last, const UOp& follows, int64_t first)
+    : steps_(steps), ends_(steps.size()) {
+  choose();
   if (length_ == 0) return;
-  const UOp end = simplify(smaller(index(length_), last + beyond_));
+  UOp end = smaller(index(length_), last + beyond_);
+  if (follows && length_ > first - 1 + beyond_) end = where(follows, end, index(length_));
+  end = simplify(end);
   for (size_t s = 0; s < steps.size(); ++s)
     for (const UOp& store : steps[s].stores) {
       const auto at = steps[s].place.find(store);
@@ -65,7 +68,7 @@ RowEnds::RowEnds(const std::vector<StepView>& steps, const UOp& last, int64_t ro
 }
 
 // So far behind the row that all comparisons are known.
-void RowEnds::choose(int64_t rows, bool in_order) {
+void RowEnds::choose() {
   for (const StepView& s : steps_)
     for (const UOp& u : toposort(s.stores))
       if (Comparison c; compares(u, s.row, c)) {
@@ -73,7 +76,7 @@ void RowEnds::choose(int64_t rows, bool in_order) {
         if (length_ == 0) length_ = n, beyond_ = c.beyond;
         else if (n == length_) beyond_ = std::max(beyond_, c.beyond);
       }
-  if (beyond_ < 1 || (in_order && length_ > rows - 1 + beyond_)) length_ = 0;
+  if (beyond_ < 1) length_ = 0;
 }
 
 // The value of an expression in all rounds of a loop behind its end, if it is the same in all.

@@ -25,15 +25,16 @@ struct StepView {
 
 class RowEnds {
  public:
-  /// last: the last row of a block. rows: how many there are in all. in_order: blocks are added up, beginning with the last.
-  RowEnds(const std::vector<StepView>& steps, const UOp& last, int64_t rows, bool in_order);
+  /// last: the last row of a block. follows: where blocks are added up, whether it adds to what was stored by those before it, of which the
+  /// first begin with that many rows at least: one that stores does so for whole rows.
+  RowEnds(const std::vector<StepView>& steps, const UOp& last, const UOp& follows, int64_t first);
   /// Loops of a step that end earlier, and where.
   const std::unordered_map<UOp, UOp>& of(size_t step) const { return ends_[step]; }
 
  private:
   struct Comparison { UOp range; int64_t beyond; bool holds; };  // known from so far behind the row on: whether it holds
   static bool compares(const UOp& less, const UOp& row, Comparison& out);
-  void choose(int64_t rows, bool in_order);
+  void choose();
   bool known(const UOp& u, const UOp& range, size_t step, double& out) const;
   bool ends_early(const UOp& range, size_t step) const;
   bool read_before_end(int buffer, size_t from) const;

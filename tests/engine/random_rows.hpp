@@ -21,7 +21,7 @@ class RandomRows {
   RandomRows(uint64_t seed, std::string device) : random_(seed), device_(std::move(device)) {
     dtype_ = below(4) ? float32 : float64;
     batch_ = pick({1, 1, 2, 3}), groups_ = pick({1, 1, 2, 3}), heads_ = pick({1, 1, 2, 4});
-    queries_ = 9 + below(40), keys_ = below(2) ? queries_ : 9 + below(40);
+    queries_ = 9 + below(90), keys_ = below(2) ? queries_ : 9 + below(90);
     const int64_t inner = 1 + below(6), outer = 1 + below(6);
     q_ = input({batch_, groups_, heads_, queries_, inner});
     k_ = input({batch_, groups_, 1, keys_, inner});

@@ -42,14 +42,27 @@ TEST(InBlocks, NotWithLargeWeightsOrSmallArrays) {
   const Tensor x = input({2, 64, 32});
   EXPECT_EQ(steps(plan({x.matmul(x.transpose(-2, -1)).relu().matmul(x)})), 0);
 }
-// Sums over rows are added up in the order of blocks, with enough of them at once.
+// Sums over rows are added up in the order of blocks, in eight chains at least. Chains that are parts of one sum are added up behind.
 TEST(InBlocks, SumsOverRows) {
-  for (const int64_t n : {2, 16}) {
-    const Tensor x = input({n, 1024, 32}), y = input({n, 1024, 32}), p = x.matmul(y.transpose(-2, -1)).relu();
+  struct Case { int64_t n, rows, in_order; };
+  for (const Case c : {Case{16, 1024, 16}, Case{2, 1024, 4}, Case{1, 2048, 4}, Case{1, 64 * 35, 5}, Case{1, 64 * 37, 5}}) {
+    const Tensor x = input({c.n, c.rows, 32}), y = input({c.n, 1024, 32}), p = x.matmul(y.transpose(-2, -1)).relu();
     const Plan made = plan({p.transpose(-2, -1).matmul(x), p.matmul(y)});
-    EXPECT_EQ(steps(made), n < 4 ? 0 : 3);
-    EXPECT_TRUE(std::all_of(made.launches.begin(), made.launches.end(), [](const auto& l) { return l.blocks == 0 || l.in_order > 1; }));
+    EXPECT_EQ(steps(made), 3) << c.n << " x " << c.rows;
+    EXPECT_EQ(made.launches.size(), c.n >= 8 ? 3u : 4u) << c.n << " x " << c.rows;
+    for (const PlanLaunch& l : made.launches) EXPECT_EQ(l.in_order, l.blocks > 0 ? c.in_order : 1) << c.n << " x " << c.rows;
   }
+}
+// ... and over rows of several heads, which then are sums of each head, added up behind; unless they take more memory than blocks save.
+TEST(InBlocks, SumsOverRowsOfSeveralHeads) {
+  const auto made = [](int64_t heads, int64_t width) {
+    const Tensor x = input({4, heads, 512, 32}), y = input({4, 1, 512, 32}), z = input({4, heads, 512, width});
+    const Tensor p = x.matmul(y.transpose(-2, -1)).relu();
+    return plan({p.transpose(-2, -1).matmul(z).sum({.axis = 1}), p.matmul(y)});
+  };
+  EXPECT_EQ(steps(made(4, 32)), 3);
+  EXPECT_EQ(made(4, 32).launches.size(), 4u);
+  EXPECT_LT(steps(made(4, 512)), 3);
 }
 // The last block has fewer rows. How many a block may have is known all the same: verbs are chosen by that.
 TEST(InBlocks, RowsThatDoNotDivide) {
