@@ -9,10 +9,9 @@
 // Over B * Q rows of K numbers each s and p are written and read. In blocks of 64 rows the three are steps of one launch, which runs
 // B * Q / 64 times, on as many threads as there are, and s and p are 64 * K numbers of the thread's own.
 //
-// A step is an ordinary kernel: its loops over rows become loops over the rows of a block, whose number is a variable. A sum over
-// rows is a sum over those of a block, added to what the blocks before have made; such blocks follow each other, and what is parallel
-// are the axes outside. Where a mask leaves nothing of the ends of rows (what comes after a causal mask's diagonal), loops over k
-// end there in all steps.
+// A step is an ordinary kernel: its loops over rows become loops over the rows of a block, whose number is a variable (block_steps.hpp).
+// A sum over rows is a sum over those of a block, added to what the blocks before have made; such blocks follow each other. Where a mask
+// leaves nothing of the ends of rows (what comes after a causal mask's diagonal), loops over k end there in all steps (row_ends.hpp).
 #include "schedule/plan.hpp"
 #include "tg/target.hpp"
 
