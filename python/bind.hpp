@@ -75,6 +75,7 @@ void bind_arrangements(Api& api);
 void bind_network(Api& api);
 void bind_indexing(Api& api);
 void bind_sharing(Api& api);
+void bind_spellings(Api& api);
 /// Gives the class Tensor the buffer protocol.
 void enable_buffer(PyHeapTypeObject* type);
 void bind_data(py::module_& m);

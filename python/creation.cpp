@@ -8,13 +8,16 @@ namespace tg::python {
 
 namespace {
 
-/// tg.name(2, 3) and tg.name((2, 3)).
+/// tg.name(2, 3), tg.name((2, 3)) and tg.name(size=(2, 3)).
 template <class F>
 void sized(Api& api, const char* name, F f, const char* doc) {
   factory(api, name, [f, name](const py::args& size, DType dtype, const Device& device, bool grad) {
     const Sizes s = sizes_of(size, name);
     return released([&] { return f(s, tensor_options(dtype, device, grad)); });
   }, doc);
+  factory(api, name, [f](const Shape& size, DType dtype, const Device& device, bool grad) {
+    return f(size.sizes, tensor_options(dtype, device, grad));
+  }, "", Released(), py::kw_only(), py::arg("size"));
 }
 /// tg.name_like(x): the shape, dtype and device of x unless told.
 template <class F>

@@ -110,6 +110,11 @@ void bind_more(Api& api) {
     return div(a, b, {.rounding = !mode ? Rounding::None : *mode == "trunc" ? Rounding::Trunc : Rounding::Floor});
   }, "Division rounded towards zero ('trunc') or down ('floor'), exact for integers.", py::arg("other"), py::kw_only(),
        py::arg("rounding_mode"));
+  const auto alpha = py::arg("alpha");
+  both(api, "add", [](const Tensor& a, const Operand& b, const Scalar& s) { return add(a, b, {.alpha = s}); }, "input + alpha other.",
+       py::arg("other"), py::kw_only(), alpha);
+  both(api, "sub", [](const Tensor& a, const Operand& b, const Scalar& s) { return sub(a, b, {.alpha = s}); },
+       "input - alpha other; not of bool.", py::arg("other"), py::kw_only(), alpha);
   both(api, "lerp", [](const Tensor& a, const Operand& b, const Operand& w) { return lerp(a, b, w); }, "input + weight (end - input).",
        py::arg("end"), py::arg("weight"));
   const auto rtol = py::arg("rtol") = 1e-5, atol = py::arg("atol") = 1e-8, equal_nan = py::arg("equal_nan") = false;
@@ -141,6 +146,10 @@ void bind_elementwise(Api& api) {
     if (max) o.max = *max;
     return x.clamp(o);
   }, "Not below min nor above max.", py::arg("min") = py::none(), py::arg("max") = py::none());
+  both(api, "clamp", [](const Tensor& x, const std::optional<Tensor>& min, const std::optional<Tensor>& max) {
+    return clamp(x, min.value_or(Tensor()), max.value_or(Tensor()));
+  }, "Within bounds that are tensors, and have gradients: it is max where they cross.", py::arg("min") = py::none(),
+       py::arg("max") = py::none());
   api.module.def("where", [](const Tensor& condition, const Operand& a, const Operand& b) { return where(condition, a, b); },
                  "input where the condition (bool) is true, else other; all three broadcast.", Released(), py::arg("condition"),
                  py::arg("input"), py::arg("other"));

@@ -90,14 +90,21 @@ void bind_order(Api& api) {
        "The lower of two in the middle; nan if any is.", py::arg("dim") = py::none(), py::arg("keepdim") = false);
 }
 
-/// x.name(2, 3) and x.name((2, 3)), and tg.name(x, (2, 3)).
+/// x.name(2, 3), x.name((2, 3)) and x.name(size=(2, 3)), by the keyword given, and tg.name(x, (2, 3)).
 template <class F>
-void sized(Api& api, const char* name, const F& f, const char* doc) {
+void sized(Api& api, const char* name, const char* keyword, const F& f, const char* doc) {
+  const auto of_shape = [f](const Tensor& x, const Shape& s) { return f(x, s.sizes); };
   api.tensor.def(name, [f, name](const Tensor& x, const py::args& sizes) {
     const Sizes s = sizes_of(sizes, name);
     return released([&] { return f(x, s); });
   }, doc);
-  api.module.def(name, [f](const Tensor& x, const Shape& s) { return f(x, s.sizes); }, doc, Released(), py::arg("input"), py::arg("size"));
+  api.tensor.def(name, of_shape, "", Released(), py::kw_only(), py::arg(keyword));
+  api.module.def(name, of_shape, doc, Released(), py::arg("input"), py::arg(keyword));
+}
+/// One count an axis, as NumPy counts them: of fewer than there are, the first axes are taken once.
+Sizes for_all_axes(Sizes counts, const Tensor& x) {
+  counts.insert(counts.begin(), static_cast<size_t>(std::max(x.rank() - static_cast<int>(counts.size()), 0)), 1);
+  return counts;
 }
 std::vector<int> as_ints(const Sizes& s) { return {s.begin(), s.end()}; }
 
@@ -111,15 +118,22 @@ Pairs pairs_from_last(const Sizes& flat) {
 }
 
 void bind_movement(Api& api) {
-  sized(
-      api, "reshape", [](const Tensor& x, const Sizes& s) { return x.reshape(s); },
-      "The same elements in another shape; one size may be -1.");
-  sized(api, "view", [](const Tensor& x, const Sizes& s) { return x.reshape(s); }, "As reshape.");
-  sized(api, "expand", [](const Tensor& x, const Sizes& s) { return x.expand(s); }, "Axes of size 1 repeat; -1 keeps; new axes in front.");
-  sized(api, "broadcast_to", [](const Tensor& x, const Sizes& s) { return x.expand(s); }, "As expand.");
-  sized(api, "permute", [](const Tensor& x, const Sizes& s) { return x.permute(as_ints(s)); }, "Axis i of the result is axis dims[i].");
-  sized(api, "repeat", [](const Tensor& x, const Sizes& s) { return x.repeat(s); }, "So many times along each axis.");
-  sized(api, "tile", [](const Tensor& x, const Sizes& s) { return x.repeat(s); }, "As repeat.");
+  const auto reshape = [](const Tensor& x, const Sizes& s) { return x.reshape(s); };
+  const auto expand = [](const Tensor& x, const Sizes& s) { return x.expand(s); };
+  sized(api, "reshape", "shape", reshape, "The same elements in another shape; one size may be -1.");
+  sized(api, "view", "size", reshape, "As reshape.");
+  sized(api, "expand", "size", expand, "Axes of size 1 repeat; -1 keeps; new axes in front.");
+  sized(api, "broadcast_to", "size", expand, "As expand.");
+  sized(api, "permute", "dims", [](const Tensor& x, const Sizes& s) { return x.permute(as_ints(s)); },
+        "Axis i of the result is axis dims[i].");
+  sized(api, "repeat", "repeats", [](const Tensor& x, const Sizes& s) { return x.repeat(s); }, "So many times along each axis.");
+  sized(api, "tile", "dims", [](const Tensor& x, const Sizes& s) { return x.repeat(for_all_axes(s, x)); },
+        "As repeat; of fewer counts than axes, the first axes are taken once.");
+  api.tensor.def("flip", [](const Tensor& x, int first, int second, const py::args& more) {
+    std::vector<int> axes{first, second};
+    for (const py::handle axis : more) axes.push_back(axis.cast<int>());
+    return released([&] { return x.flip(axes); });
+  }, "", py::arg("first"), py::arg("second"));
   both(
       api, "flip", [](const Tensor& x, const Axes& dims) { return x.flip(dims); }, "Backward along the axes, or all.",
       py::arg("dim") = py::none());

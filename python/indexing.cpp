@@ -92,6 +92,14 @@ void bind_in_place(Class& c) {
     const ClampOptions o{.min = min.value_or(-infinity), .max = max.value_or(infinity)};
     return written(x, [&](Tensor& t) { t.clamp_(o); });
   }, doc, py::arg("min") = py::none(), py::arg("max") = py::none());
+  c.def("clamp_", [](const py::object& x, const std::optional<Tensor>& min, const std::optional<Tensor>& max) {
+    return written(x, [&](Tensor& t) { t.clamp_(min.value_or(Tensor()), max.value_or(Tensor())); });
+  }, doc, py::arg("min") = py::none(), py::arg("max") = py::none());
+  using Scaled = Tensor& (Tensor::*)(const Operand&, const ScaleOptions&);
+  for (const auto& [name, write] : {std::pair("add_", Scaled(&Tensor::add_)), std::pair("sub_", Scaled(&Tensor::sub_))})
+    c.def(name, [write = write](const py::object& x, const Operand& b, const Scalar& alpha) {
+      return written(x, [&](Tensor& t) { (t.*write)(b, {.alpha = alpha}); });
+    }, doc, other, py::kw_only(), py::arg("alpha"));
   writing(c, "masked_fill_", &Tensor::masked_fill_, doc, py::arg("mask"), py::arg("value"));
   c.def("scatter_", [](const py::object& x, int axis, const Tensor& at, const Operand& v, const std::optional<std::string>& mode) {
     return written(x, [&](Tensor& t) { t.copy_(scatter(t, axis, at, v, mode ? scatter_mode(*mode) : Scatter::Set)); });

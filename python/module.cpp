@@ -123,8 +123,7 @@ constexpr OtherName kOtherNames[] = {
     {"axis", "dimension", "unfold"},
     {"axis1", "dim1", "diagonal"},
     {"axis2", "dim2", "diagonal"},
-    {"dims", "size", "permute tile"},
-    {"shape", "size", "reshape broadcast_to"},
+    {"shape", "size", "broadcast_to"},
     {"split_size_or_sections", "split_size", "split"},
     {"tensor", "input", "one_hot split"},
     {"mat2", "other", "mm bmm"},
@@ -208,6 +207,7 @@ PYBIND11_MODULE(_tg, m) {
   bind_network(api);
   bind_indexing(api);
   bind_sharing(api);
+  bind_spellings(api);
   bind_data(m);
   bind_nn(m);
   bind_transforms(m);

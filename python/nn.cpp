@@ -15,6 +15,41 @@ namespace {
 
 using Device = std::optional<std::string>;
 
+/// Gives a layer other tensors in place of those that state() tells, in its order.
+struct Taking {
+  std::vector<Tensor>::const_iterator from;
+
+  template <class Layer, class... Members>
+  void each(Layer& l, Members... members) { ((*this)(l.*members), ...); }
+
+  void operator()(Tensor& member) {
+    if (member.defined()) member = *from++;
+  }
+  void operator()(nn::Linear& l) { each(l, &nn::Linear::weight, &nn::Linear::bias); }
+  void operator()(nn::LayerNorm& l) { each(l, &nn::LayerNorm::weight, &nn::LayerNorm::bias); }
+  void operator()(nn::MultiheadAttention& l) {
+    using M = nn::MultiheadAttention;
+    each(l, &M::in_proj_weight, &M::in_proj_bias, &M::out_proj);
+  }
+  void operator()(nn::TransformerEncoderLayer& l) {
+    using T = nn::TransformerEncoderLayer;
+    each(l, &T::self_attn, &T::linear1, &T::linear2, &T::norm1, &T::norm2);
+  }
+  void operator()(nn::TransformerDecoderLayer& l) {
+    using T = nn::TransformerDecoderLayer;
+    each(l, &T::self_attn, &T::multihead_attn, &T::linear1, &T::linear2, &T::norm1, &T::norm2, &T::norm3);
+  }
+};
+/// Binds _take_state of a layer, by how it is taken.
+template <class Layer, class Take>
+void bind_taking(py::class_<Layer>& c, const Take& take) {
+  c.def("_take_state", [take](Layer& l, const std::vector<Tensor>& tensors) {
+    Taking taking{tensors.begin()};
+    take(taking, l);
+  }, "Holds these tensors from now on, in the order of its state.", py::arg("tensors"));
+}
+constexpr auto by_members = [](Taking& taking, auto& l) { taking(l); };
+
 /// A layer with its call, its state and the tensors that are its members.
 template <class Layer, class... Tensors>
 py::class_<Layer> layer(py::module_& m, const char* name, const char* doc, const Tensors&... tensors) {
@@ -27,6 +62,7 @@ py::class_<Layer> layer(py::module_& m, const char* name, const char* doc, const
                    [t = named.second](Layer& l, const Tensor& v) { l.*t = v; });
   };
   (member(tensors), ...);
+  bind_taking(c, [=](Taking& taking, Layer& l) { taking.each(l, tensors.second...); });
   return c;
 }
 
@@ -37,9 +73,11 @@ nn::AttentionMasks masks_of(const MaybeTensor& mask, const MaybeTensor& key_padd
 void bind_transformers(py::module_& m) {
   const auto dtype = py::arg("dtype") = py::none(), device = py::arg("device") = py::none();
   using nn::MultiheadAttention;
-  py::class_<MultiheadAttention>(m, "_MultiheadAttention", "Queries, keys and values, projected, cut into heads, attended to, joined.",
-                                 py::dynamic_attr())
-      .def(py::init([](int64_t width, int64_t heads, double dropout, bool bias, bool batch_first, DType t, const Device& d) {
+  py::class_<MultiheadAttention> attention(m, "_MultiheadAttention",
+                                           "Queries, keys and values, projected, cut into heads, attended to, joined.",
+                                           py::dynamic_attr());
+  bind_taking(attention, by_members);
+  attention.def(py::init([](int64_t width, int64_t heads, double dropout, bool bias, bool batch_first, DType t, const Device& d) {
         return MultiheadAttention(width, heads, {.dropout = dropout, .bias = bias, .batch_first = batch_first,
                                                  .tensor = tensor_options(t, d, false)});
       }), Released(), py::arg("embed_dim"), py::arg("num_heads"), py::arg("dropout") = 0.0, py::arg("bias") = true, py::kw_only(),
@@ -53,8 +91,9 @@ void bind_transformers(py::module_& m) {
            py::arg("need_weights") = true, py::arg("attn_mask") = py::none(), py::arg("is_causal") = false)
       .def("_own_state", &MultiheadAttention::state, "Its tensors by name.");
   const auto block = [&]<class Block>(const char* name, const char* doc) {
-    return py::class_<Block>(m, name, doc, py::dynamic_attr())
-        .def(py::init([](int64_t width, int64_t heads, int64_t feedforward, double dropout, const std::string& activation, double eps,
+    py::class_<Block> c(m, name, doc, py::dynamic_attr());
+    bind_taking(c, by_members);
+    return c.def(py::init([](int64_t width, int64_t heads, int64_t feedforward, double dropout, const std::string& activation, double eps,
                          bool batch_first, bool norm_first, bool bias, DType t, const Device& d) {
           if (activation != "relu" && activation != "gelu")
             throw ValueError("transformer: activation is 'relu' or 'gelu', not '" + activation + "'");

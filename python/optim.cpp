@@ -27,6 +27,9 @@ void bind_schedules(py::module_& m) {
       .def("__call__", [](const nn::LrRule& f, double base, int64_t t) { return f(base, t); }, py::arg("base"), py::arg("step"));
   m.def("_step_lr", &nn::step_lr, py::arg("step_size"), py::arg("gamma") = 0.1);
   m.def("_multistep_lr", &nn::multistep_lr, py::arg("milestones"), py::arg("gamma") = 0.1);
+  m.def("_lambda_lr", [](const py::function& factor) {
+    return nn::lambda_lr([factor](int64_t t) { return factor(t).cast<double>(); });
+  }, py::arg("lr_lambda"));
   m.def("_exponential_lr", &nn::exponential_lr, py::arg("gamma"));
   m.def("_linear_lr", &nn::linear_lr, py::arg("start_factor") = 1.0 / 3, py::arg("end_factor") = 1.0, py::arg("total_iters") = 5);
   m.def("_cosine_lr", &nn::cosine_lr, py::arg("T_max"), py::arg("eta_min") = 0.0);

@@ -25,6 +25,11 @@ struct DrawingScope {
   std::vector<std::unique_ptr<Drawing>> open;
 };
 
+/// A generator's state in Python.
+using Packed = std::tuple<uint32_t, uint32_t, uint64_t, bool>;
+Packed packed(const Generator::State& s) { return {s.key[0], s.key[1], s.calls, s.as_it_is}; }
+Generator::State unpacked(const Packed& p) { return {{std::get<0>(p), std::get<1>(p)}, std::get<2>(p), std::get<3>(p)}; }
+
 void bind_generator(py::module_& m) {
   py::class_<Generator>(m, "Generator", "Random numbers of its own: a key, and how many calls were made. Copies go on alike.")
       .def(py::init<uint64_t>(), py::arg("seed") = 0)
@@ -35,6 +40,11 @@ void bind_generator(py::module_& m) {
            "Starts anew from a seed. The generator itself.", py::arg("seed"), py::return_value_policy::reference)
       .def_property_readonly("key", &Generator::key, "The two words that the seed became.")
       .def_property_readonly("calls", &Generator::calls, "How often was drawn since.")
+      .def("get_state", [](const Generator& g) { return packed(g.state()); }, "All that it is, for set_state().")
+      .def("set_state", [](Generator& g, const Packed& state) -> Generator& { return g = Generator(unpacked(state)); },
+           "Goes on from a state. The generator itself.", py::arg("new_state"), py::return_value_policy::reference)
+      .def(py::pickle([](const Generator& g) { return py::cast(packed(g.state())).cast<py::tuple>(); },
+                      [](const py::tuple& state) { return Generator(unpacked(state.cast<Packed>())); }))
       .def("__copy__", [](const Generator& g) { return g; })
       .def("__deepcopy__", [](const Generator& g, const py::dict&) { return g; }, py::arg("memo"));
   py::class_<DrawingScope>(m, "Drawing", "with tg.Drawing(generator): what draws random numbers on this thread (rand, dropout, the weights "
@@ -43,16 +53,21 @@ void bind_generator(py::module_& m) {
       .def("__enter__", [](DrawingScope& s) { s.open.push_back(std::make_unique<Drawing>(*s.from)); })
       .def("__exit__", [](DrawingScope& s, const py::args&) { s.open.pop_back(); });
   m.def("manual_seed", &manual_seed, "Restarts the random numbers of the whole process.", py::arg("seed"));
+  m.def("get_rng_state", [] { return packed(rng_state()); }, "Where the random numbers of the whole process are, for set_rng_state().");
+  m.def("set_rng_state", [](const Packed& state) { set_rng_state(unpacked(state)); }, "Goes on from there.", py::arg("new_state"));
 }
 
 py::arg_v generator() { return py::arg("generator") = py::none(); }
 
-/// tg.name(2, 3) and tg.name((2, 3)); and tg.name_like(x).
+/// tg.name(2, 3), tg.name((2, 3)) and tg.name(size=(2, 3)); and tg.name_like(x).
 void sized(Api& api, const std::string& name, Tensor (*f)(const Sizes&, const TensorOptions&), const char* doc, const char* like_doc) {
   factory(api, name.c_str(), [f, name](const py::args& size, const From& from, DType dtype, const Device& device, bool grad) {
     const Sizes s = sizes_of(size, name.c_str());
     return drawn(from, [&] { return f(s, tensor_options(dtype, device, grad)); });
   }, doc, generator());
+  factory(api, name.c_str(), [f](const Shape& size, const From& from, DType dtype, const Device& device, bool grad) {
+    return drawn(from, [&] { return f(size.sizes, tensor_options(dtype, device, grad)); });
+  }, "", py::kw_only(), py::arg("size"), generator());
   api.module.def((name + "_like").c_str(), [f](const Tensor& x, const From& from, DType dtype, const Device& device, bool grad) {
     return drawn(from, [&] {
       return f(x.shape(), tensor_options(dtype == DType::void_ ? x.dtype() : dtype, device.value_or(x.device()), grad));

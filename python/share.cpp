@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "python/bind.hpp"
+#include "tensor/impl.hpp"
 #include "tg/memory.hpp"
 
 namespace tg::python {
@@ -187,13 +188,21 @@ Tensor from_dlpack(const py::object& source) {
   return Tensor::from_memory(elements.data(), count, dtype, shape);
 }
 
-// ---- pickle: the bytes ----
+// ---- pickle and deepcopy: the bytes; handles to one tensor stay handles to one ----
 
-py::tuple reduce(const Tensor& x) {
+uintptr_t identity(const Tensor& x) { return reinterpret_cast<uintptr_t>(TensorImpl::of(x).get()); }
+py::tuple parts(const Tensor& x) {
   const std::shared_ptr<const void> memory = released([&] { return host_memory(x); });
   const py::bytes bytes(static_cast<const char*>(memory.get()), static_cast<size_t>(x.numel()) * size_of(x.dtype()));
-  return py::make_tuple(py::module_::import("tg").attr("_unpickled"),
-                        py::make_tuple(bytes, std::string(name_of(x.dtype())), x.shape(), x.device(), x.requires_grad()));
+  return py::make_tuple(bytes, std::string(name_of(x.dtype())), x.shape(), x.device(), x.requires_grad());
+}
+Tensor deep_copy(const Tensor& x, const py::dict& memo) {
+  const py::tuple key = py::make_tuple("tg.Tensor", identity(x));
+  if (memo.contains(key)) return memo[key].cast<Tensor>();
+  Tensor copy = released([&] { return x.detach().clone(); });
+  if (x.requires_grad()) copy.set_requires_grad();
+  memo[key] = copy;
+  return copy;
 }
 Tensor unpickled(const py::bytes& bytes, DType dtype, const Sizes& shape, const std::string& device, bool requires_grad) {
   const std::string_view data = bytes;
@@ -230,14 +239,13 @@ void bind_sharing(Api& api) {
   m.def("from_dlpack", &from_dlpack, "A tensor of the memory of an array of another library, by DLPack; a copy where it has gaps.",
         py::arg("ext_tensor"));
   m.def("_unpickled", &unpickled);
+  m.def("_parts", &parts);
+  m.def("_identity", &identity);
   api.tensor.def("__dlpack__", [](const Tensor& x, const py::object&) { return to_dlpack(x); }, py::arg("stream") = py::none())
       .def("__dlpack_device__", [](const Tensor&) { return py::make_tuple(1, 0); })
-      .def("__reduce__", &reduce)
+      .def("__reduce__", [](const py::object& x) { return py::module_::import("tg.pickles").attr("reduced")(x); })
       .def("__copy__", &Tensor::clone)
-      .def("__deepcopy__", [](const Tensor& x, const py::dict&) {
-        Tensor copy = x.detach().clone();
-        return x.requires_grad() ? copy.set_requires_grad() : copy;
-      }, py::arg("memo"))
+      .def("__deepcopy__", &deep_copy, py::arg("memo"))
       .def("data_ptr", [](const Tensor& x) { return reinterpret_cast<uintptr_t>(released([&] { return host_memory(x); }).get()); },
            "The address of the computed elements.");
 }

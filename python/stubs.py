@@ -27,7 +27,7 @@ Operand = Union[Tensor, builtins.float, _Array]
 ANY = "object|handle|args|kwargs|capsule|function"
 BARE = {"tuple": "Tuple[Any, ...]", "dict": "Dict[Any, Any]", "list": "List[Any]", "Iterator": "Iterator[Any]"}
 # The methods of Tensor that give some object of Python's; what others say is an object is a tensor.
-OBJECTS = {"numpy", "tolist", "__array__", "__dlpack__"}
+OBJECTS = {"numpy", "tolist", "__array__", "__dlpack__", "__format__", "__reduce__"}
 
 
 def typed(text):

@@ -52,6 +52,11 @@ void bind_values(Class& c) {
         if (is_float(x.dtype())) throw py::type_error("only tensors of integers can be an index");
         return py::int_(number(x));
       })
+      .def("__format__", [](const py::object& x, const std::string& format) {
+        const auto& t = x.cast<const Tensor&>();
+        return format.empty() ? py::object(py::str(x)) : py::module_::import("builtins").attr("format")(number(t), format);
+      })
+      .def("__reversed__", [](const Tensor& x) { return x.flip(0); }, Released())
       .def("__str__", &Tensor::str, Released())
       .def("__repr__", &Tensor::repr, Released());
   c.attr("__array_priority__") = 1000;  // numpy_array + tensor is a tensor
@@ -84,6 +89,8 @@ void bind_conversions(Class& c) {
           "to", [](const Tensor& x, const std::string& device, DType t) { return (t == DType::void_ ? x : x.cast(t)).to(device); },
           Released(),
            py::arg("device"), py::arg("dtype") = py::none())
+      .def("to", [](const Tensor& x, const Tensor& other) { return x.cast(other.dtype()).to(other.device()); },
+           "Of the dtype and on the device of another tensor.", Released(), py::arg("other"))
       .def("cast", &Tensor::cast, "Converted: floats to integers truncate and saturate, nan to 0.", Released(), py::arg("dtype"))
       .def("type", &Tensor::cast, "As cast.", Released(), py::arg("dtype"))
       .def("astype", &Tensor::cast, "As cast.", Released(), py::arg("dtype"))

@@ -8,7 +8,41 @@
 
 namespace tg::python {
 
+namespace {
+
+/// A function of the package that is not seen in tracebacks: the last line of an error of its own is its caller's, as of functions in
+/// C++, and of an error in the caller's function it is the line there.
+struct Unseen {
+  py::object function;
+};
+/// The traceback without the frames of tg's own files.
+py::object without_own(py::handle traceback, const std::string& folder) {
+  if (traceback.is_none()) return py::none();
+  const py::object rest = without_own(traceback.attr("tb_next"), folder);
+  const auto file = traceback.attr("tb_frame").attr("f_code").attr("co_filename").cast<std::string>();
+  if (file.starts_with(folder)) return rest;
+  traceback.attr("tb_next") = rest;
+  return py::reinterpret_borrow<py::object>(traceback);
+}
+py::object call_unseen(const Unseen& u, const py::args& args, const py::kwargs& keywords) {
+  try {
+    return u.function(*args, **keywords);
+  } catch (py::error_already_set& e) {
+    const auto file = py::module_::import("tg").attr("__file__").cast<std::string>();
+    const py::object error = e.value(), trace = e.trace();
+    const py::object kept = without_own(trace ? trace : py::none(), file.substr(0, file.rfind('/') + 1));
+    PyErr_Restore(py::object(e.type()).release().ptr(), py::object(error).release().ptr(),
+                  kept.is_none() ? nullptr : py::object(kept).release().ptr());
+    throw py::error_already_set();
+  }
+}
+
+}  // namespace
+
 void bind_transforms(py::module_& m) {
+  py::class_<Unseen>(m, "_Unseen", "A function that is not seen in tracebacks.", py::dynamic_attr())
+      .def(py::init([](const py::object& function) { return Unseen{function}; }), py::arg("function"))
+      .def("__call__", &call_unseen);
   const auto f = py::arg("f"), x = py::arg("x");
   m.def("_value_and_grad", &detail::value_and_grad, "(f(x), d(f)/d(each argument of those numbers)).", f, x, py::arg("arguments"));
   m.def("_vjp", [](const TensorFunction& g, const Tensors& at) {

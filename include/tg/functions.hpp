@@ -8,6 +8,8 @@ namespace tg {
 // are within 4 units in the last place. Those of real numbers give float32 for integers.
 [[nodiscard]] Tensor div(const Operand& a, const Operand& b,
                          const DivOptions& options);  // with Rounding::Floor or Trunc, of integers exact
+[[nodiscard]] Tensor add(const Operand& a, const Operand& b, const ScaleOptions& options);  // a + alpha b
+[[nodiscard]] Tensor sub(const Operand& a, const Operand& b, const ScaleOptions& options);  // a - alpha b; not of bool
 /// a - trunc(a / b) * b, with the sign of a, as C's; an integer by 0 is 0. Of floats exact where the quotient is below 2^24 (2^53).
 [[nodiscard]] Tensor fmod(const Operand& a, const Operand& b);
 [[nodiscard]] inline Tensor remainder(const Operand& a, const Operand& b) { return mod(a, b); }  // with the sign of b, as Python's %
@@ -26,6 +28,9 @@ namespace tg {
 #include "tg/unary.def"
 #undef UNARY
 [[nodiscard]] inline Tensor clamp(const Tensor& x, const ClampOptions& o) { return x.clamp(o); }
+/// Within bounds that broadcast and promote with x; Tensor() for none. Where they cross it is max; nan of either operand stays. The
+/// gradient is x's within the bounds, at them too, and beside them that of the bound which the result is.
+[[nodiscard]] Tensor clamp(const Tensor& x, const Tensor& min, const Tensor& max = Tensor());
 [[nodiscard]] inline Tensor gelu(const Tensor& x, const GeluOptions& o = {}) { return x.gelu(o); }
 [[nodiscard]] inline Tensor hardtanh(const Tensor& x, double min = -1, double max = 1) { return x.hardtanh(min, max); }
 [[nodiscard]] inline Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01) { return x.leaky_relu(negative_slope); }

@@ -14,6 +14,7 @@ using LrRule = std::function<double(double base, int64_t t)>;
 
 [[nodiscard]] LrRule step_lr(int64_t size, double gamma = 0.1);                 // times gamma every `size` steps
 [[nodiscard]] LrRule multistep_lr(std::vector<int64_t> at, double gamma = 0.1);  // times gamma at each of these steps
+[[nodiscard]] LrRule lambda_lr(std::function<double(int64_t t)> factor);        // base times factor(t)
 [[nodiscard]] LrRule exponential_lr(double gamma);                              // times gamma every step
 /// From base times `from` to base times `to` in `steps` steps, then constant: a warmup.
 [[nodiscard]] LrRule linear_lr(double from = 1.0 / 3, double to = 1, int64_t steps = 5);

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "tg/dtype.hpp"
+#include "tg/scalar.hpp"
 
 namespace tg {
 
@@ -114,6 +114,11 @@ struct SortOptions {  // of sort and argsort
 struct ClampOptions {  // of clamp
   detail::ByName by_name_only = detail::by_name;
   double min = -__builtin_inf(), max = __builtin_inf();  // both included
+};
+
+struct ScaleOptions {  // of add and sub
+  detail::ByName by_name_only = detail::by_name;
+  Scalar alpha = 1;  // what the second operand is multiplied by
 };
 
 struct GeluOptions {  // of gelu

@@ -35,20 +35,30 @@ void manual_seed(uint64_t seed);
 /// order.
 class Generator {
  public:
+  /// All that it is: what a checkpoint keeps, and goes on from.
+  struct State {
+    std::array<uint32_t, 2> key{};
+    uint64_t calls = 0;
+    bool as_it_is = false;  // the first call uses the key itself
+  };
   explicit Generator(uint64_t seed = 0) { manual_seed(seed); }
+  explicit Generator(const State& state) : state_(state) {}
   /// Its first call uses the key as it is; further ones fold in their number.
   [[nodiscard]] static Generator with_key(std::array<uint32_t, 2> key);
   void manual_seed(uint64_t seed);
   /// The key of the next call.
   [[nodiscard]] std::array<uint32_t, 2> next();
-  [[nodiscard]] std::array<uint32_t, 2> key() const { return key_; }
-  [[nodiscard]] uint64_t calls() const { return calls_; }
+  [[nodiscard]] std::array<uint32_t, 2> key() const { return state_.key; }
+  [[nodiscard]] uint64_t calls() const { return state_.calls; }
+  [[nodiscard]] const State& state() const { return state_; }
 
  private:
-  std::array<uint32_t, 2> key_{};
-  uint64_t calls_ = 0;
-  bool as_it_is_ = false;
+  State state_;
 };
+
+/// Where the random numbers of the whole process are, and to go on from there.
+[[nodiscard]] Generator::State rng_state();
+void set_rng_state(const Generator::State& state);
 
 /// While one lives, all that draws random numbers on this thread (rand, dropout, the weights of layers) takes them from its generator,
 /// which must outlive it.

@@ -16,6 +16,8 @@ from tg import _tg
 from tg._tg import *  # noqa: F403
 from tg._tg import Tensor, _NoGrad, _Settings
 
+half, float, double, short, int, long = _tg.float16, _tg.float32, _tg.float64, _tg.int16, _tg.int32, _tg.int64
+
 
 class no_grad(_NoGrad, _contextlib.ContextDecorator):
     """with tg.no_grad(): operations on this thread record no history. Also a decorator."""
@@ -30,11 +32,6 @@ def tensor(data: _typing.Any, *, dtype: _typing.Any = None, device: _typing.Opti
            requires_grad: _builtins.bool = False) -> Tensor:
     """Tensor(data, ...), as PyTorch spells it."""
     return Tensor(data, dtype=dtype, device=device, requires_grad=requires_grad)
-
-
-def _unpickled(*parts: _typing.Any) -> Tensor:
-    """What a pickle of a tensor calls."""
-    return _tg._unpickled(*parts)
 
 
 from tg import data as data, nn as nn, optim as optim  # noqa: E402

@@ -6,13 +6,37 @@
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tg import _tg
 
 
-class _Schedule(_tg._LrSchedule):
+class _Steps:
+    """What schedules have beside the C++ ones: their state."""
+
+    optimizer: Any
+    steps: Any
+
+    @property
+    def last_epoch(self) -> int:
+        """Steps taken."""
+        return int(self.steps)
+
+    def get_last_lr(self) -> list[float]:
+        """The rates of the groups."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What changes: the number of steps; the rates are the optimizer's."""
+        return {"last_epoch": self.steps}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what state_dict() gave."""
+        self.steps = state["last_epoch"]
+
+
+class _Schedule(_Steps, _tg._LrSchedule):
     """A rule of rates, given to an optimizer: _rule makes it of the arguments."""
 
     _rule: Callable[..., Any]
@@ -20,10 +44,6 @@ class _Schedule(_tg._LrSchedule):
     def __init__(self, optimizer: Any, *arguments: Any, **keywords: Any):
         self.optimizer, self.rule = optimizer, type(self)._rule(*arguments, **keywords)
         super().__init__(optimizer, self.rule)
-
-    def get_last_lr(self) -> list[float]:
-        """The rates of the groups."""
-        return [group["lr"] for group in self.optimizer.param_groups]
 
 
 class StepLR(_Schedule):
@@ -36,6 +56,12 @@ class MultiStepLR(_Schedule):
     """Times gamma at each milestone."""
 
     _rule = staticmethod(_tg._multistep_lr)
+
+
+class LambdaLR(_Schedule):
+    """Times lr_lambda(step)."""
+
+    _rule = staticmethod(_tg._lambda_lr)
 
 
 class ExponentialLR(_Schedule):
@@ -62,10 +88,11 @@ class OneCycleLR(_Schedule):
     _rule = staticmethod(_tg._one_cycle_lr)
 
 
-class SequentialLR(_tg._LrSchedule):
+class SequentialLR(_Steps, _tg._LrSchedule):
     """One schedule after another, changing at the milestones."""
 
     def __init__(self, optimizer: Any, schedulers: Sequence[_Schedule], milestones: Sequence[int]):
+        self.optimizer = optimizer
         super().__init__(optimizer, _tg._sequential_lr([s.rule for s in schedulers], list(milestones)))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, Optional, Union
+from typing import Any, Optional, TypeVar, Union, cast
 
 from tg import _tg
 from tg._tg import Tensor
@@ -20,6 +20,12 @@ __all__ = ["checkpoint", "custom_gradient", "grad", "gradcheck", "gradgradcheck"
            "stop_gradient", "value_and_grad", "vjp", "vmap"]
 
 Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
+
+
+def _unseen(f: F) -> F:
+    """f, which does not stand in the traceback of an error: the user's own line is the last."""
+    return cast(F, functools.update_wrapper(_tg._Unseen(f), f))
 
 
 class _Constant:
@@ -92,6 +98,7 @@ class _Call:
 def value_and_grad(f: Function, argnums: Union[int, Sequence[int]] = 0, has_aux: bool = False) -> Function:
     """(f(x), grad(f)(x)), computed together. With has_aux f returns (value, more), and so does this: ((value, more), gradients)."""
 
+    @_unseen
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
         call = _Call(f, args, kwargs, has_aux)
@@ -111,6 +118,7 @@ def grad(f: Function, argnums: Union[int, Sequence[int]] = 0, has_aux: bool = Fa
     has_aux f returns (value, more), and this (gradients, more)."""
     both = value_and_grad(f, argnums, has_aux)
 
+    @_unseen
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
         value, gradients = both(*args, **kwargs)
@@ -119,11 +127,13 @@ def grad(f: Function, argnums: Union[int, Sequence[int]] = 0, has_aux: bool = Fa
     return transformed
 
 
+@_unseen
 def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     """(f(*args), pullback): the pullback takes what f returned and gives, for each argument, the sum of it times d(f)/d(argument)."""
     call = _Call(f, args, {})
     values, pull = _tg._vjp(call, call.tensors)
 
+    @_unseen
     def pullback(vector: Any) -> tuple[Any, ...]:
         leaves: list[Tensor] = []
         _flatten(vector, leaves)
@@ -132,6 +142,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     return _unflatten(call.result, values), pullback
 
 
+@_unseen
 def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """(f(*args), its derivative along the tangents, which have the arguments' form)."""
     call = _Call(f, tuple(args), {})
@@ -142,6 +153,7 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
 
 
 def _jacobian(f: Function, argnums: int, forward: bool) -> Function:
+    @_unseen
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Tensor:
         call = _Call(f, args, kwargs)
@@ -175,6 +187,7 @@ def hessian(f: Function, argnums: int = 0) -> Function:
     return jacfwd(grad(f, argnums), argnums)
 
 
+@_unseen
 def hvp(f: Function, x: Tensor, v: Tensor) -> Tensor:
     """hessian(f)(x) times v, without the matrix."""
     product: Tensor = vjp(grad(f), x)[1](v)[0]
@@ -188,6 +201,7 @@ def vmap(f: Function, in_dims: Any = 0, out_dims: int = 0, *, in_axes: Any = 0, 
     in their own form. out_dims is where that axis is in the results."""
     axes_of, out_axis = (in_dims if in_dims != 0 else in_axes), (out_dims if out_dims != 0 else out_axes)
 
+    @_unseen
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
         call = _Call(f, args, kwargs)
@@ -215,6 +229,7 @@ def vmap(f: Function, in_dims: Any = 0, out_dims: int = 0, *, in_axes: Any = 0, 
 def checkpoint(f: Function) -> Function:
     """f, whose intermediate values are not kept for the gradient but computed again from its arguments."""
 
+    @_unseen
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
         call = _Call(f, args, kwargs)
@@ -228,6 +243,7 @@ def custom_gradient(f: Function, backward: Function) -> Function:
     """f, of tensors to one tensor, with a gradient of its own: backward(gradient, result, *arguments) gives one gradient, or a tuple with
     one an argument."""
 
+    @_unseen
     @functools.wraps(f)
     def transformed(*args: Tensor) -> Tensor:
         def pull(arguments: list[Tensor], result: Tensor, gradient: Tensor) -> list[Tensor]:
@@ -244,12 +260,14 @@ def stop_gradient(x: Tensor) -> Tensor:
     return x.detach()
 
 
+@_unseen
 def gradcheck(f: Function, inputs: Any, eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-5) -> bool:
     """Whether f's gradients at inputs (float64) are what differences say: True, or GradientError with the first that is not."""
     call = _Call(f, tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,), {})
     return _tg._gradcheck(call, call.tensors, eps, atol, rtol)
 
 
+@_unseen
 def gradgradcheck(f: Function, inputs: Any, eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-5) -> bool:
     """The same of the gradient itself."""
     call = _Call(f, tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,), {})

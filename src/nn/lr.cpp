@@ -35,6 +35,9 @@ LrRule multistep_lr(std::vector<int64_t> at, double gamma) {
     return base * std::pow(gamma, static_cast<double>(std::ranges::count_if(at, [&](int64_t m) { return m <= t; })));
   };
 }
+LrRule lambda_lr(std::function<double(int64_t)> factor) {
+  return [factor = std::move(factor)](double base, int64_t t) { return base * factor(t); };
+}
 LrRule exponential_lr(double gamma) {
   return [=](double base, int64_t t) { return base * std::pow(gamma, static_cast<double>(t)); };
 }

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "tensor/impl.hpp"
+#include "tensor/root.hpp"
 #include "tg/arrange.hpp"
 #include "tg/functions.hpp"
 
@@ -189,10 +190,11 @@ Tensor norm(const Tensor& x, const NormOf& o) {
   r.keepdim = o.keepdim;
   return in_working_dtype(x, [&](const Tensor& v) -> Tensor {
     if (o.p == 0) return (v != 0).sum(r).cast(v.dtype());
-    if (std::isinf(o.p)) return o.p > 0 ? v.abs().max(r) : v.abs().min(r);
+    if (std::isinf(o.p) && o.p > 0) return v.numel() == 0 ? v.sum(r) : v.abs().max(r);  // of nothing 0
+    if (std::isinf(o.p)) return v.abs().min(r);
     if (o.p == 1) return v.abs().sum(r);
-    if (o.p == 2) return v.square().sum(r).sqrt();
-    return pow(pow(v.abs(), o.p).sum(r), 1 / o.p);
+    if (o.p == 2) return root_of(v.square().sum(r), sqrt);
+    return root_of(pow(v.abs(), o.p).sum(r), [&](const Tensor& sum) { return pow(sum, 1 / o.p); });
   });
 }
 Tensor count_nonzero(const Tensor& x, const ReduceOptions& o) {

@@ -98,6 +98,11 @@ Tensor real(std::string_view operation, const Operand& a, const Operand& b, UOp 
   x.as(working_dtype(own));
   return x.result(cast(f(x.a, x.b), own));
 }
+/// Of two plain numbers; whole where both are.
+Scalar product(const Scalar& a, const Scalar& b) {
+  if (is_float(a.dtype()) || is_float(b.dtype())) return a.to<double>() * b.to<double>();
+  return a.to<int64_t>() * b.to<int64_t>();
+}
 UOp is(const UOp& a, const UOp& b) { return logical_not(not_equal(a, b)); }
 
 UOp absolute(const UOp& x) { return special::max(x, x * -1); }
@@ -217,6 +222,12 @@ Tensor nextafter(const Operand& a, const Operand& b) {
   const UOp moved = where(not_equal(f.a, zero), real(word + where(away, constant(bits, 1), constant(bits, -1))), from_zero);
   const UOp ordered = is(f.a, f.a) & is(f.b, f.b);
   return f.result(where(ordered, where(not_equal(f.a, f.b), moved, f.b), f.a + f.b));
+}
+Tensor add(const Operand& a, const Operand& b, const ScaleOptions& options) {
+  return b.tensor ? add(a, mul(b, options.alpha)) : add(a, product(b.scalar, options.alpha));
+}
+Tensor sub(const Operand& a, const Operand& b, const ScaleOptions& options) {
+  return b.tensor ? sub(a, mul(b, options.alpha)) : sub(a, product(b.scalar, options.alpha));
 }
 Tensor lerp(const Operand& a, const Operand& b, const Operand& weight) {
   const Tensor span = sub(b, a);  // from the nearer end, so that both ends are met

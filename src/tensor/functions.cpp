@@ -110,6 +110,15 @@ Tensor Tensor::clamp(const ClampOptions& options) const {
   if (options.max < HUGE_VAL) x = tg::where(x > bound(x, options.max), bound(x, options.max), x);
   return x;
 }
+Tensor clamp(const Tensor& x, const Tensor& min, const Tensor& max) {
+  const auto bounded = [](const Tensor& y, const Tensor& bound, const Tensor& outside) {
+    return where(logical_or(outside, bound.isnan()), bound, y);
+  };
+  Tensor y = x.clone();
+  if (min.defined()) y = bounded(y, min, y < min);
+  if (max.defined()) y = bounded(y, max, y > max);
+  return y;
+}
 Tensor Tensor::hardtanh(double min, double max) const {
   if (!(min <= max)) throw ValueError(fmt::format("hardtanh: min {} is not at most max {}", min, max));
   const Tensor limited = minimum(maximum(*this, bound(*this, min)), bound(*this, max));

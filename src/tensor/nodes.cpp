@@ -32,7 +32,8 @@ int checked_axis(int axis, int rank, std::string_view operation) {
 }
 std::vector<int> checked_axes(const Axes& axes, int rank, std::string_view operation) {
   std::vector<int> out;
-  for (int a : axes.list()) out.push_back(checked_axis(a, rank, operation));
+  for (int a : axes.list())
+    if (rank > 0 || a < -1 || a > 0) out.push_back(checked_axis(a, rank, operation));  // a scalar is taken as a line of one
   if (out.empty()) {
     out.resize(static_cast<size_t>(rank));
     std::iota(out.begin(), out.end(), 0);

@@ -258,7 +258,9 @@ Tensor interpolate(const Tensor& x, const InterpolateOptions& o) {
     to.push_back(n * r.p / r.q);
     steps.push_back({r.q, r.p});
   }
-  if (std::ranges::any_of(to, [](int64_t m) { return m < 1; }) || x.numel() == 0)
+  const Sizes from = x.shape();
+  const auto nothing = [](int64_t m) { return m < 1; };
+  if (std::ranges::any_of(to, nothing) || std::any_of(from.begin() + 2, from.end(), nothing))
     throw ShapeError(fmt::format("interpolate: shape {} to sizes {}; it takes 1 or more of both", to_string(x.shape()), to_string(to)));
   const auto all = [&](Tensor y) {
     for (int i = 0; i < axes; ++i) y = resized(y, i + 2, to[static_cast<size_t>(i)], steps[static_cast<size_t>(i)], o);

@@ -123,20 +123,15 @@ Key threefry2x32(Key key, Key counter) {
 }
 
 Generator Generator::with_key(Key key) {
-  Generator g;
-  g.key_ = key;
-  g.as_it_is_ = true;
-  return g;
+  return Generator(State{.key = key, .as_it_is = true});
 }
 void Generator::manual_seed(uint64_t seed) {
-  key_ = {static_cast<uint32_t>(seed >> 32), static_cast<uint32_t>(seed)};
-  calls_ = 0;
-  as_it_is_ = false;
+  state_ = {.key = {static_cast<uint32_t>(seed >> 32), static_cast<uint32_t>(seed)}};
 }
 Key Generator::next() {
-  const uint64_t call = std::atomic_ref(calls_)++;
-  if (as_it_is_ && call == 0) return key_;
-  return threefry2x32(key_, {static_cast<uint32_t>(call >> 32), static_cast<uint32_t>(call)});
+  const uint64_t call = std::atomic_ref(state_.calls)++;
+  if (state_.as_it_is && call == 0) return state_.key;
+  return threefry2x32(state_.key, {static_cast<uint32_t>(call >> 32), static_cast<uint32_t>(call)});
 }
 Generator split_generator() { return Generator::with_key(next_key()); }
 Drawing::Drawing(Generator& from) : before_(std::exchange(drawing_from, &from)) {}
@@ -145,6 +140,14 @@ Drawing::~Drawing() { drawing_from = before_; }
 void manual_seed(uint64_t seed) {
   const std::lock_guard lock(shared().mutex);
   shared().generator.manual_seed(seed);
+}
+Generator::State rng_state() {
+  const std::lock_guard lock(shared().mutex);
+  return shared().generator.state();
+}
+void set_rng_state(const Generator::State& state) {
+  const std::lock_guard lock(shared().mutex);
+  shared().generator = Generator(state);
 }
 
 Tensor Tensor::rand(const Sizes& shape, const TensorOptions& o) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tensor/impl.hpp"
+#include "tensor/root.hpp"
 #include "tensor/special.hpp"
 #include "tg/ir/op_info.hpp"
 
@@ -86,7 +87,7 @@ Tensor arg_extremum(const Tensor& x, bool turned, const ArgOptions& o, std::stri
   const auto all = checked_axes(o.axis, x.rank(), operation);
   require_elements(x, all, operation);
   const Shape shape = reduced_shape(u.shape(), all, o.keepdim);
-  const bool flat = o.axis.list().empty();
+  const bool flat = o.axis.list().empty() || x.rank() == 0;
   if (flat) u = reshape(u, {u.shape().numel()});
   const UOp best = UOp::make(Op::Reduce, {u}, ReduceArg{Monoid::ArgMax, 1u << (flat ? 0 : all[0])});
   return make(reshape(UOp::make(Op::Get, {best}, int64_t{1}, DType::int32), shape), x);
@@ -130,22 +131,23 @@ Tensor Tensor::var(const VarOptions& o) const {
            std::fmax(n, 0);  // 0 degrees of freedom: nan
   });
 }
-Tensor Tensor::std(const VarOptions& o) const { return var(o).sqrt(); }
+Tensor Tensor::std(const VarOptions& o) const { return root_of(var(o), tg::sqrt); }
 
 Tensor Tensor::logsumexp(const ReduceOptions& o) const {
-  (void)checked_axes(o.axis, rank(), "logsumexp");
+  const auto axes = checked_axes(o.axis, rank(), "logsumexp");
   return in_working_dtype(*this, [&](const Tensor& x) {
-    // The largest is taken out, unless it is infinite: of nothing but -inf the result is -inf, not nan.
-    const Tensor largest = x.max(kept(o.axis)).detach(), m = tg::where(largest.isfinite(), largest, 0);
     ReduceOptions r;
     r.axis = o.axis;
     r.keepdim = o.keepdim;
+    if (count(x, axes) == 0) return x.sum(r).log();  // of nothing -inf
+    // The largest is taken out, unless it is infinite: of nothing but -inf the result is -inf, not nan.
+    const Tensor largest = x.max(kept(o.axis)).detach(), m = tg::where(largest.isfinite(), largest, 0);
     const Tensor rest = (x - m).exp().sum(r).log();
     return rest + m.reshape(rest.shape());
   });
 }
 Tensor Tensor::softmax(int axis) const {
-  (void)checked_axis(axis, rank(), "softmax");
+  (void)checked_axes(axis, rank(), "softmax");
   if (numel() == 0) return cast(float_of(dtype()));
   return in_working_dtype(*this, [&](const Tensor& x) {
     const Tensor e = (x - x.max(kept(axis)).detach()).exp();
@@ -153,7 +155,7 @@ Tensor Tensor::softmax(int axis) const {
   });
 }
 Tensor Tensor::log_softmax(int axis) const {
-  (void)checked_axis(axis, rank(), "log_softmax");
+  (void)checked_axes(axis, rank(), "log_softmax");
   if (numel() == 0) return cast(float_of(dtype()));
   return in_working_dtype(*this, [&](const Tensor& x) {
     const Tensor shifted = x - x.max(kept(axis)).detach();

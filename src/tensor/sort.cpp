@@ -78,7 +78,8 @@ Found Tensor::topk(int64_t k, int axis, bool largest) const {
 Tensor Tensor::median(const ArgOptions& o) const {
   if (o.axis.list().size() > 1)
     throw ValueError(fmt::format("median: {} axes; it takes one, or none for that of all elements", o.axis.list().size()));
-  const bool all = o.axis.list().empty();
+  (void)checked_axes(o.axis, rank(), "median");
+  const bool all = o.axis.list().empty() || rank() == 0;
   const Tensor x = all ? flatten() : *this;
   const int a = all ? 0 : checked_axis(o.axis.list()[0], rank(), "median");
   const int64_t n = x.shape()[static_cast<size_t>(a)];

@@ -72,6 +72,13 @@ def scattering(name, call, torch_call=None, **more):
                shapes=[((3, 5), (3, 2)), ((3, 5), (4, 3))], **more)
 
 
+def written(x, write):
+    """A copy of x that write() has changed."""
+    x = x.clone()
+    write(x)
+    return x
+
+
 SIGNED = FLOATS + INTS
 index = {tg: lambda v: tg.Tensor(v), torch: lambda v: torch.tensor(v)}
 
@@ -88,6 +95,10 @@ ROWS = [
     Row("gelu", lambda t, x: t.gelu(x, approximate="tanh"), torch_f=lambda t, x: t.nn.functional.gelu(x, approximate="tanh"),
           dtypes=FLOATS),
     Row("clamp", lambda t, x: t.clamp(x, min=-1, max=2), dtypes=SIGNED), Row("clamp", lambda t, x: t.clamp(x, max=1)),
+    Row("clamp", lambda t, x, y, z: t.clamp(x, y, z), shapes=[((3, 5), (5,), (3, 1)), ((), (), ())], dtypes=SIGNED),
+    Row("clamp", lambda t, x, y: t.clamp(x, max=y), shapes=[((3, 5), (3, 5)), ((4,), (1,))], dtypes=SIGNED),
+    Row("add", lambda t, x, y: t.add(x, y, alpha=2), shapes=PAIRS, dtypes=FLOATS + INTS),
+    Row("sub", lambda t, x, y: x.sub(y, alpha=3), shapes=PAIRS, dtypes=FLOATS + INTS),
     Row("dropout", lambda t, x: t.dropout(x, 0.5, False)),
     unary("exp10", torch_f=lambda t, x: 10**x), unary("expm1"), unary("log10", 0.1, 9), unary("log1p", -0.5, 9),
     unary("asin", -0.9, 0.9), unary("acos", -0.9, 0.9), unary("atan"), unary("sinh"), unary("cosh"), unary("asinh"),
@@ -162,7 +173,8 @@ ROWS = [
     along("expand", lambda t, x: x.expand(4, -1, 3), shapes=[(2, 1), (5, 3)]),
     along("broadcast_to", lambda t, x: t.broadcast_to(x, (2, 3, 5)), shapes=[(3, 5), (5,), ()]),
     along("repeat", lambda t, x: x.repeat(2, 1, 3)),
-    along("tile", lambda t, x: x.tile((2, 1, 3))), along("flip", lambda t, x: t.flip(x, (0,))),
+    along("tile", lambda t, x: x.tile((2, 1, 3))), along("tile", lambda t, x: t.tile(x, dims=(2,))),
+    along("flip", lambda t, x: t.flip(x, (0,))),
     along("flip", lambda t, x: t.flip(x, (1, 0))),
     along("squeeze", lambda t, x: t.squeeze(x), shapes=[(1, 3, 1), (1,), ()]),
     along("squeeze", lambda t, x: t.squeeze(x, 0), shapes=[(1, 3, 1)]),
@@ -192,9 +204,24 @@ ROWS = [
     along("diagonal", lambda t, x: t.diagonal(x, offset=1)), along("diagonal", lambda t, x: x.diagonal(-1, dim1=-2, dim2=-1)),
     along("diag", lambda t, x: t.diag(x, -1), shapes=[(3, 5), (4,)]), along("diag", lambda t, x: t.diag(x)[:, :2], shapes=[(3,)]),
     along("tril", lambda t, x: t.tril(x)), along("tril", lambda t, x: x.tril(1)), along("triu", lambda t, x: t.triu(x, diagonal=-1)),
-    along("rearrange", lambda t, x: t.rearrange(x, "a (b c) -> c b a", b=2), torch_f=lambda t, x: x.reshape(3, 2, -1).permute(2, 1, 0),
-          shapes=[(3, 4)]),
+    along("rearrange", lambda t, x: t.rearrange(x, "a (b c) -> c b a", b=2), shapes=[(3, 4)],
+          torch_f=lambda t, x: x.reshape(len(x), 2, x.shape[1] // 2).permute(2, 1, 0)),
+    along("select", lambda t, x: t.select(x, 1, -2)), along("narrow", lambda t, x: t.narrow(x, 1, 1, 2)),
+    along("unbind", lambda t, x: t.unbind(x, dim=1)[1]), along("t", lambda t, x: x.t(), shapes=[(3, 5), (4,), ()]),
+    along("ravel", lambda t, x: t.ravel(x)), along("swapaxes", lambda t, x: t.swapaxes(x, 0, -1)),
+    along("swapdims", lambda t, x: x.swapdims(1, 0)), along("movedim", lambda t, x: t.movedim(x, 0, -1)),
+    along("moveaxis", lambda t, x: x.moveaxis(-1, 0)), along("mT", lambda t, x: x.mT),
+    along("view_as", lambda t, x: x.view_as(t.ones(5, 3)), shapes=[(3, 5)]),
+    along("reshape_as", lambda t, x: x.reshape_as(t.ones(15)), shapes=[(3, 5)]),
+    along("expand_as", lambda t, x: x.expand_as(t.ones(2, 3, 5)), shapes=[(3, 5), (3, 1)]),
+    along("index, integer", lambda t, x: x[1]), along("index, step", lambda t, x: x[:, 3::-2] if t is tg else x[:, [3, 1]]),
+    along("index, None and ellipsis", lambda t, x: x[None, ..., 1]),
+    along("index, integer tensors", lambda t, x: x[[0, 2, 0], [1, 0, 1]], shapes=[(3, 5)]),
+    along("slice", lambda t, x: x[1:3, :2]),
     # writing by index
+    Row("set, slice", lambda t, x, y: written(x, lambda z: z.__setitem__((slice(0, 2), 1), y)), shapes=[((3, 5), (2,)), ((3, 5), ())]),
+    Row("x[i][j] += 1", lambda t, x, y: written(x, lambda z: z[1][2:4].add_(y)), shapes=[((3, 5), (2,))], dtypes=FLOATS + INTS),
+    Row("add_, in place", lambda t, x, y: written(x, lambda z: z.add_(y)), shapes=[((3, 5), (5,))], dtypes=FLOATS + INTS),
     scattering("scatter", lambda t, x, i, y: t.scatter(x, 1, i, y), order=0, dtypes=["float32"]),
     Row("scatter", lambda t, x: t.scatter(x, 0, index[t]([[2, 0, 1, 0, 0]]), value=5), shapes=[(3, 5)], dtypes=FLOATS + INTS),
     scattering("scatter", lambda t, x, i, y: t.scatter(x, 1, i, y, reduce="multiply"),

@@ -174,6 +174,135 @@ def test_modules_are_copied_and_pickled(make):
     assert tg.rand(2).tolist() == before  # nothing was drawn
 
 
+def trained(net, optimizer, steps):
+    x, y = tg.linspace(-1, 1, 12).reshape(4, 3), tg.arange(4) % 2
+    losses = []
+    for _ in range(steps):
+        loss = net(x).cross_entropy(y)
+        loss.backward()
+        optimizer.step(loss)
+        losses.append(loss.item())
+    return losses
+
+
+MAKE = [lambda p: optim.SGD(p, lr=0.1, momentum=0.9), lambda p: optim.Adam(p, 0.05, weight_decay=0.1), lambda p: optim.LAMB(p, lr=0.05),
+        lambda p: optim.AdamW([{"params": list(p)[:1]}, {"params": list(p)[1:], "lr": 0.2, "betas": (0.5, 0.6)}], lr=0.05)]
+
+
+@pytest.mark.parametrize("make", MAKE)
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+def test_training_goes_on_from_copies_and_pickles(make, again):
+    """Of a network together with its optimizer, whichever comes first: losses are the same bits, and neither pair touches the other."""
+    tg.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+    optimizer = make(net.parameters())
+    trained(net, optimizer, 3)
+    optimizer.lr = 0.07
+    optimizer2, net2 = again((optimizer, net))
+    (net3, optimizer3), state = again((net, optimizer)), again(optimizer.state_dict())
+    assert type(optimizer2) is type(optimizer) and optimizer2.steps == 3
+    expected = trained(net, optimizer, 3)
+    assert trained(net2, optimizer2, 3) == trained(net3, optimizer3, 3) == expected
+    for (_, a), (_, b) in zip(net.state(), net2.state(), strict=True):
+        assert a.tolist() == b.tolist()
+    fourth = make(again(net3).parameters())  # other values, other moments
+    fourth.load_state_dict(state)
+    assert fourth.steps == 3 and [g["lr"] for g in fourth.param_groups] == [0.07] * len(fourth.param_groups)
+
+
+def test_transformers_are_pickled_with_their_optimizer():
+    net = nn.TransformerDecoderLayer(4, 2, 6, dropout=0.0)
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+    other, moved = pickle.loads(pickle.dumps((optimizer, net)))
+    x = tg.linspace(-1, 1, 8).reshape(2, 1, 4)
+    for network, steps in ((net, optimizer), (moved, other)):
+        network(x, x).square().sum().backward()
+        steps.step()
+    for (_, a), (_, b) in zip(net.state(), moved.state(), strict=True):
+        assert a.tolist() == b.tolist()
+
+
+def test_states_of_optimizers_are_refused_whole():
+    w, v = tg.ones(2, requires_grad=True), tg.ones(3, requires_grad=True)
+    one, other = optim.Adam([w], lr=0.1), optim.Adam([v], lr=0.2)
+    with pytest.raises(tg.ShapeError, match="m.0 has shape"):
+        other.load_state_dict(one.state_dict())
+    with pytest.raises(ValueError, match="the state has 1 groups, the optimizer 2"):
+        optim.Adam([{"params": [w]}, {"params": [v]}]).load_state_dict(one.state_dict())
+    with pytest.raises(ValueError, match="missing"):
+        optim.SGD([w], momentum=0.5).load_state_dict(one.state_dict())
+    assert other.lr == 0.2
+    group = optim.Adam([{"params": w, "betas": (0.5, 0.6)}], 0.3, weight_decay=0.1).param_groups[0]
+    assert dict(group) == {"params": group["params"], "lr": 0.3, "weight_decay": 0.1, "betas": (0.5, 0.6)}
+    assert group["params"][0].shape == (2,)
+
+
+def test_a_step_takes_a_closure():
+    w = tg.ones(2, requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.5)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = w.square().sum()
+        loss.backward()
+        return loss
+    assert optimizer.step(closure).item() == 2 and w.tolist() == [0, 0]
+
+
+def test_parameters_and_what_modules_hold():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(tg.ones(2, 2))
+            self.register_buffer("b", tg.zeros(2))
+            self.register_parameter("p", nn.Parameter([1.0]))
+            self.layers = nn.ModuleList([nn.Linear(2, 2)])
+            self.layers.append(nn.Linear(2, 2, bias=False))
+            self.more = nn.ModuleDict({"last": nn.Linear(2, 1)})
+            self.add_module("norm", nn.BatchNorm1d(2))
+
+    net = Own()
+    assert isinstance(net.w, nn.Parameter) and not isinstance(net.b, nn.Parameter) and isinstance(net.layers[0].weight, nn.Parameter)
+    assert [n for n, _ in net.named_parameters()] == ["w", "p", "layers.0.weight", "layers.0.bias", "layers.1.weight", "more.last.weight",
+                                                      "more.last.bias", "norm.weight", "norm.bias"]
+    assert [n for n, _ in net.named_buffers()] == ["b", "norm.running_mean", "norm.running_var"] and len(list(net.buffers())) == 3
+    assert [n for n, _ in net.named_modules()] == ["", "layers", "layers.0", "layers.1", "more", "more.last", "norm"]
+    assert len(list(net.children())) == 3 and nn.Parameter(tg.ones(2), requires_grad=False).requires_grad is False
+    net.apply(lambda m: nn.init.constant_(m.weight, 3) if isinstance(m, nn.Linear) else None)
+    assert net.more["last"].weight.tolist() == [[3, 3]]
+    before = len(net.parameters())
+    assert len(net.requires_grad_(False).parameters()) == 0 and len(net.requires_grad_().parameters()) == before
+    assert not net.norm.running_mean.requires_grad
+    assert net.double().w.dtype == net.norm.running_var.dtype == "float64" and net.half().float().w.dtype == "float32"
+    assert len(net.parameters()) == before and net.to("cpu") is net
+
+
+def test_sequences_of_layers():
+    net = nn.Sequential({"a": nn.Linear(3, 4), "act": nn.ReLU()})
+    assert list(net.state_dict()) == ["a.weight", "a.bias"] and net.a is net[0] and len(net[:1]) == 1 and len(net.append(tg.relu)) == 3
+    assert [type(m).__name__ for m in net][0] == "Linear" and net(tg.ones(2, 3)).shape == (2, 4)
+    found = net.load_state_dict({"a.weight": tg.ones(4, 3), "other": tg.ones(1)}, strict=False)
+    assert isinstance(found, nn.Loaded) and found.missing_keys == ["a.bias"] and found.unexpected_keys == ["other"]
+    assert net.a.weight.tolist() == [[1] * 3] * 4
+    with pytest.raises(AttributeError):
+        net.nothing
+
+
+def test_schedules_have_a_state():
+    made = lambda: optim.SGD([tg.ones(1, requires_grad=True)], lr=1.0)  # noqa: E731
+    for schedule in (lambda o: optim.lr_scheduler.CosineAnnealingLR(o, 10), lambda o: optim.lr_scheduler.LambdaLR(o, lambda t: 0.9**t),
+                     lambda o: optim.lr_scheduler.SequentialLR(o, [optim.lr_scheduler.LinearLR(o), optim.lr_scheduler.StepLR(o, 1)], [3])):
+        one, other = schedule(made()), schedule(made())
+        for _ in range(4):
+            one.step()
+        other.load_state_dict(one.state_dict())
+        assert other.last_epoch == 4 and other.get_last_lr() == one.get_last_lr() != [1.0]
+        one.step(), other.step()
+        assert other.get_last_lr() == one.get_last_lr()
+    theirs = torch.optim.lr_scheduler.LambdaLR(torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1.0), lambda t: 0.9**t)
+    assert optim.lr_scheduler.LambdaLR(made(), lambda t: 0.9**t).get_last_lr() == theirs.get_last_lr()
+
+
 def test_a_function_as_a_layer():
     layer = nn.Apply(tg.clamp, min=0, max=1)
     assert layer(Tensor([-1.0, 0.5, 2.0])).tolist() == [0, 0.5, 1] and repr(layer) == "clamp(min=0, max=1)"

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 BUILD = os.environ["TG_TEST_BUILD"]
@@ -98,6 +99,14 @@ f = tg.finfo(tg.float32).eps + 1
 u = (z * 2 + 1).sum(axis=1, keepdims=True).softmax(dim=-1).float()[0, None, 1:]
 with tg.settings(device="cpu", debug=0):
     part = tg.scatter_add(u, 0, tg.zeros(1, 2, dtype="int32"), u) + tg.randn(2, generator=tg.Generator())
+w2: Tensor = nn.Parameter(tg.ones(2, 2))
+layers = nn.ModuleList([nn.Linear(2, 2)])
+layers.append(nn.Linear(2, 3))
+seq = nn.Sequential(nn.Linear(2, 2), tg.relu)[:1].append(nn.ReLU())
+moved = w2.permute(dims=(1, 0)).reshape(shape=(4,)).clamp(min=tg.zeros(4)).add(1, alpha=2).select(0, 1)
+sized = tg.zeros(size=(2, 3), dtype=tg.long) + tg.randn(size=(2, 3), generator=tg.Generator(1)).to(w2)
+opt.load_state_dict(opt.state_dict())
+lost = net.load_state_dict(net.state_dict(), strict=False).missing_keys
 gradient_or_none = u.grad
 if gradient_or_none is not None:
     print(gradient_or_none.tolist(), u.dtype.name, tg.float32)
@@ -183,3 +192,28 @@ def test_installation_into_a_virtual_environment(tmp_path):
     program = "import tg; print(tg.__file__, tg.arange(3) + 1)"
     result = subprocess.run([tmp_path / "bin/python", "-c", program], capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert result.stdout.startswith(str(tmp_path)) and result.stdout.endswith("[1 2 3]\n"), result.stderr
+
+
+# Settings of scikit-build-core 0.5, of those that a project like this one may use. No index is at hand where tests run, so a wheel is not
+# built: that what pyproject.toml names is there is what is tested.
+SETTINGS = {"cmake.args", "cmake.targets", "cmake.build-type", "cmake.minimum-version", "install.components", "install.strip",
+            "wheel.packages", "wheel.install-dir", "sdist.include", "sdist.exclude", "build-dir", "minimum-version"}
+
+
+def test_the_project_file_names_what_is_there():
+    source = Path(os.environ["TG_TEST_SOURCE"])
+    project = tomllib.loads((source / "pyproject.toml").read_text())
+    assert project["build-system"]["build-backend"] == "scikit_build_core.build"
+    assert any(r.startswith("scikit-build-core") for r in project["build-system"]["requires"])
+    tool = project["tool"]["scikit-build"]
+    flat = {f"{table}.{key}": value for table, settings in tool.items() for key, value in settings.items()}
+    assert set(flat) <= SETTINGS
+    cmake = "".join(f.read_text() for f in [source / "CMakeLists.txt", *source.glob("cmake/*.cmake")])
+    for argument in flat["cmake.args"]:
+        name = re.fullmatch(r"-D(\w+)=\S+", argument)[1]
+        assert re.search(rf"\b{name}\b", cmake), name
+    assert all(re.search(rf"pybind11_add_module\({target}\b", cmake) for target in flat["cmake.targets"])
+    assert all(f"COMPONENT {component}" in cmake for component in flat["install.components"])
+    about = project["project"]
+    assert (source / about["readme"]).exists() and (source / about["license"]["file"]).exists()
+    assert f"VERSION {about['version']}" in cmake and sys.version_info >= tuple(map(int, about["requires-python"][2:].split(".")))

@@ -1,5 +1,6 @@
 """Random numbers: the same whatever generator gives them, as many as asked for, and distributed as they should be."""
 import copy
+import pickle
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -42,6 +43,19 @@ def test_copies_go_on_alike():
     for other in (copy.copy(own), copy.deepcopy(own)):
         assert (other.key, other.calls) == (own.key, 1)
         assert tg.rand(2, generator=other).tolist() == tg.rand(2, generator=copy.copy(own)).tolist()
+
+
+def test_generators_are_pickled_and_put_back():
+    for own in (tg.Generator(3), tg.Generator.with_key((1, 2))):
+        for drawn in range(2):
+            other, state = pickle.loads(pickle.dumps(own)), own.get_state()
+            first = tg.rand(2, generator=own).tolist()
+            assert tg.rand(2, generator=other).tolist() == first and tg.rand(2, generator=own.set_state(state)).tolist() == first
+    state = tg.get_rng_state()
+    first = tg.rand(3).tolist()
+    assert tg.rand(3).tolist() != first
+    tg.set_rng_state(state)
+    assert tg.rand(3).tolist() == first
 
 
 def test_a_key_is_used_as_it_is():

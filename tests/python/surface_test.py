@@ -25,7 +25,8 @@ SHOWN = {
     "tensor_test.py": {
         "test_construction": "Tensor", "test_dtypes": "dtype promote_types bool double to", "test_values": "item tolist",
         "test_creation": "zeros ones full eye arange zeros_like full_like rand randn randint manual_seed",
-        "test_writing": "assign clone zero_ fill_",
+        "test_writing": "assign clone zero_ fill_", "test_other_names_of_sizes": "ndimension nelement type_as new_zeros new_ones new_empty "
+        "new_full new_tensor",
         "test_a_tensor_knows_what_it_is": "shape ndim dim size numel element_size device is_leaf T is_floating_point contiguous cpu "
         "realize ones_like empty_like",
         "test_gradients": "grad requires_grad requires_grad_ backward no_grad gradient detach is_leaf", "test_numpy_and_back": "numpy",
@@ -42,7 +43,8 @@ SHOWN = {
         "test_dlpack_with_numpy": "from_dlpack", "test_files_are_mapped": "from_file load_npy load save bitcast",
         "test_a_list_as_a_tensor": "as_tensor"},
     "random_test.py": {
-        "test_generators_agree": "Generator Drawing", "test_in_place": "uniform_ normal_ bernoulli_",
+        "test_generators_agree": "Generator Drawing",
+        "test_generators_are_pickled_and_put_back": "get_rng_state set_rng_state", "test_in_place": "uniform_ normal_ bernoulli_",
         "test_weights_in_place": "nn.init.constant_ nn.init.zeros_ nn.init.ones_ nn.init.uniform_ nn.init.normal_",
         "DRAWS": "rand randn rand_like randn_like randint uniform normal kaiming_uniform kaiming_normal xavier_uniform xavier_normal "
         "glorot_uniform glorot_normal randperm bernoulli multinomial"},
@@ -55,7 +57,7 @@ SHOWN = {
         "nn.GroupNorm nn.InstanceNorm1d nn.InstanceNorm2d nn.InstanceNorm3d nn.BatchNorm1d nn.BatchNorm2d nn.BatchNorm3d nn.LayerNorm "
         "nn.TransformerEncoderLayer",
         "test_attention_and_decoder_are_pytorchs": "nn.MultiheadAttention nn.TransformerDecoderLayer",
-        "test_state_is_found_in_pytorchs_manner": "nn.Sequential nn.ReLU", "test_training_and_evaluation": "nn.Dropout",
+        "test_state_is_found_in_pytorchs_manner": "nn.ReLU", "test_training_and_evaluation": "nn.Dropout",
         "test_embedding": "nn.Embedding", "test_rms_norm": "nn.RMSNorm", "Net": "nn.Module", "test_parameters": "nn.Parameters",
         "test_a_function_as_a_layer": "nn.Apply", "test_files": "save load load_into",
         "test_optimizers_are_pytorchs": "optim.SGD optim.Adam optim.AdamW",
@@ -63,6 +65,8 @@ SHOWN = {
         "test_groups_clipping_and_averages": "optim.ExponentialAverage nn.utils.clip_grad_norm_ nn.utils.clip_grad_value_",
         "test_schedules_are_pytorchs": "lr_scheduler.StepLR lr_scheduler.MultiStepLR lr_scheduler.ExponentialLR lr_scheduler.LinearLR "
         "lr_scheduler.CosineAnnealingLR lr_scheduler.OneCycleLR",
+        "test_parameters_and_what_modules_hold": "nn.Parameter nn.ModuleList nn.ModuleDict",
+        "test_sequences_of_layers": "nn.Sequential nn.Loaded", "test_schedules_have_a_state": "lr_scheduler.LambdaLR",
         "test_warmup_and_plateau": "lr_scheduler.SequentialLR lr_scheduler.ReduceLROnPlateau",
         "test_the_digits": "mnist"},
     "data_test.py": {
@@ -70,6 +74,7 @@ SHOWN = {
         "test_a_function_is_a_data_set": "data.FunctionDataset"},
 }
 DTYPES = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32", "float64"}
+DTYPES |= {"half", "float", "double", "short", "int", "long"}  # PyTorch's other names
 CONVERSIONS = {"bool": "bool", "char": "int8", "short": "int16", "int": "int32", "long": "int64", "byte": "uint8", "half": "float16",
                "bfloat16": "bfloat16", "float": "float32", "double": "float64"}
 MODULES = ["tg", "tg.nn", "tg.nn.functional", "tg.nn.init", "tg.nn.utils", "tg.optim", "tg.lr_scheduler", "tg.data"]
@@ -225,6 +230,7 @@ def test_losses_as_layers_are_pytorchs(name, given):
 # ---- keyword arguments ----
 
 OTHER_NAMES = [
+    ("clamp", (), {"min": 2, "max": 5}), ("add", (), {"other": 3, "alpha": 2}),
     ("permute", (), {"dims": (1, 0)}), ("reshape", (), {"shape": (4, 3)}), ("flip", (), {"dims": (0,)}), ("tile", (), {"dims": (2, 1)}),
     ("broadcast_to", (), {"size": (2, 3, 4)}), ("mm", (), {"mat2": "T"}), ("pow", (), {"exponent": 2}),
     ("split", (), {"split_size_or_sections": 2}),
@@ -266,8 +272,11 @@ def test_axis_is_taken_wherever_dim_is():
             own = "dimension" if "dimension" in arguments(f) else "dim"
             input = {"tensors": [tg.ones(2, 3)] * 2} if "tensors" in arguments(f) else {"input": tg.ones(2, 3)}
             more = {"index": tg.zeros(1, 3, dtype="int32"), "src": tg.ones(1, 3), "source": tg.ones(1, 3), "chunks": 1, "split_size": 1,
-                    "k": 1, "sizes": (2, 1), "size": 1, "step": 1, "repeats": 1, "shifts": 1, "reduce": "sum", "p": 2.0}
+                    "k": 1, "sizes": (2, 1), "size": 1, "step": 1, "repeats": 1, "shifts": 1, "reduce": "sum", "p": 2.0,
+                    "start": 0, "length": 1}
             given = {k: v for k, v in more.items() if k in arguments(f)}
+            if name == "select":
+                given["index"] = 0
             if name == "index_add":
                 given["index"] = tg.zeros(1, dtype="int32")
             if name in ("take", "index_select"):

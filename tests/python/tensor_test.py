@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 import tg
 from tg import Tensor
@@ -436,3 +437,38 @@ def test_memory_is_returned():
     for _ in range(100):
         x = (x * 1.0).realize()
     assert x.sum().item() == 1000
+
+
+@pytest.mark.parametrize("name, keywords", [
+    ("permute", {"dims": (1, 0)}), ("reshape", {"shape": (3, 2)}), ("expand", {"size": (4, 2, 3)}), ("repeat", {"repeats": (2, 1)}),
+    ("tile", {"dims": (2,)}), ("broadcast_to", {"size": (4, 2, 3)}), ("flip", {"dims": (0, 1)}), ("unbind", {"dim": 1}),
+    ("select", {"dim": 1, "index": 2}), ("narrow", {"dim": 1, "start": 1, "length": 2}), ("movedim", {"source": 0, "destination": 1}),
+    ("clamp", {"min": 1, "max": 3}), ("sub", {"other": 2, "alpha": 3}), ("size", {"dim": 1}), ("sum", {"dim": 1, "keepdim": True})])
+def test_keywords_of_methods(name, keywords):
+    a = np.arange(6, dtype="f").reshape(2, 3)
+    mine, theirs = (getattr(x, name)(**keywords) for x in (Tensor(a), torch.tensor(a)))
+    for x, y in zip(mine, theirs) if isinstance(theirs, (tuple, list)) else [(mine, theirs)]:
+        assert x == y if isinstance(y, int) else (x.shape == tuple(y.shape) and x.tolist() == y.tolist())
+
+
+def test_other_names_of_sizes():
+    x = tg.ones(2, 3, dtype="int8")
+    assert (x.ndimension(), x.nelement(), x.type_as(tg.ones(1)).dtype) == (2, 6, tg.float32)
+    for new in (x.new_zeros(2, 3), x.new_ones((2, 3)), x.new_empty([2, 3]), x.new_full((2, 3), 7), x.new_tensor([[1, 2, 3]] * 2)):
+        assert new.dtype == "int8" and new.shape == (2, 3)
+    assert x.new_zeros(1, dtype="float64").dtype == "float64" and x.new_full((1,), 7).item() == 7
+    for made in (tg.zeros(size=(2, 3)), tg.ones(size=(2, 3)), tg.empty(size=[2, 3]), tg.rand(size=(2, 3)), tg.randn(size=(2, 3))):
+        assert made.shape == (2, 3)
+    assert tg.zeros(size=4).shape == (4,) and x.flip(0, 1).shape == (2, 3) and x.to(tg.ones(1)).dtype == tg.float32
+    for bad in (lambda: x.select(2, 0), lambda: x.movedim(0, 5), lambda: x.unbind(-3), lambda: x.narrow(2, 0, 1)):
+        with pytest.raises(tg.IndexError):
+            bad()
+    with pytest.raises(tg.ShapeError):
+        tg.ones(2, 2, 2).t()
+
+
+def test_formats():
+    x = Tensor([1.5, 2.25])
+    assert f"{x[1]:.1f} {x.sum():6.2f} {x}" == "2.2   3.75 [1.5  2.25]" and [v.item() for v in reversed(x)] == [2.25, 1.5]
+    with pytest.raises(ValueError):
+        f"{x:.1f}"

@@ -237,3 +237,24 @@ def test_errors_say_what_to_do():
         tg.vmap(lambda a, b: a.sum() + b.sum())(x, x.T)
     with pytest.raises(KeyError):  # what the function raises comes through
         tg.grad(lambda a: {}["missing"])(x)
+
+
+@pytest.mark.parametrize("call", [
+    lambda: tg.grad(lambda a: a * 2)(tg.ones(2)), lambda: tg.value_and_grad(lambda a: a, argnums=3)(tg.ones(2)),
+    lambda: tg.vmap(lambda a, b: a)(tg.ones(2), tg.ones(3)), lambda: tg.jvp(lambda a: a, (tg.ones(2),), (tg.ones(3),)),
+    lambda: tg.vjp(lambda a: a, tg.ones(2))[1](tg.ones(3)), lambda: tg.hvp(lambda a: a, tg.ones(2), tg.ones(2)),
+    lambda: tg.jacrev(lambda a: (a, a))(tg.ones(2)), lambda: tg.hessian(lambda a: a)(tg.ones(2)),
+    lambda: tg.gradcheck(tg.custom_gradient(lambda a: a, lambda g, y, a: g * 2), tg.ones(2, dtype="float64")),
+    lambda: tg.checkpoint(lambda a: a + tg.ones(3))(tg.ones(2)), lambda: tg.grad(tg.vmap(lambda a: a.view(7)))(tg.ones(2, 2))])
+def test_the_line_that_was_wrong_is_the_last_of_the_traceback(call):
+    """A transformation's own error, or one in the user's function: nothing of the package stands below the user's line."""
+    with pytest.raises(tg.Error) as info:
+        call()
+    assert {str(entry.path) for entry in info.traceback} == {__file__}
+
+
+def test_transformed_functions_keep_their_names():
+    def square(a):
+        """a a."""
+        return a * a
+    assert tg.vmap(square).__name__ == "square" and tg.vmap(square).__doc__ == "a a." and tg.vjp.__doc__.startswith("(f(*args), pullback)")

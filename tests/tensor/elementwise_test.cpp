@@ -233,6 +233,20 @@ TEST(Functions, Neighbours) {
   expect_near(lerp(Tensor({1.f, 2.f}), Tensor({3.f, 6.f}), 0.25), {1.5, 3});
   expect_near(lerp(Tensor({1.f, 2.f}), 3, Tensor({1.f, 0.f})), {3, 2}, 0);
 }
+TEST(Functions, TheSecondOperandIsScaled) {
+  const Tensor a({1.f, 2.f}), b({3.f, -4.f});
+  expect_equal(add(a, b, {.alpha = 2}), {2}, {7, -6});
+  expect_equal(sub(a, b, {.alpha = 0.5}), {2}, {-0.5, 4});
+  expect_equal(add(a, 3, {.alpha = 2}), {2}, {7, 8});
+  EXPECT_EQ(add(Tensor({1, 2}, {.dtype = int8}), 3, {.alpha = 2}).dtype(), int8);
+}
+TEST(Functions, BoundsThatAreTensors) {
+  const Tensor x({-2.f, 0.f, 2.f, NAN, 1.f, 1.f}), low({-1.f, -1.f, -1.f, 0.f, NAN, 3.f}), high({1.f, 1.f, 1.f, 1.f, 2.f, 2.f});
+  expect_near(clamp(x, low, high), {-1, 0, 1, NAN, NAN, 2}, 0);
+  expect_near(clamp(x, low), {-1, 0, 2, NAN, NAN, 3}, 0);
+  expect_near(clamp(x, Tensor(), Tensor({{1.f}, {0.f}})), {-2, 0, 1, NAN, 1, 1, -2, 0, 0, NAN, 0, 0}, 0);
+  EXPECT_THROW((void)clamp(x, Tensor({1.f, 2.f})), ShapeError);
+}
 TEST(Functions, Closeness) {
   const Tensor a({1.f, 1.f, INFINITY, -INFINITY, NAN}), b({1.000001f, 1.1f, INFINITY, INFINITY, NAN});
   expect_equal(isclose(a, b), {5}, {1, 0, 1, 0, 0});

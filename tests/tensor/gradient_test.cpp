@@ -133,6 +133,8 @@ const std::vector<Row>& rows() {
       {"logaddexp", [](auto& x) { return logaddexp(x, x * x); }},
       {"copysign", [](auto& x) { return copysign(x, x * -1) * x; }},
       {"lerp", [](auto& x) { return lerp(x, x * x, x); }},
+      {"add_scaled", [](auto& x) { return add(x * x, x, {.alpha = 3}) * sub(x, x * x, {.alpha = 2}); }},
+      {"clamp_tensors", [](auto& x) { return clamp(x * x, x.flip() * 0.5, x.flip() * x.flip() + 0.3); }},
       {"fmod", [](auto& x) { return fmod(x * 3, x * x + 1); }},
       {"sigmoid", sigmoid},
       {"tanh", tanh, -2, 2, 2e-6},

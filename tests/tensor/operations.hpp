@@ -105,6 +105,7 @@ inline std::vector<Section> sections() {
         {"copysign", [](const Tensor& x) { return copysign(x, x.flip()); }, 0},
         {"nextafter", [](const Tensor& x) { return nextafter(x, x.flip()); }, 0},
         {"lerp", [](const Tensor& x) { return lerp(x, x.flip(), x); }},
+        {"clamp, tensors", [](const Tensor& x) { return clamp(x, x.flip(), x * 2); }},
         {"minimum", [](const Tensor& x) { return minimum(x, x.flip()); }},
         {"maximum", [](const Tensor& x) { return maximum(x, x.flip()); }},
         {"where", [](const Tensor& x) { return where(x > x.flip(), x, x.flip()); }},

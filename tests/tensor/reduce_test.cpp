@@ -70,7 +70,7 @@ TEST(Reductions, Edges) {
                            "max: of no elements, in shape (2, 0); it has no identity, so the reduced axes must not be empty");
   expect_throw<IndexError>([] { (void)m().sum({.axis = 2}); }, "sum: axis 2 is out of range for 2 axes; it takes -2 to 1");
   expect_throw<ValueError>([] { (void)m().sum({.axis = {0, -2}}); }, "sum: axis 0 is given twice in {0, -2}");
-  expect_throw<IndexError>([] { (void)Tensor::full({}, 1).sum({.axis = 0}); }, "sum: axis 0 of a tensor of shape (), which has no axes");
+  expect_throw<IndexError>([] { (void)Tensor::full({}, 1).sum({.axis = 1}); }, "sum: axis 1 of a tensor of shape (), which has no axes");
 }
 
 TEST(Softmax, StableAndNormalised) {
@@ -87,4 +87,35 @@ TEST(Softmax, StableAndNormalised) {
 }
 
 }  // namespace
+TEST(Reductions, AScalarIsALineOfOne) {
+  const Tensor x = Tensor::full({}, 3.f);
+  for (const int axis : {0, -1}) {
+    EXPECT_EQ(x.sum({.axis = axis, .keepdim = true}).shape(), Sizes{});
+    EXPECT_EQ(x.sum({.axis = axis}).item(), 3);
+    EXPECT_EQ(x.max({.axis = axis}).item(), 3);
+    EXPECT_EQ(x.argmax({.axis = axis}).item(), 0);
+    EXPECT_EQ(x.logsumexp({.axis = axis}).item(), 3);
+    EXPECT_EQ(x.softmax(axis).item(), 1);
+    EXPECT_EQ(x.log_softmax(axis).item(), 0);
+    EXPECT_EQ(x.flip(axis).item(), 3);
+    EXPECT_EQ(x.median({.axis = axis}).item(), 3);
+  }
+}
+TEST(Reductions, NormsOfZerosHaveAGradient) {
+  for (const double p : {1.0, 2.0, 3.0}) {
+    const Tensor x({{0.f, 0.f}, {3.f, 0.f}}, {.requires_grad = true});
+    expect_near(gradient(norm(x, {.p = p, .axis = 1}).sum(), {x})[0], {0, 0, 1, 0});
+  }
+  const Tensor x({2.f, 2.f}, {.requires_grad = true});
+  expect_equal(gradient(x.std(), {x})[0], {2}, {0, 0});
+  expect_near(norm(Tensor({NAN, 1.f})), {NAN}, 0);
+}
+TEST(Reductions, OfNothing) {
+  const Tensor x = Tensor::zeros({2, 0});
+  expect_equal(x.logsumexp({.axis = 1}), {2}, {-INFINITY, -INFINITY});
+  EXPECT_EQ(x.logsumexp({.axis = 0}).shape(), Sizes{0});
+  expect_equal(norm(x, {.p = INFINITY, .axis = 1}), {2}, {0, 0});
+  EXPECT_EQ(x.logcumsumexp(1).shape(), (Sizes{2, 0}));
+}
+
 }  // namespace tg

@@ -9,11 +9,46 @@
 """
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, overload
 
 from tg import _tg
 from tg._tg import Tensor
+
+
+class _AnyLeaf(type(Tensor)):  # type: ignore[misc]
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, Tensor) and x.is_leaf and (x.requires_grad or cls is not Parameter)
+
+
+class Parameter(Tensor, metaclass=_AnyLeaf):
+    """Parameter(data): the value as a leaf that requires a gradient, which is all that makes a module's tensor a parameter. Whatever is
+    such a leaf is an instance."""
+
+    def __new__(cls, data: Any, requires_grad: bool = True) -> Tensor:  # type: ignore[misc]
+        return (data.detach().clone() if isinstance(data, Tensor) else Tensor(data)).requires_grad_(requires_grad)
+
+
+class Loaded(typing.NamedTuple):
+    """What load_state_dict found: names of the module that the state lacks, and of the state that the module lacks."""
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def _load_into(own: Mapping[str, Tensor], state: Mapping[str, Any], strict: bool = True) -> Loaded:
+    """Gives each tensor the value of its name. ValueError where names differ and strict is asked for, ShapeError where shapes do; then
+    nothing has changed."""
+    missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    if strict and (missing or unexpected):
+        raise _tg.ValueError(f"load_state_dict: missing {missing}, unexpected {unexpected}")
+    common = [(name, tensor) for name, tensor in own.items() if name in state]
+    for name, tensor in common:
+        if tuple(tensor.shape) != tuple(state[name].shape):
+            raise _tg.ShapeError(f"load_state_dict: {name} has shape {tensor.shape}, the value given {tuple(state[name].shape)}")
+    for name, tensor in common:
+        tensor.assign(state[name])
+    return Loaded(missing, unexpected)
 
 
 class Parameters(list[Tensor]):
@@ -48,11 +83,63 @@ class Module:
                 items = value.items() if isinstance(value, Mapping) else enumerate(value)
                 yield from ((f"{name}.{key}", child) for key, child in items if isinstance(child, Module))
 
+    def children(self) -> Iterator[Module]:
+        """The modules among its attributes."""
+        return (child for _, child in self.named_children())
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Itself, by the prefix, and all modules below."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
     def modules(self) -> Iterator[Module]:
         """Itself, and all modules below."""
-        yield self
-        for _, child in self.named_children():
-            yield from child.modules()
+        return (module for _, module in self.named_modules())
+
+    def apply(self, f: Callable[[Module], Any]) -> Module:
+        """f of every module, those below first; the module itself."""
+        for child in self.children():
+            child.apply(f)
+        f(self)
+        return self
+
+    def register_buffer(self, name: str, tensor: Tensor) -> None:
+        """setattr(self, name, tensor): a tensor that requires no gradient is a buffer."""
+        setattr(self, name, tensor)
+
+    def register_parameter(self, name: str, parameter: Tensor) -> None:
+        """setattr(self, name, parameter): a tensor that requires a gradient is a parameter."""
+        setattr(self, name, parameter)
+
+    def add_module(self, name: str, module: Module) -> None:
+        """setattr(self, name, module)."""
+        setattr(self, name, module)
+
+    def _take_state(self, tensors: list[Tensor]) -> None:
+        for (name, _), tensor in zip(self._own_state(), tensors):
+            setattr(self, name, tensor)
+
+    def to(self, *target: Any, **keywords: Any) -> Module:
+        """Its float tensors as Tensor.to converts them, all on the device if one is named: other tensors, so before an optimizer is made.
+        The module itself."""
+        for module in self.modules():
+            own = [(t, t.detach().to(*target, **keywords)) for _, t in module._own_state()]
+            module._take_state([new.requires_grad_(old.requires_grad) if old.is_floating_point() else old.to(new.device)
+                                for old, new in own])
+        return self
+
+    def double(self) -> Module:
+        """to("float64")."""
+        return self.to("float64")
+
+    def float(self) -> Module:
+        """to("float32")."""
+        return self.to("float32")
+
+    def half(self) -> Module:
+        """to("float16")."""
+        return self.to("float16")
 
     def state(self) -> list[tuple[str, Tensor]]:
         """All tensors by name, in order: parameters, which require a gradient, and buffers."""
@@ -65,21 +152,30 @@ class Module:
         """All tensors by name."""
         return dict(self.state())
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Gives each tensor the value of that name. ValueError where names are missing or unexpected, and then nothing has changed."""
-        own = self.state_dict()
-        if own.keys() != state.keys():
-            missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-            raise _tg.ValueError(f"load_state_dict: missing {missing}, unexpected {unexpected}")
-        for name, tensor in own.items():
-            if tuple(tensor.shape) != tuple(state[name].shape):
-                raise _tg.ShapeError(f"load_state_dict: {name} has shape {tensor.shape}, the value given {tuple(state[name].shape)}")
-        for name, tensor in own.items():
-            tensor.assign(state[name])
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Loaded:
+        """Gives each tensor the value of that name. Where names are missing or unexpected, ValueError, and nothing has changed; without
+        strict they are left alone. Returns both kinds of names."""
+        return _load_into(self.state_dict(), state, strict)
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """The tensors that require a gradient, by name."""
         return ((name, t) for name, t in self.state() if t.requires_grad)
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """The tensors that do not, by name."""
+        return ((name, t) for name, t in self.state() if not t.requires_grad)
+
+    def buffers(self) -> Iterator[Tensor]:
+        """The tensors that require no gradient."""
+        return (t for _, t in self.named_buffers())
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """With False its parameters require no gradient from now on, and are buffers until they are asked to again; the module itself."""
+        if not requires_grad:
+            self._frozen = [*getattr(self, "_frozen", []), *self.parameters()]
+        for tensor in self._frozen if not requires_grad else vars(self).pop("_frozen", []):
+            tensor.requires_grad_(requires_grad)
+        return self
 
     def parameters(self) -> Parameters:
         """The tensors that require a gradient: what an optimizer takes."""
@@ -122,8 +218,7 @@ class _Layer:
     def __setstate__(self, state: Any) -> None:
         attributes, tensors = state
         vars(self).update(attributes)
-        for (_, own), (_, kept) in zip(self._own_state(), tensors):  # type: ignore[attr-defined]
-            own.assign(kept).requires_grad_(kept.requires_grad)
+        self._take_state([tensor for _, tensor in tensors])  # type: ignore[attr-defined]
 
 
 def _again(cls: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -205,26 +300,63 @@ class Dropout(_Layer, _tg._Dropout, Module):
     __doc__ = _tg._Dropout.__doc__
 
 
-class Sequential(Module):
-    """One module or function after another, named by their positions: Sequential(Linear(2, 3), tg.relu)."""
+class ModuleList(Module, list[Module]):
+    """A list of modules, named by their positions."""
 
-    def __init__(self, *layers: Callable[[Tensor], Tensor]):
-        self.layers = layers
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules, by position."""
-        for i, layer in enumerate(self.layers):
-            if isinstance(layer, Module):
-                yield str(i), layer
+        return ((str(i), module) for i, module in enumerate(self))
+
+
+class ModuleDict(Module, dict[str, Module]):
+    """A dict of modules."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules, by key."""
+        return iter(self.items())
+
+
+class Sequential(Module):
+    """One module or function after another, named by their positions, Sequential(Linear(2, 3), tg.relu), or by the keys of a dict."""
+
+    def __init__(self, *layers: Callable[[Tensor], Tensor] | Mapping[str, Callable[[Tensor], Tensor]]):
+        first = layers[0] if len(layers) == 1 else None
+        named = first.items() if isinstance(first, Mapping) else ((str(i), layer) for i, layer in enumerate(layers))
+        self.layers: dict[str, Any] = dict(named)
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules, by name."""
+        return ((name, layer) for name, layer in self.layers.items() if isinstance(layer, Module))
 
     def forward(self, x: Tensor) -> Tensor:
         """All layers in turn."""
-        for layer in self.layers:
+        for layer in self.layers.values():
             x = layer(x)
         return x
 
-    def __getitem__(self, i: int) -> Callable[[Tensor], Tensor]:
-        return self.layers[i]
+    def append(self, layer: Callable[[Tensor], Tensor]) -> Sequential:
+        """With another layer at the end; the module itself."""
+        self.layers[str(len(self.layers))] = layer
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "layers" or name not in self.layers:
+            raise AttributeError(f"'Sequential' object has no attribute '{name}'")
+        return self.layers[name]
+
+    @overload
+    def __getitem__(self, i: int) -> Any: ...
+    @overload
+    def __getitem__(self, i: slice) -> Sequential: ...
+    def __getitem__(self, i: int | slice) -> Any:
+        return Sequential(dict(list(self.layers.items())[i])) if isinstance(i, slice) else list(self.layers.values())[i]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.layers.values())
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -244,9 +376,9 @@ class Apply(Module):
     def __init__(self, function: Callable[..., Tensor], **keywords: Any):
         self.function, self.keywords = function, keywords
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
         """function(*inputs, **keywords)."""
-        return self.function(*inputs, **self.keywords)
+        return self.function(*inputs, **named, **self.keywords)
 
     def __repr__(self) -> str:
         return f"{self.function.__name__}({', '.join(f'{k}={v}' for k, v in self.keywords.items())})"

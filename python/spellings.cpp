@@ -1,0 +1,103 @@
+// PyTorch's further names of what there is already: no function here does more than one of the others.
+//
+//   in:  x.t(), x.select(0, 1), x.new_zeros(3)      out: x.T, x[1], Tensor::zeros({3}, x's dtype and device)
+#include "python/bind.hpp"
+
+namespace tg::python {
+
+namespace {
+
+int axis_of(const Tensor& x, int dim, const char* function) {
+  if (dim < -x.rank() || dim >= x.rank())
+    throw IndexError(std::string(function) + ": axis " + std::to_string(dim) + " is out of range for " + std::to_string(x.rank()) +
+                     " axes");
+  return dim < 0 ? dim + x.rank() : dim;
+}
+/// x[:, ..., key] at an axis: a part, which is written to as one.
+py::object part(const py::object& x, int axis, const py::object& key) {
+  py::tuple keys(static_cast<size_t>(axis) + 1);
+  for (size_t i = 0; i < keys.size(); ++i) keys[i] = py::slice(std::nullopt, std::nullopt, std::nullopt);
+  keys[static_cast<size_t>(axis)] = key;
+  return x.attr("__getitem__")(keys);
+}
+Tensor matrix(const Tensor& x, const char* function) {
+  if (x.rank() > 2)
+    throw ShapeError(std::string(function) + ": of a matrix or vector, not of " + std::to_string(x.rank()) + " axes; use transpose");
+  return x.T();
+}
+Tensor moved(const Tensor& x, int from, int to) {
+  from = axis_of(x, from, "movedim"), to = axis_of(x, to, "movedim");
+  std::vector<int> axes;
+  for (int i = 0; i < x.rank(); ++i)
+    if (i != from) axes.push_back(i);
+  axes.insert(axes.begin() + to, from);
+  return x.permute(axes);
+}
+
+void bind_parts(Api& api) {
+  const auto dim = py::arg("dim");
+  both_locked(api, "select", [](const py::object& x, int axis, int64_t index) {
+    return part(x, axis_of(x.cast<const Tensor&>(), axis, "select"), py::int_(index));
+  }, "x[index] at an axis.", dim, py::arg("index"));
+  both_locked(api, "narrow", [](const py::object& x, int axis, int64_t start, int64_t length) {
+    return part(x, axis_of(x.cast<const Tensor&>(), axis, "narrow"), py::slice(start, start + length, std::nullopt));
+  }, "x[start:start + length] at an axis.", dim, py::arg("start"), py::arg("length"));
+  both_locked(api, "unbind", [](const py::object& x, int axis) {
+    const auto& t = x.cast<const Tensor&>();
+    axis = axis_of(t, axis, "unbind");
+    std::vector<py::object> parts;
+    for (int64_t i = 0; i < t.size(axis); ++i) parts.push_back(part(x, axis, py::int_(i)));
+    return parts;
+  }, "All x[i] of an axis.", py::arg("dim") = 0);
+}
+
+void bind_views(Api& api) {
+  const auto other = py::arg("other");
+  both(api, "t", [](const Tensor& x) { return matrix(x, "t"); }, "A matrix transposed; vectors as they are.");
+  both(api, "ravel", [](const Tensor& x) { return x.flatten(); }, "As flatten.");
+  for (const auto& [name, first, second] : {std::tuple("swapaxes", "axis0", "axis1"), {"swapdims", "dim0", "dim1"}})
+    both(api, name, [](const Tensor& x, int a, int b) { return x.transpose(a, b); }, "As transpose.", py::arg(first), py::arg(second));
+  for (const char* name : {"movedim", "moveaxis"})
+    both(api, name, &moved, "An axis to another place, the others in their order.", py::arg("source"), py::arg("destination"));
+  Class& c = api.tensor;
+  c.def_property_readonly("mT", [](const Tensor& x) { return x.transpose(-2, -1); }, "The last two axes exchanged.")
+      .def("view_as", [](const Tensor& x, const Tensor& y) { return x.reshape(y.shape()); }, "In another's shape.", Released(), other)
+      .def("reshape_as", [](const Tensor& x, const Tensor& y) { return x.reshape(y.shape()); }, "In another's shape.", Released(), other)
+      .def("expand_as", [](const Tensor& x, const Tensor& y) { return x.expand(y.shape()); }, "Expanded to another's shape.", Released(),
+           other)
+      .def("type_as", [](const Tensor& x, const Tensor& y) { return x.cast(y.dtype()); }, "In another's dtype.", Released(), other)
+      .def("ndimension", &Tensor::rank, "The number of axes.")
+      .def("nelement", &Tensor::numel, "The number of elements.");
+}
+
+/// x.new_zeros(2, 3): as tg.zeros(2, 3), of x's dtype and device unless told.
+void bind_new(Api& api) {
+  const auto options = [](const Tensor& x, DType dtype, const std::optional<std::string>& device, bool grad) {
+    return tensor_options(dtype == DType::void_ ? x.dtype() : dtype, device.value_or(x.device()), grad);
+  };
+  const auto dtype = py::arg("dtype") = py::none(), device = py::arg("device") = py::none(), grad = py::arg("requires_grad") = false;
+  constexpr const char* doc = "As the function without new_, of this dtype and on this device unless told.";
+  using Device = std::optional<std::string>;
+  for (const auto& [name, value] : {std::pair("new_zeros", 0), {"new_ones", 1}, {"new_empty", 0}})
+    api.tensor.def(name, [=, value = value, name = name](const Tensor& x, const py::args& size, DType t, const Device& d, bool g) {
+      const Sizes s = sizes_of(size, name);
+      return released([&] { return Tensor::full(s, value, options(x, t, d, g)); });
+    }, doc, dtype, device, grad);
+  api.tensor
+      .def("new_full", [=](const Tensor& x, const Shape& size, const Scalar& value, DType t, const Device& d, bool g) {
+        return Tensor::full(size.sizes, value, options(x, t, d, g));
+      }, doc, Released(), py::arg("size"), py::arg("fill_value"), py::kw_only(), dtype, device, grad)
+      .def("new_tensor", [=](const Tensor& x, const py::object& data, DType t, const Device& d, bool g) {
+        return tensor_of(data, options(x, t, d, g));
+      }, doc, py::arg("data"), py::kw_only(), dtype, device, grad);
+}
+
+}  // namespace
+
+void bind_spellings(Api& api) {
+  bind_parts(api);
+  bind_views(api);
+  bind_new(api);
+}
+
+}  // namespace tg::python
