@@ -29,7 +29,7 @@ constexpr double kInterleaved = 2;                     // of a vector whose step
 constexpr int64_t kPage = 4096, kWays = 8;             // bytes, and how many lines that are so far apart L1 holds at once
 constexpr int64_t kRun = 64;                           // elements side by side, for the processor to fetch ahead
 constexpr int64_t kPanels = 4;                         // of lanes that read packed rows again, before packing them pays
-// The last rows of a tile that does not divide its range are clamped: each has an address, in a register.
+// Rows have an address each, in a register, where they are not whole steps apart; beyond these, arithmetic waits for some of them.
 constexpr int64_t kAddresses = 12;
 
 class Contraction : public Choice {
@@ -136,7 +136,7 @@ class Contraction : public Choice {
           const double panel = length(reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);
           for (int64_t height = 1; height <= std::min<int64_t>(extent(r), (target_.vector_registers - 2 - vectors) / vectors); ++height) {
             const bool packed = packs(window, r, height);
-            const bool addressed = packed || cut || extent(r) % height == 0 || height <= kAddresses;
+            const bool addressed = packed || (extent(r) % height == 0 && target_.fma_per_cycle > 1) || height <= kAddresses;
             const double row = packed ? kNear + kWindow : unpacked_row * (addressed ? 1 : 2) + (how.crowded(height, widest_) ? kFar : 0);
             const double packing = to_pack * static_cast<double>(height) / rows;
             // far: what each row's load takes more, or all those of windows, which lie together
