@@ -45,20 +45,18 @@ class Rewriting {
   }
 
  private:
-  // Which rows a block has. Where chains do not divide them, the last chain ends in blocks without any.
+  // Which rows a block has.
   void number_blocks() {
     in_order_ = std::ranges::any_of(group_.steps, &Step::adds);
-    const int64_t parts = in_order_ ? group_.parts() : 1, existing = group_.blocks_of_length();
-    chain_ = (existing + parts - 1) / parts;
-    const int64_t all = parts * chain_;
+    const int64_t all = group_.blocks_of_length();
+    chain_ = in_order_ ? all / group_.parts() : all;
     number_ = variable("block", 0, group_.parallel * all - 1);
     outer_ = simplify(floor_div(number_, all));
     const UOp along = simplify(floor_mod(number_, all));
     part_ = simplify(floor_div(along, chain_));
     begin_ = along * group_.block;
-    const UOp left = smaller(index(group_.length) - begin_, index(group_.block)), follows = less(floor_mod(along, chain_), chain_ - 1);
-    here_ = simplify(all > existing ? UOp::make(Op::Max, {left, index(0)}) : left);
-    follows_ = simplify(all > existing ? follows & less(along, existing - 1) : follows);
+    here_ = simplify(smaller(index(group_.length) - begin_, index(group_.block)));
+    follows_ = simplify(less(floor_mod(along, chain_), chain_ - 1));
   }
   int64_t row_length(int b) const { return group_.row_length(plan_.buffers[static_cast<size_t>(b)]); }
 
@@ -168,9 +166,10 @@ int64_t BlockGroup::row_length(const PlanBuffer& b) const {
 }
 int64_t BlockGroup::parts() const {
   const int64_t wanted = std::min((kChains + parallel - 1) / parallel, blocks_of_length());
-  for (int64_t n = wanted; n < 2 * wanted; ++n) if (blocks_of_length() % n == 0) return n;  // all of the same length
-  const int64_t chain = (blocks_of_length() + wanted - 1) / wanted;
-  return (blocks_of_length() + chain - 1) / chain;
+  for (int64_t n = wanted; n < 2 * wanted; ++n) if (blocks_of_length() % n == 0) return n;  // no chain is shorter: kernels need rows
+  int64_t fewer = wanted;
+  while (blocks_of_length() % fewer != 0) --fewer;
+  return fewer;
 }
 int64_t BlockGroup::sums_apart(const Step& s) const {
   if (!s.adds()) return 1;
