@@ -393,15 +393,20 @@ const UOp* Lower::across_lanes_of(const UOp& u, const Panel& p) const {
   return nullptr;
 }
 
-// As many steps of a loop at once as there are lanes, transposed in registers; says at which step fewer are left.
+// As many steps of a loop at once as there are lanes, transposed in registers; says at which step fewer are left. Where it is known how
+// many there are none are left: the last lanes overlap those before, and what is copied twice is the same twice.
 UOp Lower::fill_turned(const Panel& p, const UOp& u, const UOp& to, const UOp& loop) {
   const int lanes = width(*vector_axis(u.src(1).ranges()));
   const int next = next_id(2);
-  const UOp rounds = simplify(floor_div(loop.src(0), index(lanes))), round = range(Dim(rounds), next, RangeKind::Tile);
+  const UOp& steps = loop.src(0);
+  const bool overlap = is_const(steps) && steps.as<int64_t>() % lanes != 0;
+  const UOp rounds = simplify(floor_div(overlap ? steps + (lanes - 1) : steps, index(lanes))),
+            round = range(Dim(rounds), next, RangeKind::Tile);
+  const UOp first = overlap ? smaller(round * lanes, steps - lanes) : round * lanes;
   const Axis step{"", range(Dim(lanes), next + 1, RangeKind::Tile), AxisKind::Unroll, lanes, 1};
   axis_of_[id(step.range)] = &step;
   depth_of_[id(step.range)] = 0;
-  const Substitution at{{loop, round * lanes + step.range}};
+  const Substitution at{{loop, first + step.range}};
   const UOp what = substitute(u, at), place = simplify(substitute(to, at));
   keep_.insert(keep_.end(), {round, step.range, what, place});
   open(round);
@@ -410,7 +415,7 @@ UOp Lower::fill_turned(const Panel& p, const UOp& u, const UOp& to, const UOp& l
   for_points(points, [&] { store_staged(p, what, place, {}); });
   e_.close_loop({});
   axis_of_[id(step.range)] = nullptr;
-  return simplify(rounds * lanes);
+  return overlap ? steps : simplify(rounds * lanes);
 }
 
 void Lower::store_staged(const Panel& p, const UOp& what, const UOp& place, const UOp& inside) {

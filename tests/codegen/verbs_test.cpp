@@ -400,7 +400,7 @@ TEST(Panels, OfRowsAreTransposedInRegisters) {
     const Counted whole = counted(in({96, 128}).matmul(in({columns, 128}).T()), 1 << 20, packed);
     EXPECT_EQ(whole.gathers, 0) << columns;
     EXPECT_EQ(whole.shuffles, 2 * 64) << "four stages of 16 for each of two vectors";
-    EXPECT_EQ(counted(in({96, 130}).matmul(in({columns, 130}).T()), 1 << 20, packed).gathers, 2) << "the last steps of the sum";
+    EXPECT_EQ(counted(in({96, 130}).matmul(in({columns, 130}).T()), 1 << 20, packed).gathers, 0) << "the last steps overlap those before";
   }
 }
 
