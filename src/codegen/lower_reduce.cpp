@@ -1,6 +1,5 @@
 // See lowering.hpp. Loops that combine: accumulators for each point of the register tile, joined at the end.
 #include <algorithm>
-#include <functional>
 #include <span>
 
 #include "codegen/access.hpp"
@@ -162,116 +161,152 @@ bool Lower::is_contraction(const UOp& r) {
   return (a & ~b) && (b & ~a);
 }
 
-void Lower::emit_loops(const std::vector<UOp>& group, int level) {
-  const UOp& first = group[0];
-  std::vector<UOp> loops;
-  uint64_t own_unrolled = 0;
-  const UOp* lanes_of = nullptr;
-  std::vector<int> numbers;  // of the threads that share out this reduction
-  for (const UOp& r : reduce_ranges(first)) {
-    if (is_kind(id(r), AxisKind::Unroll)) own_unrolled |= matrix_ && pair_ == axis_of_[id(r)] ? 0 : bit(r);
-    else if (is_kind(id(r), AxisKind::Vector)) lanes_of = &axis_of_[id(r)]->range;
-    else if (is_kind(id(r), AxisKind::Thread)) numbers.push_back(threads_.number(id(r)));
-    else if (!target_.grid || !axis_of_[id(r)]->single()) loops.push_back(r);
-  }
-  const std::vector<const Axis*> outs = axes_in(unrolled(first.ranges())), own = axes_in(own_unrolled);
+// The loops of reductions that share them, and what these have added up so far: a state for each reduction, point of the register tile and
+// point of the part of the sum that is unrolled.
+class Lower::Loops {
+ public:
+  Loops(Lower& lower, const std::vector<UOp>& group);
+  void emit() { from(0); }
+  void keep_results(int level);
 
-  // one accumulator a reduction, a point of the tile and a point of the unrolled reduction
-  std::vector<std::vector<std::vector<State>>> acc(group.size());  // [reduction][out point][own point]
-  for (size_t g = 0; g < group.size(); ++g)
-    for_points(outs, [&] {
-      acc[g].emplace_back();
-      for_points(own, [&] { acc[g].back().push_back(initial(group[g], lanes_of_value(group[g], lanes_of))); });
-    });
-  const auto each = [&](auto f) {  // what the accumulators consist of, in one order
-    for (auto& a : acc) for (auto& o : a) for (State& s : o) for (int& v : s) f(v);
-  };
-  const auto enter = [&](int begin, int end, int64_t step) {
-    const int counter = e_.open_loop(begin, end, step);
-    each([&](int& v) { v = e_.phi(v); });
-    return counter;
-  };
-  const auto leave = [&] {
-    std::vector<int> next;
-    each([&](int& v) { next.push_back(v); });
-    const std::vector<int> phis = e_.phis();
-    close(next);
-    size_t n = 0;
-    each([&](int& v) { v = phis[n++]; });
-  };
-  const auto round = [&] {
-    size_t o = 0;
-    for_points(outs, [&] {
-      size_t p = 0;
-      for_points(own, [&] {
-        for (size_t g = 0; g < group.size(); ++g) acc[g][o][p] = accumulate(group[g], acc[g][o][p]);
-        ++p;
-      });
-      ++o;
-    });
-  };
-  // Runs body with accumulators of their own for the sums, which then are added to those that were.
-  const auto apart = [&](const auto& body) {
-    const auto before = acc;
-    for (size_t g = 0; g < group.size(); ++g)
-      if (rounds_off(group[g])) for (auto& o : acc[g]) for (State& s : o) s = initial(group[g], e_.lanes(s[0]));
-    body();
-    for (size_t g = 0; g < group.size(); ++g)
-      for (size_t o = 0; rounds_off(group[g]) && o < acc[g].size(); ++o)
-        for (size_t p = 0; p < acc[g][o].size(); ++p) acc[g][o][p] = combined(group[g], before[g][o][p], acc[g][o][p]);
-  };
-  const std::vector<std::vector<int64_t>> blocks = chain_blocks(loops, group);
-  std::function<void(size_t)> loops_from;
-  // Rounds of a loop in blocks of these sizes, outermost first. `hold`: what is true in them.
+ private:
   using Sizes = std::span<const int64_t>;
-  const std::function<void(size_t, int, int, Sizes, const std::vector<UOp>&)> in_blocks = [&](size_t i, int begin, int end, Sizes sizes,
-                                                                                              const std::vector<UOp>& hold) {
-    const int64_t size = sizes.empty() ? 1 : sizes[0];
-    const int counter = enter(begin, end, size);
-    if (size > 1) {
-      const int after = e_.alu(e_.depth(), Op::Add, DType::index, {counter, e_.constant(DType::index, size)}),
-                inside = e_.alu(e_.depth(), Op::Less, DType::bool_, {after, end}),
-                stop = e_.alu(e_.depth(), Op::Where, DType::index, {inside, after, end});
-      apart([&] { in_blocks(i, counter, stop, sizes.subspan(1), hold); });
-    } else {
-      bind_range(loops[i], counter);
-      for (const UOp& h : hold) holds_.push_back({h, e_.depth()});
-      if (sizes.empty()) loops_from(i + 1);
-      else apart([&] { loops_from(i + 1); });
-    }
-    leave();
-  };
-  loops_from = [&](size_t i) {
-    if (i == loops.size()) return round();
-    if (i + 1 < loops.size()) return in_blocks(i, emit(index(0)), emit(loops[i].src(0)), blocks[i], {});
-    UOp wanted;
-    const std::vector<UOp> known = known_before(loops[i], group);
-    for (const UOp& c : known) wanted = wanted ? wanted & c : c;
-    for (Part p : parts(loops[i])) {
-      std::vector<UOp> hold = known;
-      hold.insert(hold.end(), p.holds.begin(), p.holds.end());
-      if (wanted) hold.push_back(wanted);
-      Sizes sizes = blocks[i];
-      while (!sizes.empty() && sizes[0] >= simplify(p.end - p.begin).bounds().max) sizes = sizes.subspan(1);
-      if (wanted) p.end = where(wanted, p.end, p.begin);
-      in_blocks(i, emit(p.begin), emit(p.end), sizes, hold);
-    }
-  };
-  loops_from(0);
+  template <class F> void each(F f) {  // what the states consist of, in one order
+    for (auto& a : states_) for (auto& o : a) for (State& s : o) for (int& v : s) f(v);
+  }
+  int open(int begin, int end, int64_t step);
+  void close();
+  void from(size_t i);
+  void in_blocks(size_t i, int begin, int end, Sizes sizes, const std::vector<UOp>& hold);
+  void round();
+  template <class F> void apart(const F& body);
+
+  Lower& l_;
+  Emitter& e_ = l_.e_;
+  const std::vector<UOp>& group_;
+  std::vector<UOp> loops_;
+  std::vector<const Axis*> outs_, own_;  // of the register tile, of the sum
+  const UOp* lanes_of_ = nullptr;        // the part of the sum that has the lanes
+  std::vector<int> threads_;             // that share out this reduction
+  std::vector<std::vector<int64_t>> blocks_;
+  std::vector<std::vector<std::vector<State>>> states_;
+};
+
+void Lower::emit_loops(const std::vector<UOp>& group, int level) {
+  Loops loops(*this, group);
+  loops.emit();
+  loops.keep_results(level);
+}
+
+Lower::Loops::Loops(Lower& lower, const std::vector<UOp>& group) : l_(lower), group_(group), states_(group.size()) {
+  uint64_t own_unrolled = 0;
+  for (const UOp& r : reduce_ranges(group[0])) {
+    const Axis* const axis = l_.axis_of_[id(r)];
+    if (l_.is_kind(id(r), AxisKind::Unroll)) own_unrolled |= l_.matrix_ && l_.pair_ == axis ? 0 : bit(r);
+    else if (l_.is_kind(id(r), AxisKind::Vector)) lanes_of_ = &axis->range;
+    else if (l_.is_kind(id(r), AxisKind::Thread)) threads_.push_back(l_.threads_.number(id(r)));
+    else if (!l_.target_.grid || !axis->single()) loops_.push_back(r);
+  }
+  outs_ = l_.axes_in(l_.unrolled(group[0].ranges()));
+  own_ = l_.axes_in(own_unrolled);
+  blocks_ = l_.chain_blocks(loops_, group);
+  for (size_t g = 0; g < group.size(); ++g)
+    l_.for_points(outs_, [&] {
+      states_[g].emplace_back();
+      l_.for_points(own_, [&] { states_[g].back().push_back(l_.initial(group[g], l_.lanes_of_value(group[g], lanes_of_))); });
+    });
+}
+
+int Lower::Loops::open(int begin, int end, int64_t step) {
+  const int counter = e_.open_loop(begin, end, step);
+  each([&](int& v) { v = e_.phi(v); });
+  return counter;
+}
+
+void Lower::Loops::close() {
+  std::vector<int> next;
+  each([&](int& v) { next.push_back(v); });
+  const std::vector<int> phis = e_.phis();
+  l_.close(next);
+  size_t n = 0;
+  each([&](int& v) { v = phis[n++]; });
+}
+
+// From the i-th loop on. The innermost one has parts, and no rounds where a condition fails that its terms cannot do without.
+void Lower::Loops::from(size_t i) {
+  if (i == loops_.size()) return round();
+  const UOp& r = loops_[i];
+  if (i + 1 < loops_.size()) return in_blocks(i, l_.emit(index(0)), l_.emit(r.src(0)), blocks_[i], {});
+  UOp wanted;
+  const std::vector<UOp> known = l_.known_before(r, group_);
+  for (const UOp& c : known) wanted = wanted ? wanted & c : c;
+  for (Part p : l_.parts(r)) {
+    std::vector<UOp> hold = known;
+    append(p.holds, hold);
+    if (wanted) hold.push_back(wanted);
+    Sizes sizes = blocks_[i];
+    while (!sizes.empty() && sizes[0] >= simplify(p.end - p.begin).bounds().max) sizes = sizes.subspan(1);
+    if (wanted) p.end = where(wanted, p.end, p.begin);
+    in_blocks(i, l_.emit(p.begin), l_.emit(p.end), sizes, hold);
+  }
+}
+
+// Rounds of a loop in blocks of these sizes, outermost first. hold: what is true in them.
+void Lower::Loops::in_blocks(size_t i, int begin, int end, Sizes sizes, const std::vector<UOp>& hold) {
+  const int64_t size = sizes.empty() ? 1 : sizes[0];
+  const int counter = open(begin, end, size);
+  if (size > 1) {
+    const int after = e_.alu(e_.depth(), Op::Add, DType::index, {counter, e_.constant(DType::index, size)}),
+              inside = e_.alu(e_.depth(), Op::Less, DType::bool_, {after, end}),
+              stop = e_.alu(e_.depth(), Op::Where, DType::index, {inside, after, end});
+    apart([&] { in_blocks(i, counter, stop, sizes.subspan(1), hold); });
+  } else {
+    l_.bind_range(loops_[i], counter);
+    for (const UOp& h : hold) l_.holds_.push_back({h, e_.depth()});
+    if (sizes.empty()) from(i + 1);
+    else apart([&] { from(i + 1); });
+  }
+  close();
+}
+
+void Lower::Loops::round() {
+  size_t o = 0;
+  l_.for_points(outs_, [&] {
+    size_t p = 0;
+    l_.for_points(own_, [&] {
+      for (size_t g = 0; g < group_.size(); ++g) states_[g][o][p] = l_.accumulate(group_[g], states_[g][o][p]);
+      ++p;
+    });
+    ++o;
+  });
+}
+
+// Runs body with states of their own for the sums, which then are added to those that were.
+template <class F> void Lower::Loops::apart(const F& body) {
+  const auto before = states_;
+  for (size_t g = 0; g < group_.size(); ++g)
+    if (rounds_off(group_[g])) for (auto& o : states_[g]) for (State& s : o) s = l_.initial(group_[g], e_.lanes(s[0]));
+  body();
+  for (size_t g = 0; g < group_.size(); ++g)
+    for (size_t o = 0; rounds_off(group_[g]) && o < states_[g].size(); ++o)
+      for (size_t p = 0; p < states_[g][o].size(); ++p) states_[g][o][p] = l_.combined(group_[g], before[g][o][p], states_[g][o][p]);
+}
+
+// Joins what was unrolled, lanes and threads, and notes the results as the reductions' values.
+void Lower::Loops::keep_results(int level) {
   std::vector<State> results;
-  for (size_t g = 0; g < group.size(); ++g)
-    for (auto& parts : acc[g]) {
-      results.push_back(tree(group[g], std::move(parts)));
-      if (lanes_of) results.back() = across_lanes(group[g], std::move(results.back()));
+  for (size_t g = 0; g < group_.size(); ++g)
+    for (auto& parts : states_[g]) {
+      results.push_back(l_.tree(group_[g], std::move(parts)));
+      if (lanes_of_) results.back() = l_.across_lanes(group_[g], std::move(results.back()));
     }
-  const auto reduction = [&](size_t i) -> const UOp& { return group[i / acc[0].size()]; };
-  for (int n : numbers)
-    block_.combine(results, n, [&](size_t i, const State& x, const State& y) { return combined(reduction(i), x, y); });
+  const auto reduction = [&](size_t i) -> const UOp& { return group_[i / states_[0].size()]; };
+  for (int n : threads_)
+    l_.block_.combine(results, n, [&](size_t i, const State& x, const State& y) { return l_.combined(reduction(i), x, y); });
   size_t i = 0;
-  for (size_t g = 0; g < group.size(); ++g)
-    for_points(outs, [&] {
-      for (size_t c = 0; c < results[i].size(); ++c)
-        e_.levels[static_cast<size_t>(level)].memo[key(group[g], c)] = results[i][c];
+  for (const UOp& r : group_)
+    l_.for_points(outs_, [&] {
+      for (size_t c = 0; c < results[i].size(); ++c) e_.levels[static_cast<size_t>(level)].memo[l_.key(r, c)] = results[i][c];
       ++i;
     });
 }

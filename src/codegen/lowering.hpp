@@ -237,6 +237,7 @@ class Lower {
   std::vector<const Axis*> axes_in(uint64_t ranges) const;
   bool beside_lanes(const Axis& a) const;
   void emit_reduces(const UOp& first);
+  class Loops;
   void emit_loops(const std::vector<UOp>& group, int level);
   static bool rounds_off(const UOp& r);
   static bool is_contraction(const UOp& r);
