@@ -134,6 +134,18 @@ void contraction(int a, int b, int c, int d) {
           [&] { einsum("abc,acd->bd", {x, y}).realize(); }, "the product", [&] { p.matmul(q).realize(); });
 }
 
+// Every second number of an image, both axes backwards: memory is walked in steps of -2.
+void convolution_of_view(int batch, int channels, int side) {
+  const Tensor x = Tensor::randn({batch, channels, side, side}).realize(), w = operand(1, channels, channels * 9);
+  const Slice back = slice(none, none, -2);
+  const int inner = (side + 1) / 2 - 2;
+  const Tensor p = operand(1, channels * 9, batch * inner * inner);
+  compare(fmt::format("convolution 3 x 3, {0} to {0}, of a view of {1} x {1} with steps of -2", channels, side),
+          2.0 * channels * channels * 9 * batch * inner * inner,
+          [&] { x.at(ellipsis, back, back).conv2d(w.reshape({channels, channels, 3, 3})).realize(); }, "the product",
+          [&] { w.matmul(p).realize(); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -144,4 +156,5 @@ int main(int argc, char** argv) {
   for (const Product& p : products()) if (wanted(p.name, words)) peers.run(p);
   if (wanted("matmul with bias and gelu", words)) epilogue(2048, 2048, 2048), epilogue(1024, 512, 1024);
   if (wanted("contraction", words)) contraction(7, 509, 73, 1021);
+  if (wanted("convolution of a view", words)) convolution_of_view(16, 64, 117);
 }
