@@ -1,4 +1,4 @@
-// See lowering.hpp. Loads and stores, and copies in scratch of what loops read.
+// See lowering.hpp. Loads and stores, and what is kept of rows.
 #include <algorithm>
 #include <bit>
 
@@ -82,6 +82,37 @@ int Lower::emit_load(const UOp& u, int level) {
     e_.push(level, make(InstOp::prefetch, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)],
                         e_.alu(level, Op::Add, DType::index, {a.base, e_.constant(DType::index, far)})}));
   return step > 1 ? shuffle(level, loaded, lanes, [&](int k) { return k * step; }) : loaded;
+}
+
+void Lower::emit_store(const UOp& s) {
+  changed_.clear();
+  const UOp* vector = vector_axis(s.src(1).ranges());
+  const int lanes = vector ? width(*vector) : 1, level = e_.depth();
+  const Address a = address(s.src(1), vector);
+  const int step = spread(a, lanes);
+  const bool contiguous = lanes == 1 || step > 0;
+  const int value = e_.broadcast(emit(s.src(2)), lanes);
+  Inst i = make(contiguous ? InstOp::store : InstOp::scatter, s.src(2).dtype(), 0,
+                {pointers_[static_cast<size_t>(s.src(0).as<ParamArg>().slot)]});
+  i.lanes = static_cast<uint16_t>(step > 1 ? lanes * step : lanes);
+  i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
+  i.src.push_back(step > 1 ? shuffle(level, value, lanes * step, [&](int k) { return k / step; }) : value);
+  int mask = -1;
+  if (s.src().size() > 3) {
+    const Inst& gate = e_.insts[static_cast<size_t>(emit(s.src(3)))];
+    if (gate.op == InstOp::constant && gate.value == 0) return;
+    mask = mask_of(s.src(3), lanes);
+  }
+  if (step > 1) mask = every(level, step, lanes, mask);
+  if (mask >= 0) i.src.push_back(mask);
+  else if (!kept(s) && step == 1 && lanes * static_cast<int>(size_of(i.dtype)) == target_.vector_bytes && streams(s.src(1), i.dtype) &&
+           aligned(s.src(1), lanes))
+    i.hint = Hint::non_temporal;
+  if (const int sole = block_.sole(); sole >= 0) {
+    if (i.src.size() > 3) i.src[3] = e_.alu(level, Op::And, DType::bool_, {sole, i.src[3]});
+    else i.src.push_back(e_.broadcast(sole, lanes));
+  }
+  e_.push(level, std::move(i));
 }
 
 // ---- lanes far apart beside a tile of elements side by side: loaded along the tile, and transposed in registers ----
@@ -274,214 +305,6 @@ int Lower::every(int level, int step, int lanes, int mask) {
   const int at = e_.push(0, std::move(ramp)), n = e_.constant(DType::index, step);
   const int in = e_.alu(0, Op::Less, DType::bool_, {e_.alu(0, Op::Mod, DType::index, {at, n}, true), e_.constant(DType::index, 1)});
   return mask < 0 ? in : e_.alu(level, Op::And, DType::bool_, {in, shuffle(level, mask, lanes * step, [&](int k) { return k / step; })});
-}
-
-// ---- staging: a copy in scratch of what one round of a loop reads, laid out in the order in which it is read ----
-
-// The number of the first of some ranges that lowering adds.
-int Lower::next_id(int added) const {
-  const int next = next_id();
-  if (next + added > 64) throw ValueError("more than 64 axes: " + nest_.text());
-  return next;
-}
-int Lower::next_id() const {
-  int next = 0;
-  for (const Axis& a : nest_.axes) next = std::max(next, id(a.range) + 1);
-  return next;
-}
-
-// Where a load is staged: in a loop that it depends on, unless there is one round of it. A block's threads cannot share out elements
-// whose places are data.
-const Nest::Staged* Lower::staging(const UOp& u) const {
-  const int slot = u.src(0).as<ParamArg>().slot;
-  if (written_ >> slot & 1) return nullptr;
-  const auto is_load = [](const UOp& n) { return n.op() == Op::Load; };
-  for (const Nest::Staged& s : nest_.staged) {
-    if (s.param != slot) continue;
-    if (const Axis* at = s.at < 0 ? nullptr : &nest_.axes[static_cast<size_t>(s.at)];
-        at && !at->single() && !(u.ranges() & bit(at->range)))
-      continue;
-    const auto below = toposort(u);
-    if (!target_.grid || std::count_if(below.begin(), below.end(), is_load) == 1) return &s;
-  }
-  return nullptr;
-}
-
-// A loop of one round may be further in than a reduction that it does not matter to.
-int Lower::depth_of(const Nest::Staged& s, const UOp& u) const {
-  if (s.at < 0) return 0;
-  const UOp& r = nest_.axes[static_cast<size_t>(s.at)].range;
-  const auto first = std::ranges::find(reopened_, id(r), &std::pair<int, int>::first);
-  const int depth = first == reopened_.end() ? depth_of_[id(r)] : first->second;
-  return u.ranges() & bit(r) ? depth : std::min(depth, level_);
-}
-
-int Lower::load_staged(const UOp& u, const Nest::Staged& s, int level) {
-  const int depth = depth_of(s, u);
-  if (!panels_.contains(u)) {
-    const auto known = depth_of_;  // out there is where rounds were opened first
-    for (const auto& [range, first] : reopened_) if (first <= depth) depth_of_[static_cast<size_t>(range)] = first;
-    if (target_.grid) fill_together(u, s.at, depth);
-    else panels_.emplace(u, fill(u, depth));
-    depth_of_ = known;
-  }
-  const Panel& p = panels_.at(u);
-  const UOp where = p.place();
-  keep_.push_back(where);
-  const UOp* vector = vector_axis(u.ranges());
-  Inst i = make(InstOp::load, u.dtype(), 0, {p.pointer, address(where, vector).base});
-  i.lanes = static_cast<uint16_t>((vector ? width(*vector) : 1) * (p.pair ? p.pair->most : 1));
-  if (const int mask = p.late ? mask_of(p.late, i.lanes) : -1; mask >= 0) i.src.push_back(mask);
-  return e_.push(std::max(depth, level), std::move(i));
-}
-
-// The loops further in become the panel's axes: those of the output outermost, then those of reductions, register tile, lanes and
-// threads innermost, so that a reduction reads straight through its part.
-Lower::Panel Lower::layout(const UOp& u, int depth) {
-  Panel p{.pointer = -1, .depth = depth, .axes = {}, .loops = {}, .tile = {}};
-  std::vector<const Axis*> loops, closed, threads, lanes;
-  for (const Axis& a : nest_.axes) {
-    if (!(u.ranges() & bit(a.range) & ~blocks_)) continue;
-    const int at = depth_of_[id(a.range)];
-    if (&a == pair_) p.pair = &a;
-    else if (a.kind == AxisKind::Unroll) p.tile.push_back(&a);
-    else if (a.kind == AxisKind::Thread) threads.insert(threads.begin(), &a);
-    else if (a.kind == AxisKind::Vector) lanes.push_back(&a);
-    else if (at > depth) loops.push_back(&a);
-    else if (at == 0) closed.push_back(&a);
-  }
-  loops.insert(loops.end(), closed.begin(), closed.end());
-  for (const Axis* a : loops) p.loops.push_back(a->range);
-  for (const auto* part : {&loops, &p.tile, &threads, &lanes})
-    for (const Axis* a : *part) p.axes.push_back({a->range, a->most, 1});
-  if (p.pair) p.axes.push_back({p.pair->range, p.pair->most, 1});
-  for (size_t i = p.axes.size(); i-- > 0;) { p.axes[i].stride = p.size; p.size *= p.axes[i].most; }
-  p.pointer = block_.shared(u.dtype(), p.size);
-  return p;
-}
-
-Lower::Panel Lower::fill(const UOp& u, int depth) {
-  if (const Windows w = windows_of(u, depth); !w.coordinates.empty()) return fill_windows(u, w, depth);
-  Panel p = layout(u, depth);
-  filling(depth, [&] {
-    const UOp* const turned = across_lanes_of(u, p);
-    for (const UOp& r : p.loops) if (!turned || !(r == *turned)) open(r);
-    const UOp to = p.place();
-    keep_.push_back(to);
-    const UOp done = turned ? fill_turned(p, u, to, *turned) : UOp();
-    const bool all_done = turned && done == turned->src(0);
-    if (turned && !all_done) open(*turned, {done, turned->src(0), {}});
-    if (!all_done)
-      for_points(p.tile, [&] {
-        const std::vector<const Axis*> pair(p.pair ? 1 : 0, p.pair);
-        store_staged(p, u, to, {});
-        for_points(pair, [&] { e_.levels[static_cast<size_t>(level_of(u.ranges()))].memo.erase(key(u, 0)); });
-      });
-    for (size_t i = all_done ? 1 : 0; i < p.loops.size(); ++i) e_.close_loop({});
-  });
-  return p;
-}
-
-// Where lanes lie far apart: a loop of the panel along which elements lie side by side, which whole vectors can be loaded along.
-const UOp* Lower::across_lanes_of(const UOp& u, const Panel& p) const {
-  const UOp* const vector = vector_axis(u.src(1).ranges());
-  if (!vector || p.pair) return nullptr;
-  const int64_t apart = stride(u.src(1), *vector);
-  if (apart == kIrregular || (apart >= 0 && apart <= 4)) return nullptr;
-  for (const UOp& r : p.loops)
-    if (stride(u.src(1), r) == 1 && extent(r) >= width(*vector) && !(u.src().size() > 2 && (u.src(2).ranges() & bit(r)))) return &r;
-  return nullptr;
-}
-
-// As many steps of a loop at once as there are lanes, transposed in registers; says at which step fewer are left. Where it is known how
-// many there are none are left: the last lanes overlap those before, and what is copied twice is the same twice.
-UOp Lower::fill_turned(const Panel& p, const UOp& u, const UOp& to, const UOp& loop) {
-  const int lanes = width(*vector_axis(u.src(1).ranges()));
-  const int next = next_id(2);
-  const UOp& steps = loop.src(0);
-  const bool overlap = is_const(steps) && steps.as<int64_t>() % lanes != 0;
-  const UOp rounds = simplify(floor_div(overlap ? steps + (lanes - 1) : steps, index(lanes))),
-            round = range(Dim(rounds), next, RangeKind::Tile);
-  const UOp first = overlap ? smaller(round * lanes, steps - lanes) : round * lanes;
-  const Axis step{"", range(Dim(lanes), next + 1, RangeKind::Tile), AxisKind::Unroll, lanes, 1};
-  axis_of_[id(step.range)] = &step;
-  depth_of_[id(step.range)] = 0;
-  const Substitution at{{loop, first + step.range}};
-  const UOp what = substitute(u, at), place = simplify(substitute(to, at));
-  keep_.insert(keep_.end(), {round, step.range, what, place});
-  open(round);
-  std::vector<const Axis*> points = p.tile;
-  points.push_back(&step);
-  for_points(points, [&] { store_staged(p, what, place, {}); });
-  e_.close_loop({});
-  axis_of_[id(step.range)] = nullptr;
-  return overlap ? steps : simplify(rounds * lanes);
-}
-
-void Lower::store_staged(const Panel& p, const UOp& what, const UOp& place, const UOp& inside) {
-  const int value = p.pair ? interleaved(what) : emit(what);
-  Inst i = make(InstOp::store, what.dtype(), 0, {p.pointer, address(place, vector_axis(place.ranges())).base, value});
-  i.lanes = static_cast<uint16_t>(e_.lanes(value));
-  if (inside) i.src.push_back(emit(inside));
-  e_.push(e_.depth(), std::move(i));
-}
-
-// Everything that is staged in this loop for what is being computed, copied by all threads of the block, and then one barrier.
-void Lower::fill_together(const UOp& needed, int at, int depth) {
-  std::vector<UOp> loads{needed};
-  for (const UOp& u : toposort(scope_)) {
-    if (u.op() != Op::Load || u == needed || panels_.contains(u)) continue;
-    if (const Nest::Staged* s = staging(u); s && s->at == at) loads.push_back(u);
-  }
-  const int next = next_id(2);
-  const int64_t threads = threads_.count();
-  const UOp thread = threads > 1 ? range(Dim(threads), next, RangeKind::Tile) : index(0);
-  if (threads > 1) bind_at(0, thread, block_.flat());
-  for (const UOp& u : loads) {
-    const Panel p = layout(u, depth);
-    const int64_t rounds = (p.size + threads - 1) / threads;
-    const UOp round = rounds > 1 ? range(Dim(rounds), next + 1, RangeKind::Tile) : index(0);
-    const BlockCopy copy = plan_copy(u, p.axes, round, thread, threads);
-    keep_.insert(keep_.end(), {round, thread, copy.place});
-    filling(depth, [&] {
-      if (rounds > 1) open(round);
-      store_staged(p, copy.value, copy.place, copy.inside);
-      if (rounds > 1) e_.close_loop({});
-    });
-    panels_.emplace(u, p);
-  }
-  block_.barrier(depth);
-}
-
-void Lower::emit_store(const UOp& s) {
-  changed_.clear();
-  const UOp* vector = vector_axis(s.src(1).ranges());
-  const int lanes = vector ? width(*vector) : 1, level = e_.depth();
-  const Address a = address(s.src(1), vector);
-  const int step = spread(a, lanes);
-  const bool contiguous = lanes == 1 || step > 0;
-  const int value = e_.broadcast(emit(s.src(2)), lanes);
-  Inst i = make(contiguous ? InstOp::store : InstOp::scatter, s.src(2).dtype(), 0,
-                {pointers_[static_cast<size_t>(s.src(0).as<ParamArg>().slot)]});
-  i.lanes = static_cast<uint16_t>(step > 1 ? lanes * step : lanes);
-  i.src.push_back(contiguous ? a.base : e_.broadcast(offsets(level, a, lanes), lanes));
-  i.src.push_back(step > 1 ? shuffle(level, value, lanes * step, [&](int k) { return k / step; }) : value);
-  int mask = -1;
-  if (s.src().size() > 3) {
-    const Inst& gate = e_.insts[static_cast<size_t>(emit(s.src(3)))];
-    if (gate.op == InstOp::constant && gate.value == 0) return;
-    mask = mask_of(s.src(3), lanes);
-  }
-  if (step > 1) mask = every(level, step, lanes, mask);
-  if (mask >= 0) i.src.push_back(mask);
-  else if (!kept(s) && step == 1 && lanes * static_cast<int>(size_of(i.dtype)) == target_.vector_bytes && streams(s.src(1), i.dtype) &&
-           aligned(s.src(1), lanes))
-    i.hint = Hint::non_temporal;
-  if (const int sole = block_.sole(); sole >= 0) {
-    if (i.src.size() > 3) i.src[3] = e_.alu(level, Op::And, DType::bool_, {sole, i.src[3]});
-    else i.src.push_back(e_.broadcast(sole, lanes));
-  }
-  e_.push(level, std::move(i));
 }
 
 // ---- arrays in scratch of what several walks over a row need: of one round of the loops outside ----

@@ -1,8 +1,9 @@
 #pragma once
-// What lowers one kernel, for the eight files that share the work: loops and expressions (lower.cpp), last rounds of register tiles
-// (lower_edges.cpp), memory and what is kept of rows (lower_memory.cpp), windows (lower_window.cpp), reductions (lower_reduce.cpp), their
-// results where those are stored with lanes of their own (lower_result.cpp), scans (lower_scan.cpp) and matrix instructions
-// (lower_matrix.cpp). Each calls the others: a reduction is emitted where an expression needs it, its loads inside its loop.
+// What lowers one kernel, for the nine files that share the work: loops and expressions (lower.cpp), last rounds of register tiles
+// (lower_edges.cpp), memory and what is kept of rows (lower_memory.cpp), copies in scratch (lower_stage.cpp), also of windows
+// (lower_window.cpp), reductions (lower_reduce.cpp), their results where those are stored with lanes of their own (lower_result.cpp),
+// scans (lower_scan.cpp) and matrix instructions (lower_matrix.cpp). Each calls the others: a reduction is emitted where an expression
+// needs it, its loads inside its loop.
 //
 // An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
 // each point of the register tile that it depends on (key).
