@@ -60,14 +60,19 @@ UOp erfc(const UOp& x) {
     return times(g * bell(u.src(1)), -2 * std::numbers::inv_sqrtpi);
   }};
   const UOp a = between(0, abs(x), far(x)), t = erfc_of(a), outer = where(less(x, 0), plus(t * -1, 2), t);
-  return function(kErfcFunction, where(less(a, 0.4), plus(erf_near_0(x) * -1, 1), outer), {x});
+  return function(kErfcFunction, where(less(a, 0.6), plus(erf_near_0(x) * -1, 1), outer), {x});
 }
 UOp erfinv(const UOp& x) {
   static const Function kInverse{"erfinv", [](const UOp& u, const UOp& g, size_t) {
     return div(times(g, 0.5 / std::numbers::inv_sqrtpi), bell(u));
   }};
-  const UOp a = abs(x), w = log(fma(a, a * -1, number(a, 1))) * -1;
-  UOp y = a * where(less(w, 5), horner(plus(w, -2.5), kErfinvNear), horner(plus(sqrt(w), -3), kErfinvFar));
+  const UOp a = abs(x), w = log(fma(a, a * -1, number(a, 1))) * -1, near = less(w, 5);
+  const auto first = [&](const codegen::Polynomial& p) { return number(x, x.dtype() == float64 ? p.wide[0] : p.narrow[0]); };
+  const auto slope_at = [](const UOp& t, const codegen::Polynomial& p) { return horner(t, {p.narrow.subspan(1), p.wide.subspan(1)}); };
+  const UOp t = where(near, plus(w, -2.5), plus(sqrt(w), -3)), start = where(near, first(kErfinvNear), first(kErfinvFar));
+  const UOp slope = where(near, slope_at(t, kErfinvNear), slope_at(t, kErfinvFar));
+  const UOp ratio = fma(t, slope, start), lost = fma(t, slope, start + ratio * -1);  // what the polynomial's last step loses
+  UOp y = fma(a, ratio, a * lost);
   if (x.dtype() == float64) {  // good to the digits of float32: one step of Halley's method
     const UOp off = where(less(a, 0.5), erf(y) + a * -1, plus(a * -1, 1) + erfc(y) * -1);
     y = y + div(off, fma(y, off, times(bell(y), 2 * std::numbers::inv_sqrtpi))) * -1;
@@ -221,7 +226,8 @@ UOp mish(const UOp& x) {
   // tanh(log(1 + e^x)) is n / (n + 2), n = e^x (e^x + 2); where x is positive, both times e^(-2 x).
   const UOp negative = less(x, 0), below = abs(x) * -1, e = exp_times(number(x, 1), below);
   const UOp n = where(negative, e * plus(e, 2), fma(e, 2, 1)), rest = where(negative, number(x, 2), times(e * e, 2));
-  return function(kMish, div(where(negative, exp_times(between(-1000, x, 0), below) * plus(e, 2), x * n), n + rest), {x});
+  const UOp scaled = exp_times(between(-1000, x, 0), below);
+  return function(kMish, div(where(negative, fma(scaled, e, times(scaled, 2)), x * n), n + rest), {x});
 }
 UOp selu(const UOp& x) {
   constexpr double kScale = 1.0507009873554804934193349852946, kAlpha = 1.6732632423543772848170429916717;
@@ -243,7 +249,7 @@ UOp hard(const UOp& x) {
 }
 }  // namespace
 UOp hardsigmoid(const UOp& x) { return div(hard(x), number(x, 6)); }
-UOp hardswish(const UOp& x) { return x * hardsigmoid(x); }
+UOp hardswish(const UOp& x) { return between(-3, x, kInfinity) * hardsigmoid(x); }  // -inf times 0 would be nan
 
 namespace {
 UOp normal_share(const UOp& x) {  // the normal distribution's share below x

@@ -187,9 +187,12 @@ UOp tanh(const UOp& x) {
   const UOp a = abs(x), outer = plus(over(-2, plus(exp(times(a, 2)), 1)), 1);
   return function(kTangent, with_sign(where(less(a, 0.625), odd(a, kTanh), outer), x), {x});
 }
+namespace {
+double beyond_one(const UOp& x) { return x.dtype() == float64 ? 0x1p28 : 0x1p12; }  // from where x^2 + 1 is x^2
+}  // namespace
 UOp asinh(const UOp& x) {
   static const Function kArea{"asinh", [](const UOp& u, const UOp& g, size_t) { return div(g, sqrt(fma(u.src(1), u.src(1), 1))); }};
-  const UOp a = abs(x), root = sqrt(fma(a, a, 1)), large = less(4096, a);
+  const UOp a = abs(x), root = sqrt(fma(a, a, 1)), large = less(beyond_one(x), a);
   const UOp sum = a + root, lost = root + (sum + a * -1) * -1;
   const UOp l = log(where(large, a, sum)) + where(large, number(x, std::numbers::ln2), div(lost, sum));
   return function(kArea, with_sign(where(less(a, 0.75), odd(a, kAsinh), l), x), {x});
@@ -198,7 +201,7 @@ UOp acosh(const UOp& x) {
   static const Function kArea{"acosh", [](const UOp& u, const UOp& g, size_t) {
     return div(g, sqrt(plus(u.src(1), -1)) * sqrt(plus(u.src(1), 1)));
   }};
-  const UOp t = plus(x, -1), near = sqrt(times(t, 2)), root = sqrt(fma(x, x, -1)), large = less(4096, x);
+  const UOp t = plus(x, -1), near = sqrt(times(t, 2)), root = sqrt(fma(x, x, -1)), large = less(beyond_one(x), x);
   const UOp sum = x + root, lost = root + (sum + x * -1) * -1;
   const UOp l = log(where(large, x, sum)) + where(large, number(x, std::numbers::ln2), div(lost, sum));
   return function(kArea, where(less(t, 0.5), fma(near * t, horner(t, kAcosh), near), l), {x});

@@ -145,6 +145,14 @@ TEST(Numbers, OddFunctionsKeepTheSignOfZero) {
   }
 }
 
+TEST(Numbers, AreasOfLargeNumbersInFloat64) {  // x^2 + 1 is x^2 only where its digits end
+  REQUIRE_DTYPE(float64);
+  for (const double x : {4097.0, 1e5, 1e7, 0x1p27, 0x1p28, 1e9, 1e300}) {
+    EXPECT_NEAR(Tensor::full({}, x, {.dtype = float64}).asinh().item<double>() / std::asinh(x), 1, 4e-16) << x;
+    EXPECT_NEAR(Tensor::full({}, x, {.dtype = float64}).acosh().item<double>() / std::acosh(x), 1, 4e-16) << x;
+  }
+}
+
 TEST(Numbers, AtTheEndsOfFloats) {
   for (const DType t : {float16, bfloat16, float32, float64}) {
     if (!supported(t)) continue;

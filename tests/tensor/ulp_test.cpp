@@ -81,11 +81,13 @@ struct Worst {
   void operator|=(const Worst& o) { if (o.units > units) *this = o; }
 };
 
-/// Distance in units of the last place of the float next to `want`, or to `least` if that is more.
+/// Distance in units of the last place of the float next to `want`, or to `least` if that is more. A result that is infinite is 2^128.
 double units(double got, double want, double least) {
   const auto rounded = static_cast<float>(want), near = static_cast<float>(got);
   if (std::isnan(rounded) || std::isnan(near)) return std::isnan(rounded) == std::isnan(near) ? 0 : INFINITY;
-  if (std::isinf(rounded) || std::isinf(near)) return rounded == near ? 0 : INFINITY;
+  if (std::isinf(rounded) && rounded == near) return 0;
+  if (std::isinf(want)) return INFINITY;
+  if (std::isinf(near)) got = std::copysign(0x1p128, got);
   const double size = std::fmax(std::fmax(std::fabs(want), least), 0x1p-126);
   const auto exponent = static_cast<int64_t>(std::bit_cast<uint64_t>(size) >> 52 & 0x7ff) - 1023;
   const auto inverse_unit = std::bit_cast<double>((1023 + 23 - exponent) << 52);
@@ -113,10 +115,11 @@ Tensor units_of_all(const Function& f, const Tensor& x, const Tensor& got) {
   const Tensor wide = x.cast(float64), want = f.ours(wide).cast(float64), rounded = want.cast(float32);
   Tensor size = maximum(abs(want), 0x1p-126);
   if (f.has_roots) size = maximum(maximum(size, 1), where(wide < 0, f.ours(abs(wide)), 0));
-  const Tensor power = (size.bitcast(int64) & 0x7ff0000000000000).bitcast(float64),
-               distance = abs(got.cast(float64) - want) / power * 0x1p23;
-  const Tensor same = (rounded == got) | (isnan(rounded) & isnan(got));
-  return where(isfinite(rounded) & isfinite(got), distance, where(same, 0.0, HUGE_VAL));
+  const Tensor power = (size.bitcast(int64) & 0x7ff0000000000000).bitcast(float64);
+  const Tensor distance = abs(clamp(got.cast(float64), {.min = -0x1p128, .max = 0x1p128}) - want) / power * 0x1p23;
+  const Tensor same = (isinf(rounded) & (rounded == got)) | (isnan(rounded) & isnan(got)),
+               measured = isfinite(want) & logical_not(isnan(got));
+  return where(same, 0.0, where(measured, distance, HUGE_VAL));
 }
 
 /// The worst of all inputs, and how far float64 is from the reference where that was asked, in units of float32.
