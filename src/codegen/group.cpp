@@ -22,13 +22,6 @@ UOp reduced_range(const Nest& nest, const Verb& v) {
   return split->original;
 }
 
-namespace {
-bool below(const UOp& root, const UOp& u) {
-  const std::vector<UOp> all = toposort(root);
-  return std::find(all.begin(), all.end(), u) != all.end();
-}
-}  // namespace
-
 Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
   const auto refuse = [&](std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); };
   const UOp r = reduced_range(nest, v);
@@ -48,7 +41,7 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
     if (components(u.as<ReduceArg>().monoid) > 1) refuse("a reduction to several values");
     if (u == whole) continue;
     if (v.rows || u.dtype() != whole.dtype() || u.ranges() != whole.ranges()) refuse("the range belongs to several reductions");
-    for (const UOp& other : users) if (!(other == u) && below(u, other)) refuse("a reduction of what the range is reduced to");
+    for (const UOp& other : users) if (!(other == u) && reads(u, other)) refuse("a reduction of what the range is reduced to");
   }
   if (ids >> 61) refuse("too many ranges");
   if (v.rows && (k.ranges.empty() || !(whole.ranges() & k.ranges.back().ranges()))) refuse("the last range does not go along rows");

@@ -9,11 +9,7 @@
 namespace tg {
 namespace {
 
-struct Program {
-  const char* name;
-  Tensor (*build)(const Inputs&);
-};
-const Program kPrograms[] = {
+const TestProgram kPrograms[] = {
     {"PartsOfRows", [](const Inputs& in) { return in({9, 3, 300}).at(slice(), slice(), slice(1, 260)) * 2.0f + in({9, 1, 1}); }},
     {"BlocksOfRows", [](const Inputs& in) { return in({5, 9001}) + in({9001}); }},
     {"RowSide", [](const Inputs& in) { return in({40, 131}) + in({40, 1}); }},
@@ -22,10 +18,10 @@ const Program kPrograms[] = {
     {"Doubles", [](const Inputs& in) { return (in({40, 131}).cast(float64) + in({131}).cast(float64)).cast(float32); }},
     {"Padded", [](const Inputs& in) { return in({40, 131}).pad({{0, 0}, {3, 5}}) + in({139}); }},
 };
-class Aligned : public testing::TestWithParam<Program> {};
+class Aligned : public testing::TestWithParam<TestProgram> {};
 
 TEST_P(Aligned, ComputesTheSame) {
-  const Program& program = GetParam();
+  const TestProgram& program = GetParam();
   const Numbers expected = program.build({"interpreter"}).to_vector<double>();
   const Case c(program.build({"cpu"}), device("cpu"));
   Target t = c.device.target();

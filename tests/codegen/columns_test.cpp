@@ -10,11 +10,7 @@
 namespace tg {
 namespace {
 
-struct Program {
-  const char* name;
-  Tensor (*build)(const Inputs&);
-};
-const Program kColumns[] = {
+const TestProgram kColumns[] = {
     {"Sum", [](const Inputs& in) { return in({131, 137}).sum({.axis = 0}); }},
     {"Max", [](const Inputs& in) { return in({131, 137}).max({.axis = 0}) * 2.0f; }},
     {"Product", [](const Inputs& in) { return (in({43, 137}) / 4.0f).prod({.axis = 0}); }},
@@ -23,10 +19,10 @@ const Program kColumns[] = {
     {"OfABatch", [](const Inputs& in) { return (in({3, 77, 5, 70}) + in({70})).sum({.axis = 1}); }},
     {"WideRows", [](const Inputs& in) { return in({35, 9001}).sum({.axis = 0}); }},
 };
-class Columns : public testing::TestWithParam<Program> {};
+class Columns : public testing::TestWithParam<TestProgram> {};
 
 TEST_P(Columns, OfRowsAtOnceAreRight) {
-  const Program& program = GetParam();
+  const TestProgram& program = GetParam();
   const Numbers expected = program.build({"interpreter"}).to_vector<double>();
   const Case c(program.build({"cpu"}), device("cpu"));
   const auto right = testing::Pointwise(testing::FloatEq(), expected);
@@ -64,7 +60,7 @@ TEST(Columns, AreSplitWhereRowsPassTheCache) {
   EXPECT_THROW((void)generate(rows.kernel, rows.device.target(), parse_verbs("group(r1, 1, 101)")), ValueError) << "not so many steps";
 }
 
-const Program kPlanes[] = {
+const TestProgram kPlanes[] = {
     {"Sum", [](const Inputs& in) { return in({37, 5, 40, 30}).sum({.axis = {0, 2, 3}}); }},
     {"Max", [](const Inputs& in) { return in({37, 5, 40, 30}).max({.axis = {0, 2, 3}}) * 2.0f + in({5}); }},
     {"OfAProduct", [](const Inputs& in) { return ((in({37, 5, 1203}) + in({5, 1})) * in({37, 5, 1203})).sum({.axis = {0, 2}}); }},
@@ -74,10 +70,10 @@ const Program kPlanes[] = {
               (x * x).sum({.axis = {0, 2}}) * 0.5f + y;
      }},
 };
-class Planes : public testing::TestWithParam<Program> {};
+class Planes : public testing::TestWithParam<TestProgram> {};
 
 TEST_P(Planes, InPartsAreRight) {
-  const Program& program = GetParam();
+  const TestProgram& program = GetParam();
   const Numbers expected = program.build({"interpreter"}).to_vector<double>();
   const Case c(program.build({"cpu"}), device("cpu"));
   const auto right = testing::Pointwise(testing::FloatEq(), expected);

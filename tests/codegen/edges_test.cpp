@@ -9,11 +9,7 @@
 namespace tg {
 namespace {
 
-struct Program {
-  const char* name;
-  Tensor (*build)(const Inputs&);
-};
-const Program kPrograms[] = {
+const TestProgram kPrograms[] = {
     {"OneColumnLeft", [](const Inputs& in) { return in({97, 70}).matmul(in({70, 161})); }},
     {"ElevenColumnsLeft", [](const Inputs& in) { return in({131, 67}).matmul(in({67, 123})); }},
     {"WithEpilogue", [](const Inputs& in) { return (in({131, 67}).matmul(in({67, 133})) + in({133}) * in({131, 1})).relu(); }},
@@ -27,10 +23,10 @@ const Program kPrograms[] = {
      [](const Inputs& in) { return in({97, 70}).cast(int32).realize().matmul(in({70, 165}).cast(int32).realize()).cast(float32); }},
     {"Windows", [](const Inputs& in) { return in({2, 9, 23, 25}).conv2d(in({17, 9, 3, 3})); }},
 };
-class Edges : public testing::TestWithParam<Program> {};
+class Edges : public testing::TestWithParam<TestProgram> {};
 
 TEST_P(Edges, ComputeTheSame) {
-  const Program& program = GetParam();
+  const TestProgram& program = GetParam();
   const Numbers expected = program.build({"interpreter"}).to_vector<double>();
   const Case c(program.build({"cpu"}), device("cpu"));
   const auto right = testing::Pointwise(testing::FloatEq(), expected);

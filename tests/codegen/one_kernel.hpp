@@ -35,6 +35,11 @@ struct Inputs {
   }
 };
 
+struct TestProgram {
+  const char* name;
+  Tensor (*build)(const Inputs&);
+};
+
 inline Tensor half(const Tensor& x) { return x.cast(bfloat16).realize(); }
 
 // One kernel and the memory it runs over.

@@ -1,0 +1,123 @@
+// What memory is accessed with: vectors transposed in registers, results stored side by side, pieces asked for ahead; by counts of
+// instructions.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "codegen/nest.hpp"
+#include "codegen/one_kernel.hpp"
+
+namespace tg {
+namespace {
+
+// Instructions of a kernel on null with caches of so many bytes.
+struct Counted { int64_t gathers, shuffles, ahead, scatters; };
+Counted counted(const Tensor& y, int64_t cache, const std::optional<Verbs>& verbs = {}) {
+  const Case c(y, device("null"));
+  Target t = c.device.target();
+  t.l2_bytes = cache;
+  const Generated g = generate(c.kernel, t, verbs);
+  const auto count = [&](InstOp op) { return std::ranges::count(g.phases[0].phase.insts, op, &Inst::op); };
+  return {count(InstOp::gather), count(InstOp::shuffle), count(InstOp::prefetch), count(InstOp::scatter)};
+}
+
+TEST(Panels, OfRowsAreTransposedInRegisters) {
+  const Inputs in{"null"};
+  const Verbs packed = parse_verbs("tile(i1, 16, vector); tile(i1, 2, unroll); tile(i0, 6, unroll); order(i1, i0); stage(p2, i1)");
+  for (const int64_t columns : {96, 97}) {
+    const Counted whole = counted(in({96, 128}).matmul(in({columns, 128}).T()), 1 << 20, packed);
+    EXPECT_EQ(whole.gathers, 0) << columns;
+    EXPECT_EQ(whole.shuffles, 2 * 64) << "four stages of 16 for each of two vectors";
+    EXPECT_EQ(counted(in({96, 130}).matmul(in({columns, 130}).T()), 1 << 20, packed).gathers, 0) << "the last steps overlap those before";
+  }
+}
+
+// Tiles that reach beyond one side, or both, or none: whatever is loaded is loaded along its rows.
+TEST(Transposes, OfAnySidesAreMadeInRegisters) {
+  for (const Sizes& shape : {Sizes{64, 48}, {61, 48}, {64, 45}, {61, 45}, {3, 17, 19}, {2, 33, 31}}) {
+    SCOPED_TRACE(testing::PrintToString(shape));
+    const auto build = [&](const char* device) { return Inputs{device}(shape).transpose(-2, -1) * 2.0f; };
+    const Case c(build("cpu"), device("cpu"));
+    const Verbs chosen = generate(c.kernel, device("null").target()).verbs;
+    EXPECT_THAT(c.run(chosen), testing::Pointwise(testing::DoubleEq(), build("interpreter").to_vector<double>()));
+    const Counted made = counted(build("null"), 1 << 20, chosen);
+    EXPECT_EQ(made.gathers + made.scatters, 0);
+    EXPECT_EQ(made.shuffles % 64, 0) << "four stages of 16";
+    EXPECT_GT(made.shuffles, 0);
+  }
+}
+
+// Lanes along channels, tiles over images, rows or columns; lanes that divide what lies side by side, overlap, or are fewer than the sum's.
+TEST(Results, AreStoredSideBySide) {
+  const std::string tiles[] = {"tile(i3, 3, unroll)", "tile(i2, 2, unroll)", "tile(i0, 2, unroll); order(i0, i2, i3, i1)"};
+  for (const Sizes& image : {Sizes{3, 2, 6, 34}, {3, 3, 7, 26}, {2, 2, 5, 9}, {3, 2, 6, 5}})
+    for (const std::string& tile : tiles) {
+      const auto build = [&](const char* device) {
+        const Inputs in{device};
+        const Tensor y = in(image).conv2d(in({40, image[1], 3, 3}), in({40}));
+        return y * in(y.shape());
+      };
+      const std::string lanes = "tile(i1, 16, vector); tile(i1, 2, unroll); " + tile;
+      const Verbs apart = parse_verbs(lanes), beside = parse_verbs(lanes + "; stage(p0, i2)");
+      const Case c(build("cpu"), device("cpu"));
+      EXPECT_THAT(c.run(beside), testing::Pointwise(testing::DoubleNear(2e-5), build("interpreter").to_vector<double>())) << tile;
+      const Counted before = counted(build("null"), 1 << 20, apart), after = counted(build("null"), 1 << 20, beside);
+      EXPECT_GT(before.scatters * before.gathers, 0) << tile;
+      EXPECT_EQ(after.scatters, 0) << tile;
+      EXPECT_LT(after.gathers, before.gathers) << tile;
+    }
+}
+
+// Lanes down the columns of a product of few rows would store each number to a page of its own: there is no loop to collect them in, or no
+// room.
+TEST(Results, OfFewRowsAreNotScattered) {
+  const Inputs in{"null"};
+  for (const int64_t rows : {16, 24, 32, 64})
+    for (const int64_t columns : {1024, 4096, 16384}) {
+      Case c(in({rows, 64}).matmul(in({columns, 64}).T()), device("null"));
+      c.kernel.alone = true;
+      EXPECT_EQ(std::ranges::count(generate(c.kernel, c.device.target()).phases[0].phase.insts, InstOp::scatter, &Inst::op), 0)
+          << rows << " x " << columns;
+    }
+}
+
+// Windows of a tile of images, whose rows are as long as a square, longer, or shorter.
+TEST(Windows, OfImagesAreTransposedInRegisters) {
+  for (const int64_t width : {7, 8, 10, 13, 19})
+    for (const int64_t images : {3, 4, 7, 14}) {
+      const auto build = [&](const char* device) { return input_gradient({device}, {17, 3, 8, width}, {5, 3, 3, 3}); };
+      const Verbs packed =
+          parse_verbs(
+          fmt::format("tile(i1, 16, vector); tile(i0, {}, unroll); order(i0, i2, i3, i1); stage(p1, i0); stage(p2, i0)", images));
+      const Case c(build("cpu"), device("cpu"));
+      EXPECT_THAT(c.run(packed), testing::Pointwise(testing::DoubleNear(2e-5), build("interpreter").to_vector<double>())) << width;
+      EXPECT_GT(counted(build("null"), 1 << 20, packed).shuffles, 0) << width << " by " << images;
+    }
+}
+
+TEST(Streams, OfPiecesOfRowsAskAhead) {
+  const Inputs in{"null"};
+  EXPECT_GT(counted(in({4, 64}).matmul(in({64, 2048})), 64 << 10).ahead, 0) << "a piece of each row, pages apart";
+  EXPECT_EQ(counted(in({4, 64}).matmul(in({64, 2048})), 1 << 20).ahead, 0) << "it is in the cache";
+  EXPECT_EQ(counted(in({4, 2048}).matmul(in({64, 2048}).T()), 64 << 10).ahead, 0) << "rows are read straight through";
+}
+
+// A few rows by many, both read along the sum: nothing is packed, and nothing read more than once.
+TEST(Sums, HaveTheLanesWhereRowsAreFew) {
+  const Inputs in{"null"};
+  const auto verbs = [](const Tensor& y) {
+    const Case c(y, device("null"));
+    return to_string(generate(c.kernel, c.device.target()).verbs);
+  };
+  for (const int64_t rows : {2, 5, 8}) {
+    EXPECT_THAT(verbs(in({rows, 1024}).matmul(in({1000, 1024}).T())), testing::StartsWith("tile(r2, 16, vector); tile("));
+    EXPECT_THAT(verbs(in({rows, 1024}).matmul(in({1024, 1000}))), testing::StartsWith("tile(i1, 16, vector); tile("));
+  }
+  EXPECT_THAT(verbs(half(in({4, 1024})).matmul(half(in({1000, 1024})).T()).cast(float32)), testing::Not(testing::HasSubstr("mma")));
+  EXPECT_THAT(verbs(half(in({32, 1024})).matmul(half(in({1000, 1024})).T()).cast(float32)), testing::HasSubstr("mma"));
+  EXPECT_THAT(verbs(in({512, 512}).matmul(in({512, 512}).T())), testing::StartsWith("tile(i1, 16, vector); tile(")) << "packing pays";
+  EXPECT_THAT(verbs(in({512, 24}).matmul(in({512, 24}).T())), testing::StartsWith("tile(i1, 16, vector); tile(")) << "sums are short";
+}
+
+}  // namespace
+}  // namespace tg
