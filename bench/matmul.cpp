@@ -41,7 +41,10 @@ std::vector<Product> products() {
     out.push_back({fmt::format("matmul thin, {} x 2048 x 2048, second operand transposed", m), m, 2048, 2048, 1, false, true});
   }
   for (int n : {256, 1024, 2048}) out.push_back({fmt::format("matmul {} of bfloat16", n), n, n, n, 1, false, false, Numbers::Bfloat16});
+  out.push_back({"matmul 1021 x 517 x 2003 of bfloat16", 1021, 517, 2003, 1, false, false, Numbers::Bfloat16});
   for (int n : {513, 1024}) out.push_back({fmt::format("matmul {0} x 516 x {0} of bytes", n), n, 516, n, 1, false, false, Numbers::Bytes});
+  for (int n : {513, 1024})
+    out.push_back({fmt::format("matmul {0} x {0} x {0} of signed bytes", n), n, n, n, 1, false, false, Numbers::SignedBytes});
   return out;
 }
 
@@ -82,13 +85,13 @@ class Beside {
     const auto turn = [](bool transposed, int a, int b) { return transposed ? std::pair(b, a) : std::pair(a, b); };
     const auto [a0, a1] = turn(p.first_transposed, p.m, p.k);
     const auto [b0, b1] = turn(p.second_transposed, p.k, p.n);
-    constexpr DType kTypes[][2] = {{float32, float32}, {bfloat16, bfloat16}, {uint8, int8}};
+    constexpr DType kTypes[][2] = {{float32, float32}, {bfloat16, bfloat16}, {uint8, int8}, {int8, int8}};
     const auto& types = kTypes[static_cast<size_t>(p.numbers)];
     const Tensor a = operand(p.batch, a0, a1, types[0]), b = operand(p.batch, b0, b1, types[1]);
     Tensor result;
     const auto ours = [&] {
       Tensor first = p.first_transposed ? a.transpose(-1, -2) : a, second = p.second_transposed ? b.transpose(-1, -2) : b;
-      if (p.numbers == Numbers::Bytes) first = first.cast(int32), second = second.cast(int32);
+      if (bench::whole(p.numbers)) first = first.cast(int32), second = second.cast(int32);
       result = first.matmul(second).realize();
     };
     const bench::Cold cold = bench::cold(ours);

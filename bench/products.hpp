@@ -17,7 +17,10 @@
 
 namespace tg::bench {
 
-enum class Numbers : uint8_t { Float32, Bfloat16, Bytes };  // of operands and result; bytes: uint8 by int8 in int32
+// Of operands and result. Bytes: uint8 by int8 in int32; signed ones: int8 by int8.
+enum class Numbers : uint8_t { Float32, Bfloat16, Bytes, SignedBytes };
+inline bool whole(Numbers n) { return n == Numbers::Bytes || n == Numbers::SignedBytes; }
+
 /// (batch, m, k) by (batch, k, n); a transposed operand lies in memory as (k, m), or (n, k).
 struct Product {
   std::string name;
@@ -75,9 +78,12 @@ class OneDnn {
   Prepared prepare(const Product& p, const Operands& x) const {
     using Memory = dnnl::memory;
     // Without VNNI it adds pairs of products in 16 bits, which saturate: other sums than ours.
-    if (p.numbers == Numbers::Bytes && settings().cpu_vector) return {};
+    if (whole(p.numbers) && settings().cpu_vector) return {};
     using Type = Memory::data_type;
-    constexpr Type kTypes[][3] = {{Type::f32, Type::f32, Type::f32}, {Type::bf16, Type::bf16, Type::bf16}, {Type::u8, Type::s8, Type::s32}};
+    constexpr Type kTypes[][3] = {{Type::f32, Type::f32, Type::f32},
+                                  {Type::bf16, Type::bf16, Type::bf16},
+                                  {Type::u8, Type::s8, Type::s32},
+                                  {Type::s8, Type::s8, Type::s32}};
     const auto& types = kTypes[static_cast<size_t>(p.numbers)];
     const auto describe = [&](Memory::dim rows, Memory::dim columns, bool transposed, Memory::data_type t) {
       Memory::dims sizes{rows, columns}, steps{transposed ? 1 : columns, transposed ? rows : 1};

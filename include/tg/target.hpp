@@ -13,6 +13,7 @@ struct MatrixInstruction {
   std::string name;               // what the verb mma calls it
   DType a = DType::void_, b = DType::void_, accumulator = DType::void_;
   int depth = 2;                  // operands that lie side by side in a lane
+  bool by_shift = false;          // a is signed and becomes unsigned: 128 is added to it, and 128 times the sum of b taken away
 };
 
 struct Target {  // facts of a machine that the compiler goes by

@@ -37,10 +37,16 @@ class Binder {
 
  private:
   static UOp both(const UOp& a, const UOp& b) { return !a ? b : !b ? a : a & b; }
+  // Whether its ends are where loads are masked. Steps that a matrix instruction takes at once are what is loaded at once, as lanes are.
   bool masked(const Split& s) const {
-    return std::any_of(s.axes.begin(), s.axes.end(), [&](int a) {
+    return paired(s) || std::any_of(s.axes.begin(), s.axes.end(), [&](int a) {
       const AxisKind k = nest_.axes[static_cast<size_t>(a)].kind;
       return k == AxisKind::Vector || k == AxisKind::Thread;
+    });
+  }
+  bool paired(const Split& s) const {
+    return !nest_.matrix.empty() && s.reduces() && std::any_of(s.axes.begin(), s.axes.end(), [&](int a) {
+      return nest_.axes[static_cast<size_t>(a)].kind == AxisKind::Unroll;
     });
   }
 
@@ -86,11 +92,22 @@ class Binder {
     for (const UOp& r : reduce_ranges(u)) {
       const Split& s = nest_.split_of(r);
       for (int a : s.axes) src.push_back(nest_.axes[static_cast<size_t>(a)].range);
-      if (!s.exact) value = where(inside_.at(r), value, identity(monoid, value.dtype())[0]);
+      if (s.exact) continue;
+      const UOp& inside = inside_.at(r);
+      const bool by_factor = paired(s) && monoid == Monoid::Sum && value.op() == Op::Mul;
+      value = by_factor ? within(value.src(0), inside) * within(value.src(1), inside)
+                        : where(inside, value, identity(monoid, value.dtype())[0]);
     }
     src[0] = value;
     if (components(monoid) > 1) src.push_back(done_.at(u.src().back()));
     return u.with(src);
+  }
+  // A factor of a product that an instruction makes: 0 elsewhere, of the same form: a load by its mask.
+  static UOp within(const UOp& factor, const UOp& inside) {
+    if (factor.op() == Op::Cast) return factor.with(std::vector{within(factor.src(0), inside)});
+    if (factor.op() != Op::Load) return where(inside, factor, constant(factor.dtype(), 0));
+    const UOp gate = factor.src().size() > 2 ? factor.src(2) : UOp();
+    return load(factor.src(0), factor.src(1), gate == inside ? gate : both(gate, inside));
   }
 
   UOp rebuild_scan(const UOp& u, std::vector<UOp> src) {

@@ -25,6 +25,7 @@ constexpr double kAnew = 1.5;               // of a step whose windows were in L
 constexpr int64_t kApart = 4;               // steps of windows in steps of their elements, or the reverse: a stride, or a dilation
 constexpr double kDone = 0.8;                          // what is left to do where the rounds in which a test fails are left out
 constexpr double kAcross = 5;                          // of adding up the lanes of a vector
+constexpr int64_t kRounds = 8;                         // of a matrix instruction, beside which a last one that is masked is little
 constexpr double kInterleaved = 2;                     // of a vector whose steps are put side by side for a matrix instruction
 constexpr int64_t kPage = 4096, kWays = 8;             // bytes, and how many lines that are so far apart L1 holds at once
 constexpr int64_t kRun = 64;                           // elements side by side, for the processor to fetch ahead
@@ -82,9 +83,10 @@ class Contraction : public Choice {
  private:
   // What makes steps of the sum in pairs, if the target has an instruction for such products, in vectors of as many lanes.
   const MatrixInstruction* matrix_instruction(const UOp& reduce) const {
+    const int64_t n = extent(reduce_ranges(reduce).back());
     for (const MatrixInstruction& m : target_.matrix)
       if (multiplies(m, reduce) && lanes_ * static_cast<int64_t>(size_of(m.accumulator)) == target_.vector_bytes)
-        return reduces_.size() == 1 && extent(reduce_ranges(reduce).back()) % m.depth == 0 ? &m : nullptr;
+        return reduces_.size() == 1 && (n % m.depth == 0 || n >= kRounds * m.depth) ? &m : nullptr;
     return nullptr;
   }
   void matrix(const UOp& reduce) {

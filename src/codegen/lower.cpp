@@ -20,10 +20,10 @@ UOp least(const UOp& a, const UOp& b) { return where(less(a, b), a, b); }
 }  // namespace
 
 LoweredPhase Lower::run() {
-  const std::vector<UOp> roots = decompose(bind(kernel_, nest_), target_);
+  for (const Axis& a : nest_.axes) axis_of_[id(a.range)] = &a;
+  const std::vector<UOp> roots = decompose(shifted(bind(kernel_, nest_)), target_);
   stores_.assign(roots.begin(), roots.begin() + static_cast<ptrdiff_t>(kernel_.stores.size()));
   for (const UOp& s : stores_) written_ |= uint64_t{1} << s.src(0).as<ParamArg>().slot;
-  for (const Axis& a : nest_.axes) axis_of_[id(a.range)] = &a;
   threads_ = Threads(nest_, stores_, target_);
   scope_ = stores_;
   for (size_t i = stores_.size(); i < roots.size(); ++i) add_kept(kernel_.kept[i - stores_.size()], roots[i]);
@@ -208,7 +208,7 @@ std::vector<Lower::Part> Lower::parts(const UOp& r) const {
     bool lanes = false;
     for (int i : s.axes) {
       const Axis& a = nest_.axes[static_cast<size_t>(i)];
-      lanes |= a.kind == AxisKind::Vector;
+      lanes |= a.kind == AxisKind::Vector || &a == pair_;
       if (own(i)) step = a.step;
       else furthest = furthest + (a.kind == AxisKind::Loop ? a.range : index(a.most - 1)) * a.step;
       if (!own(i) && a.kind == AxisKind::Loop) nearest = nearest + a.range * a.step;

@@ -326,13 +326,7 @@ Lower::State Lower::initial(const UOp& r, int lanes) {
 Lower::State Lower::accumulate(const UOp& r, const State& acc) {
   const UOp& v = r.src(0);
   const int lanes = e_.lanes(acc[0]);
-  if (pair_ && (v.ranges() & bit(pair_->range))) {
-    const size_t first = first_operand(*matrix_, r);
-    const int a = pairs(v.src(first).src(0), lanes), b = pairs(v.src(1 - first).src(0), lanes);
-    Inst i = make(InstOp::dot, r.dtype(), matrix_->depth, {acc[0], a, b});
-    i.lanes = static_cast<uint16_t>(lanes);
-    return {e_.push(e_.depth(), std::move(i))};
-  }
+  if (pair_ && (v.ranges() & bit(pair_->range))) return {dot(r, acc[0])};
   if (monoid(r) == Monoid::Sum && v.op() == Op::Mul && is_float(v.dtype()) && target_.fma) {
     const int a = emit(v.src(0)), b = emit(v.src(1));
     return {e_.alu(e_.depth(), Op::Fma, v.dtype(), {e_.broadcast(a, lanes), e_.broadcast(b, lanes), acc[0]})};

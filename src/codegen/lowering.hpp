@@ -222,10 +222,14 @@ class Lower {
 
   // ---- matrix instructions ----
 
+  bool is_whole(const UOp& r, const MatrixInstruction& m) const;
+  std::vector<UOp> shifted(const std::vector<UOp>& roots);
   const MatrixInstruction* instruction_for(const UOp& r) const;
   void choose_matrix();
+  int dot(const UOp& r, int accumulator);
   int pairs(const UOp& operand, int lanes);
   int interleaved(const UOp& u);
+  int interleaved_parts(const UOp& u, int level);
   int load_pairs(const UOp& u, int level);
 
   // ---- reductions ----
@@ -296,6 +300,7 @@ class Lower {
   std::vector<UOp> stores_, reduces_;
   std::vector<KeptArray> kept_;
   const MatrixInstruction* matrix_ = nullptr;
+  std::optional<MatrixInstruction> shifted_;  // what its products are made with
   const Axis* pair_ = nullptr;  // the part of a reduction whose steps one matrix instruction makes
   std::vector<UOp> scope_;  // what is being computed: the stores, or the values of the reductions whose loops are open
   std::vector<UOp> keep_;

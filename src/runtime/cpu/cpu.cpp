@@ -75,8 +75,10 @@ std::vector<MatrixInstruction> matrix_instructions(int vector_bytes) {
   std::vector<MatrixInstruction> out;
   if (vector_bytes >= 64 && __builtin_cpu_supports("avx512bf16"))
     out.push_back({.name = "bf16_dot", .a = DType::bfloat16, .b = DType::bfloat16, .accumulator = DType::float32, .depth = 2});
-  if (vector_bytes >= 64 && __builtin_cpu_supports("avx512vnni"))
+  if (vector_bytes >= 64 && __builtin_cpu_supports("avx512vnni")) {
     out.push_back({.name = "u8_dot", .a = DType::uint8, .b = DType::int8, .accumulator = DType::int32, .depth = 4});
+    out.push_back({.name = "s8_dot", .a = DType::int8, .b = DType::int8, .accumulator = DType::int32, .depth = 4, .by_shift = true});
+  }
   return out;
 }
 constexpr const char* kMachine = "x86-64";

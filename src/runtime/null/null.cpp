@@ -87,7 +87,8 @@ std::unique_ptr<Device> open_null() {
                                              .cores = 8,
                                              .blocks = true,
                                              .matrix = {{"bf16_dot", DType::bfloat16, DType::bfloat16, DType::float32, 2},
-                                                        {"u8_dot", DType::uint8, DType::int8, DType::int32, 4}}});
+                                                        {"u8_dot", DType::uint8, DType::int8, DType::int32, 4},
+                                                        {"s8_dot", DType::int8, DType::int8, DType::int32, 4, true}}});
 }
 
 std::unique_ptr<Device> open_null_gpu() {
