@@ -45,6 +45,30 @@ TEST(Pool, DoesEveryBlockOnce) {
   }
 }
 
+TEST(Pool, AThreadHasTheSameShareOfEveryJob) {
+  static constexpr int kThreads = 4;
+  Pool pool(kThreads);
+  struct Job {
+    std::vector<std::thread::id> who = std::vector<std::thread::id>(kThreads);
+    std::atomic<int> begun = 0;
+  };
+  const auto run = [&] {
+    Job j;
+    pool.run(
+        kThreads,
+        [](void* c, int64_t first, int64_t) {
+          auto* job = static_cast<Job*>(c);
+          job->who[static_cast<size_t>(first)] = std::this_thread::get_id();
+          for (++job->begun; job->begun < kThreads;) std::this_thread::yield();  // so that nobody takes a second one
+        },
+        &j);
+    return j.who;
+  };
+  const std::vector<std::thread::id> first = run();
+  EXPECT_EQ(first[0], std::this_thread::get_id());
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(run(), first);
+}
+
 TEST(Pool, TinyWorkStaysOnItsCaller) {
   Pool pool(4);
   struct Who {

@@ -1,4 +1,4 @@
-// Jobs in, pieces of them run on all threads. Claiming is one compare-exchange on the count of unclaimed blocks.
+// Jobs in, pieces of them run on all threads. Claiming is one compare-exchange on the count of a share's unclaimed blocks.
 #include "runtime/cpu/pool.hpp"
 
 #ifdef __linux__
@@ -16,8 +16,8 @@ namespace tg {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr int kPiecesPerThread = 4;    // of what is left
-constexpr int kMostPerThread = 64;     // pieces of all of it
+constexpr int kPieces = 4;       // of what is left of a share
+constexpr int kMostPieces = 64;  // of all of it
 constexpr auto kIdleSpin = std::chrono::microseconds(500);
 constexpr int kPausesPerLook = 64;  // at the clock, while idle
 constexpr int kPausesBeforeYield = 2000;
@@ -53,6 +53,7 @@ int current_core() { return -1; }
 
 Pool::Pool(int threads)
     : size_(std::max(threads, 1)), core_each_(static_cast<unsigned>(size_) <= std::max(1u, std::thread::hardware_concurrency())),
+      shares_(static_cast<size_t>(size_)),
       fork_(mutex_, [](void* self) { static_cast<Pool*>(self)->forget_workers(); }, this) {}
 
 Pool::~Pool() { stop(); }
@@ -68,13 +69,14 @@ void Pool::run(int64_t n, Job job, void* context, bool tiny) {
   n_.store(n, std::memory_order_relaxed);
   const int64_t helpers = std::min<int64_t>(n - 1, size_ - 1);
   unfinished_.store(n, std::memory_order_relaxed);
-  unclaimed_.store(n, std::memory_order_release);
+  for (int s = 0; s < size_; ++s)
+    shares_[static_cast<size_t>(s)].unclaimed.store(end_of(s, n) - end_of(s - 1, n), std::memory_order_release);
   const uint32_t epoch = epoch_.fetch_add(1) + 1;  // before reading sleepers_, as a worker counts itself there before it reads epoch_ again
   for (int64_t wake = std::min<int64_t>(helpers, sleepers_.load()); wake > 0; --wake) epoch_.notify_one();
 
   inside_job = true;
   int64_t own = 0;
-  for (int64_t blocks; (blocks = do_one_piece()) > 0;) own += blocks;
+  for (int64_t blocks; (blocks = do_one_piece(0)) > 0;) own += blocks;
   inside_job = false;
   for (int spins = 0; unfinished_.load(std::memory_order_acquire) > 0;)
     if (++spins < kPausesBeforeYield) pause();
@@ -82,15 +84,20 @@ void Pool::run(int64_t n, Job job, void* context, bool tiny) {
   if (core_each_) move_away(epoch, own == n);
 }
 
-// The number of blocks done, 0 where none was left.
-int64_t Pool::do_one_piece() {
-  int64_t left = unclaimed_.load(std::memory_order_acquire), blocks = 0;
+// Of a thread's own share first, then of what others have not come to. The number of blocks done, 0 where none was left.
+int64_t Pool::do_one_piece(int thread) {
+  for (int i = 0; i < size_; ++i)
+    if (const int64_t blocks = do_one_piece_of((thread + i) % size_); blocks > 0) return blocks;
+  return 0;
+}
+int64_t Pool::do_one_piece_of(int share) {
+  std::atomic<int64_t>& unclaimed = shares_[static_cast<size_t>(share)].unclaimed;
+  int64_t left = unclaimed.load(std::memory_order_acquire), blocks = 0;
   do {
     if (left == 0) return 0;
-    const int64_t n = n_.load(std::memory_order_relaxed), part = std::max(left / kPiecesPerThread, n / kMostPerThread) / size_;
-    blocks = std::clamp<int64_t>(part, 1, left);
-  } while (!unclaimed_.compare_exchange_weak(left, left - blocks, std::memory_order_acq_rel, std::memory_order_acquire));
-  const int64_t first = n_.load(std::memory_order_relaxed) - left;
+    blocks = std::clamp<int64_t>(std::max(left / kPieces, n_.load(std::memory_order_relaxed) / size_ / kMostPieces), 1, left);
+  } while (!unclaimed.compare_exchange_weak(left, left - blocks, std::memory_order_acq_rel, std::memory_order_acquire));
+  const int64_t first = end_of(share, n_.load(std::memory_order_relaxed)) - left;
   job_(context_, first, first + blocks);
   unfinished_.fetch_sub(blocks, std::memory_order_release);
   return blocks;
@@ -104,12 +111,12 @@ void Pool::move_away(uint32_t epoch, bool alone) {
   }
 }
 
-void Pool::work(Worker& self, uint32_t seen) {
+void Pool::work(Worker& self, int thread, uint32_t seen) {
   inside_job = true;
   while (true) {
     self.core.store(current_core());
     self.seen.store(seen);
-    while (do_one_piece() > 0) {}
+    while (do_one_piece(thread) > 0) {}
     if (const int core = self.kept_from.load(); core >= 0) {
       allow(nullptr, core, true);
       self.kept_from.store(-1);
@@ -134,7 +141,7 @@ void Pool::start() {
   try {
     while (static_cast<int>(workers_.size()) < size_ - 1) {
       Worker& w = workers_.emplace_back();
-      w.thread = std::thread([this, &w, seen] { work(w, seen); });
+      w.thread = std::thread([this, &w, thread = static_cast<int>(workers_.size()), seen] { work(w, thread, seen); });
     }
   } catch (const std::system_error&) {
     // the system grants no more threads: those that started are enough, and the caller does what they do not
