@@ -114,7 +114,10 @@ Canonical canonicalize(std::span<const UOp> roots) {
     for (const UOp& s : u->src()) src.push_back(done.at(s));
     Arg arg = u->arg();
     if (Shape* s = std::get_if<Shape>(&arg)) *s = without_binds(*s, binds);
-    if (u->op() == Op::Assign) arg = in_place.contains(u->node()) ? Arg(int64_t{1}) : Arg();
+    if (u->op() == Op::Assign) {
+      arg = in_place.contains(u->node()) ? Arg(int64_t{1}) : Arg();
+      out.assignments.push_back(*u);
+    }
     done[*u] = UOp::make(u->op(), src, std::move(arg), u->dtype());
   }
   for (const UOp& r : roots) out.roots.push_back(done.at(r));

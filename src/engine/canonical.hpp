@@ -19,6 +19,7 @@ struct Canonical {
   std::vector<std::shared_ptr<Buffer>> inputs;   // by slot
   std::vector<UOp> variables;                    // by number
   std::vector<int64_t> values;                   // of the variables; floats as the bits of a double
+  std::vector<UOp> assignments;                  // the graph's own nodes that are assignments still to be made
   Hash128 key() const;
 };
 

@@ -13,6 +13,7 @@
 
 #include "base/log.hpp"
 #include "engine/canonical.hpp"
+#include "engine/claim.hpp"
 #include "engine/kernels.hpp"
 #include "engine/passes.hpp"
 #include "engine/tuner.hpp"
@@ -253,15 +254,22 @@ void forget_plans() {
 }
 
 void realize(std::span<const UOp> roots, std::string_view device_name) {
+  const auto made = [](const UOp& u) { return u.storage() != nullptr; };
   std::vector<UOp> wanted;
-  for (const UOp& r : roots) if (!r.storage()) wanted.push_back(r);
+  std::ranges::remove_copy_if(roots, std::back_inserter(wanted), made);
   if (wanted.empty()) return;
   Device& device = tg::device(device_name);
   bring_copies(wanted, device_name);
-  std::erase_if(wanted, [](const UOp& r) { return r.storage() != nullptr; });
+  std::erase_if(wanted, made);
   if (device.interprets()) return interpret(wanted, device);
 
-  const Canonical graph = canonicalize(wanted);
+  Canonical graph = canonicalize(wanted);
+  const Claim claim(graph.assignments);
+  if (std::ranges::any_of(graph.assignments, made)) {  // by another thread meanwhile
+    std::erase_if(wanted, made);
+    if (wanted.empty()) return;
+    graph = canonicalize(wanted);
+  }
   const std::shared_ptr<const ReadyPlan> ready = prepare(graph, device);
   const std::vector<std::shared_ptr<Buffer>> memory = Run(*ready, graph, device)();
   for (size_t i = 0; i < wanted.size(); ++i) wanted[i].attach(memory[i]);

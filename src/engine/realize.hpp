@@ -12,9 +12,9 @@
 namespace tg {
 
 /// Values of several graphs at once, so that they share kernels. `device`: where nodes without any buffer below them are computed.
-/// Throws what the device throws; then no node has been given memory by this call, and after an IndexError no memory that a node holds has
-/// changed. Assignments are made in place when no unscheduled
-/// reader of the old version lives, and into fresh memory otherwise.
+/// Throws what the device throws; then no node has been given memory by this call, and after an IndexError no memory that a node holds
+/// has changed. Assignments are made in place when no unscheduled reader of the old version lives, and into fresh memory otherwise. Of
+/// threads that ask for what the same assignments are part of, one makes them, and the others wait for it.
 void realize(std::span<const UOp> roots, std::string_view device);
 
 /// Forgets which kernels graphs became: they are scheduled anew, with the verbs that hold by then.

@@ -1,5 +1,6 @@
 // Four threads that share tensors, caches and seeds. `./do check` runs this under the thread sanitizer.
 #include <algorithm>
+#include <atomic>
 #include <latch>
 #include <numeric>
 #include <thread>
@@ -36,6 +37,19 @@ TEST(Sharing, ReadOneTensorThatNobodyHasComputed) {
       EXPECT_EQ(x.sum().item<double>(), expected);
       EXPECT_EQ((x - 1).max().item<float>(), 2 * static_cast<float>(x.numel()) - 2);
     });
+  }
+}
+
+TEST(Sharing, ReadAnAssignmentThatNobodyHasMade) {
+  for (int round = 0; round < 400; ++round) {
+    Tensor x = Tensor::ones({int64_t{256} << round % 9}).contiguous().realize();
+    x.assign(x * 2);
+    std::atomic<int> wrong = 0;
+    together([&](int t) {
+      const Tensor y = t == 3 ? x + 1 : x;
+      for (float v : y.to_vector<float>()) wrong += v != (t == 3 ? 3 : 2);
+    });
+    ASSERT_EQ(wrong, 0) << "round " << round;
   }
 }
 
