@@ -22,7 +22,7 @@ struct ByName {
 inline constexpr ByName by_name{ByName::Key{}};
 }  // namespace detail
 
-using Sizes = std::vector<int64_t>;  // of a shape, an axis each
+using Sizes = std::vector<int64_t>;  // of a shape, an axis each, 32 at most
 
 /// Axes of a tensor: 1, {0, 1}, or {} for all of them.
 class Axes {

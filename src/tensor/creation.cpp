@@ -133,7 +133,8 @@ Tensor Tensor::eye(int64_t rows, int64_t columns, const TensorOptions& options) 
   if (columns < 0) columns = rows;
   check_sizes({rows, columns}, "eye");
   const Shape shape{rows, columns};
-  const UOp i = spread(tg::reshape(iota(rows, DType::int32), {rows, 1}), shape), j = spread(iota(columns, DType::int32), shape);
+  const DType number = index_dtype(std::max(rows, columns));
+  const UOp i = spread(tg::reshape(iota(rows, number), {rows, 1}), shape), j = spread(iota(columns, number), shape);
   return finish(make(tg::cast(tg::logical_not(not_equal(i, j)), dtype_of(options, DType::float32)), device_of(options)), options);
 }
 

@@ -50,7 +50,7 @@ Below leaves_below(const UOp& root) {
 }
 
 /// A Buffer node that nothing else is: equal constants are one node and one memory, but a leaf has an identity of its own.
-UOp own_memory(UOp node) {
+UOp own_memory(const UOp& node) {
   const auto memory = buffer_of(node);
   if (detail::uses(node) == 1 && memory.use_count() == 2) return node;
   auto copy = make_buffer(memory->device(), memory->bytes);
@@ -129,7 +129,7 @@ Tensor& Tensor::set_requires_grad(bool on) {
   realize();
   {
     const std::lock_guard lock(impl_->mutex);
-    impl_->value = own_memory(std::move(impl_->value));
+    impl_->value = own_memory(impl_->value);
     impl_->leaf = impl_->requires_grad = true;
   }
   enlist_leaf(*impl_);

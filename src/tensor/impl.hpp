@@ -72,12 +72,13 @@ std::vector<UOp> leaf_nodes_below(const UOp& root);
 Sizes sizes_of(const Shape& shape);
 Shape shape_of(const Sizes& sizes);
 std::string to_string(const Sizes& sizes);  // "(2, 3)", "(2,)"
-int64_t product(std::span<const int64_t> sizes);
+int64_t product(std::span<const int64_t> sizes);  // or the largest number where that is beyond it
 /// 0 <= axis < rank, counted from the end where negative. Throws IndexError.
 int checked_axis(int axis, int rank, std::string_view operation);
 /// Distinct axes; all where none is given.
 std::vector<int> checked_axes(const Axes& axes, int rank, std::string_view operation);
 void check_sizes(const Sizes& sizes, std::string_view operation);
+void check_shape(const Shape& shape, std::string_view operation);
 /// TensorOptions::device or the default; throws DeviceError listing the known ones where there is no such device.
 std::string device_of(const TensorOptions& options);
 void check_same_device(const Tensor& a, const Tensor& b, std::string_view operation);
@@ -98,6 +99,8 @@ UOp weak_constant(const Scalar& s, DType dtype, std::string_view operation);
 /// The dtype of a tensor's result beside a weak number.
 DType beside(DType tensor, const Scalar& s);
 
+/// The dtype that counts so many elements.
+DType index_dtype(int64_t elements);
 /// The dtype of a sum: at least 32 bits.
 DType sum_dtype(DType t);
 /// float32 for integers, bool and 16-bit floats; itself for float32 and float64: what functions of several steps compute in.

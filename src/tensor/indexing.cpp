@@ -22,8 +22,6 @@ namespace {
 
 UOp gather(const UOp& x, const UOp& index, int64_t axis) { return UOp::make(Op::Gather, {x, index}, axis); }
 
-DType index_dtype(int64_t elements) { return elements <= INT32_MAX ? DType::int32 : DType::int64; }
-
 void require_integers(const UOp& index, std::string_view operation) {
   require_dtype(is_int(index.dtype()), operation, index.dtype(),
                 index.dtype() == DType::bool_ ? "a mask goes to at(mask) or where(mask, x, 0)" : "an index tensor is of integers; cast it");
@@ -99,13 +97,14 @@ struct Positions { int64_t begin, count, step; };
 /// Python's rules: bounds count from the end where negative and are clipped to the axis.
 Positions positions(const Slice& s, int64_t size) {
   if (s.step == 0) throw ValueError("at: a slice with a step of 0 never arrives; use 1, or an integer for one element");
+  const int64_t step = std::max(s.step, -INT64_MAX);  // what has an absolute value
   const int64_t low = s.step > 0 ? 0 : -1, high = s.step > 0 ? size : size - 1;
   const auto clipped = [&](const SliceBound& b, int64_t otherwise) {
     return b.given ? std::clamp(b.position < 0 ? b.position + size : b.position, low, high) : otherwise;
   };
   const int64_t begin = clipped(s.begin, s.step > 0 ? low : high), end = clipped(s.end, s.step > 0 ? high : low);
-  const int64_t span = s.step > 0 ? end - begin : begin - end, stride = std::abs(s.step);
-  return {begin, span > 0 ? (span + stride - 1) / stride : 0, s.step};
+  const int64_t span = s.step > 0 ? end - begin : begin - end, stride = std::abs(step);
+  return {begin, span > 0 ? (span - 1) / stride + 1 : 0, step};
 }
 
 /// Integers, slices and new axes, by movement alone; index tensors see their axis whole. Says which axes of the result those are.
@@ -136,6 +135,8 @@ UOp basic(UOp x, const std::vector<Index>& indices, Selection& selection) {
     window.insert(window.end(), {low, high});
     if (p.step < 0 && p.count > 1) flipped.push_back(axis);
     if (stride > 1 && p.count > 1) strides.emplace_back(axis, stride);
+    if (stride > INT32_MAX && p.count > 1)
+      throw ValueError(fmt::format("at: a step of {} along axis {} of size {}; it takes -2147483647 to 2147483647", p.step, axis, size));
     if (i.kind != Index::Kind::Integer) shape.push_back(p.count);
     ++axis;
   }

@@ -208,11 +208,10 @@ Tensor Tensor::unsqueeze(int axis) const {
 
 std::vector<Tensor> Tensor::split(const Sizes& lengths, int axis) const {
   const int a = checked_axis(axis, rank(), "split");
-  check_sizes(lengths, "split");
-  const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
-  if (total != size(a))
-    throw ShapeError(
-        fmt::format("split: lengths {} add up to {}, axis {} has {}; they must be equal", to_string(lengths), total, axis, size(a)));
+  int64_t left = size(a);
+  if (!std::ranges::all_of(lengths, [&](int64_t n) { return n >= 0 && (left -= n) >= 0; }) || left > 0)
+    throw ShapeError(fmt::format("split: lengths {} of axis {} of size {}; they are 0 or more and add up to it", to_string(lengths), axis,
+                                 size(a)));
   std::vector<Tensor> out;
   Pairs pairs = whole(*this);
   int64_t begin = 0;
@@ -233,7 +232,7 @@ std::vector<Tensor> Tensor::split(int64_t length, int axis) const {
 }
 std::vector<Tensor> Tensor::chunk(int64_t count, int axis) const {
   if (count <= 0) throw ValueError(fmt::format("chunk: {} pieces; it takes 1 or more", count));
-  return split(std::max<int64_t>(1, (size(axis) + count - 1) / count), axis);
+  return split(std::max<int64_t>(size(axis) - 1, 0) / count + 1, axis);
 }
 
 Tensor Tensor::stack(const std::vector<Tensor>& tensors, int axis) {

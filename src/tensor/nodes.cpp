@@ -14,6 +14,11 @@
 
 namespace tg {
 
+namespace {
+constexpr size_t kMostAxes = 32;  // bits of ReduceArg::axes
+constexpr int64_t kMostElements = int64_t{1} << 60;
+}  // namespace
+
 Sizes sizes_of(const Shape& shape) {
   Sizes out;
   for (const Dim& d : shape) out.push_back(d.value());
@@ -23,7 +28,12 @@ Shape shape_of(const Sizes& sizes) { return Dims(sizes.begin(), sizes.end()); }
 std::string to_string(const Sizes& sizes) {
   return sizes.size() == 1 ? fmt::format("({},)", sizes[0]) : fmt::format("({})", fmt::join(sizes, ", "));
 }
-int64_t product(std::span<const int64_t> sizes) { return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>()); }
+int64_t product(std::span<const int64_t> sizes) {
+  return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, [](int64_t a, int64_t b) {
+    int64_t n;
+    return __builtin_mul_overflow(a, b, &n) ? INT64_MAX : n;
+  });
+}
 
 int checked_axis(int axis, int rank, std::string_view operation) {
   if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
@@ -44,12 +54,16 @@ std::vector<int> checked_axes(const Axes& axes, int rank, std::string_view opera
   return out;
 }
 void check_sizes(const Sizes& sizes, std::string_view operation) {
-  int64_t n = 1;
-  for (int64_t s : sizes) {
+  for (int64_t s : sizes)
     if (s < 0) throw ShapeError(fmt::format("{}: a size of {} in shape {}; sizes are 0 or more", operation, s, to_string(sizes)));
-    if (__builtin_mul_overflow(n, std::max<int64_t>(s, 1), &n) || n > (int64_t{1} << 60))
-      throw ShapeError(fmt::format("{}: shape {} has more elements than any memory", operation, to_string(sizes)));
-  }
+  check_shape(shape_of(sizes), operation);
+}
+void check_shape(const Shape& shape, std::string_view operation) {
+  if (shape.rank() > kMostAxes) throw ShapeError(fmt::format("{}: {} axes; a tensor has at most {}", operation, shape.rank(), kMostAxes));
+  int64_t n = 1;
+  for (const Dim& d : shape)
+    if (__builtin_mul_overflow(n, std::max<int64_t>(d.max(), 1), &n) || n > kMostElements)
+      throw ShapeError(fmt::format("{}: shape {} has more elements than any memory", operation, to_string(shape)));
 }
 
 std::string device_of(const TensorOptions& options) {
@@ -128,6 +142,7 @@ UOp weak_constant(const Scalar& s, DType dtype, std::string_view operation) {
                                  beyond_int64 ? std::to_string(static_cast<uint64_t>(v)) : std::to_string(v), name_of(dtype)));
   return constant(dtype, v);
 }
+DType index_dtype(int64_t elements) { return elements <= INT32_MAX ? DType::int32 : DType::int64; }
 DType sum_dtype(DType t) {
   if (t == DType::uint8 || t == DType::uint16) return DType::uint32;
   return t == DType::bool_ || t == DType::int8 || t == DType::int16 ? DType::int32 : t;

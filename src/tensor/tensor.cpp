@@ -46,6 +46,7 @@ bool carries_gradient(const Tensor& t) {
 }
 
 Tensor make(UOp value, std::string device, bool grad) {
+  check_shape(value.shape(), name_of(value.op()));
   Tensor t = TensorImpl::wrap(detail::Handle(new TensorImpl(std::move(value), std::move(device), grad)));
   if (settings().eager && Tracing::depth() == 0) t.realize();
   return t;

@@ -78,6 +78,16 @@ TEST_P(Failure, OfAnAssignmentMeansItHasNotHappened) {
   EXPECT_EQ(x.assign(x * 2 + odd).to_vector<float>(), std::vector<float>(4, 2 + odd));
 }
 
+TEST_P(Failure, LeavesATensorThatWasToRequireAGradient) {
+  Tensor x({1.f, odd}, on);
+  const Tensor same = x.detach();
+  broken = true;
+  if (&broken == &failing.memory) { EXPECT_THROW(x.set_requires_grad(), DeviceError); }
+  broken = false;
+  EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{1, odd}));
+  EXPECT_EQ(same.to_vector<float>(), (std::vector<float>{1, odd}));
+}
+
 TEST_P(Failure, OfATrainingStepMeansItHasNotHappened) {
   const auto trained = [&](bool fails) {
     Tensor w({1.f, -2.f}, {.device = "failing", .requires_grad = true});

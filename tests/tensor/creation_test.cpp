@@ -60,6 +60,7 @@ TEST(Creation, Factories) {
   EXPECT_EQ(Tensor::full({2}, 7.5).dtype(), float32);
   EXPECT_EQ(Tensor::full({2}, true).dtype(), tg::bool_);
   expect_equal(Tensor::eye(2, 3), {2, 3}, {1, 0, 0, 0, 1, 0});
+  EXPECT_EQ(Tensor::eye(2, (int64_t{1} << 32) + 1).at(0, int64_t{1} << 32).item<float>(), 0);
   expect_equal(Tensor::arange(4), {4}, {0, 1, 2, 3});
   EXPECT_EQ(Tensor::arange(4).dtype(), int32);
   expect_equal(Tensor::arange(5, 0, -2), {3}, {5, 3, 1});

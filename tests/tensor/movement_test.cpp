@@ -56,6 +56,10 @@ TEST(Movement, Splitting) {
   expect_equal(uneven[1], {2, 2}, {1, 2, 4, 5});
   EXPECT_EQ(Tensor::arange(10).chunk(4).size(), 4u);
   EXPECT_EQ(Tensor::arange(10).chunk(4)[3].shape(), Sizes{1});
+  EXPECT_EQ(Tensor::arange(4).chunk(INT64_MAX).size(), 4u);
+  const auto many = Tensor::arange(640).split(10);
+  ASSERT_EQ(many.size(), 64u);
+  EXPECT_EQ(many[63].at(9).item<int>(), 639);
 }
 
 TEST(Movement, Errors) {
@@ -78,7 +82,31 @@ TEST(Movement, Errors) {
   expect_throw<ValueError>([] { (void)cat({}); }, "cat: no tensors; give at least one");
   expect_throw<ShapeError>([] { (void)m().squeeze(0); },
                            "squeeze: axis 0 of shape (2, 3) is not of size 1; name others, or none for all that are");
-  expect_throw<ShapeError>([] { (void)m().split(Sizes{1, 1}, 1); }, "split: lengths (1, 1) add up to 2, axis 1 has 3; they must be equal");
+  expect_throw<ShapeError>([] { (void)m().split(Sizes{1, 1}, 1); },
+                           "split: lengths (1, 1) of axis 1 of size 3; they are 0 or more and add up to it");
+  expect_throw<ShapeError>([] { (void)m().split(Sizes{-1, 4}, 1); },
+                           "split: lengths (-1, 4) of axis 1 of size 3; they are 0 or more and add up to it");
+}
+
+TEST(Movement, OfShapesThatNoMemoryHolds) {
+  const int64_t large = int64_t{1} << 40;
+  const Tensor row = Tensor::zeros({1, large}), column = Tensor::zeros({large, 1}), most = Tensor::zeros({large << 20});
+  expect_throw<ShapeError>([&] { (void)(column + row); }, "Add: shape (1099511627776, 1099511627776) has more elements than any memory");
+  expect_throw<ShapeError>([&] { (void)stack({most, most}); }, "Stack: shape (2, 1152921504606846976) has more elements than any memory");
+  expect_throw<ShapeError>([&] { (void)column.reshape({-1, large, large}); },
+                           "reshape: 1099511627776 elements of shape (1099511627776, 1) do not divide into shape "
+                           "(-1, 1099511627776, 1099511627776)");
+  EXPECT_EQ((column * Tensor::zeros({1, 0})).shape(), (Sizes{large, 0}));
+  expect_throw<ValueError>([&] { (void)row.at(0, slice(none, none, large / 2)); },
+                           "at: a step of 549755813888 along axis 1 of size 1099511627776; it takes -2147483647 to 2147483647");
+}
+
+TEST(Movement, OfManyAxes) {
+  const Sizes many(32, 1);
+  Sizes shape = many;
+  shape[3] = shape[31] = 2;
+  expect_equal(Tensor::arange(4).reshape(shape).sum({.axis = 31}).flatten(), {2}, {1, 5});
+  expect_throw<ShapeError>([&] { (void)Tensor::zeros(many).unsqueeze(0); }, "reshape: 33 axes; a tensor has at most 32");
 }
 
 TEST(Indexing, IntegersAndSlices) {
@@ -94,6 +122,8 @@ TEST(Indexing, IntegersAndSlices) {
   expect_equal(x.at(0, 0, slice(3, 1)), {0}, {});
   expect_equal(Tensor::arange(10).at(slice(1, none, 3)), {3}, {1, 4, 7});
   expect_equal(Tensor::arange(10).at(slice(8, none, -3)), {3}, {8, 5, 2});
+  expect_equal(Tensor::arange(10).at(slice(2, none, INT64_MAX)), {1}, {2});
+  expect_equal(Tensor::arange(10).at(slice(none, none, INT64_MIN)), {1}, {9});
   EXPECT_EQ(x.at(none, 0, none).shape(), (Sizes{1, 1, 3, 4}));
   expect_equal(x.at(ellipsis, 0), {2, 3}, {0, 4, 8, 12, 16, 20});
   EXPECT_EQ(x.at(0, ellipsis, none).shape(), (Sizes{3, 4, 1}));
