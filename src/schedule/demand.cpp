@@ -14,11 +14,6 @@
 namespace tg {
 namespace {
 
-constexpr double kWidestHalo = 3;  // times the elements of what it surrounds
-constexpr double kWastedBorder = 1.2;  // times the elements of a value: more are not computed to be thrown away
-constexpr double kBorderTerms = 1.25;  // times the terms of a sum: more are left out where they are zeros of a border
-constexpr double kManyImages = 64, kSmallImage = 16 << 10;  // elements
-constexpr double kManyTerms = 64;  // for each element of an array that is copied for them
 constexpr double kRepeated = 3;    // a value with so many times more elements than its sources is never stored
 constexpr double kMergedSum = 4;   // a merged sum may visit so many times the elements of the inner one (windows overlap the border)
 constexpr int kMostInlined = 400;  // nodes of one kernel, before it is cut for compile time's sake
@@ -27,23 +22,6 @@ uint64_t open_ranges(const Index& idx) {
   uint64_t open = 0;
   for (const UOp& i : idx) open |= i.ranges();
   return open;
-}
-double extent(const UOp& range) { return static_cast<double>(std::max<int64_t>(1, range.bounds().max + 1)); }
-
-// The part of a loop nest that a value read at idx really depends on: everything down to its innermost open loop.
-std::vector<UOp> needed(const std::vector<UOp>& nest, uint64_t open) {
-  size_t n = nest.size();
-  while (n > 0 && !(nest[n - 1].ranges() & open)) --n;
-  return {nest.begin(), nest.begin() + static_cast<ptrdiff_t>(n)};
-}
-double evaluations(const std::vector<UOp>& nest, uint64_t open) {
-  double n = 1;
-  for (const UOp& r : needed(nest, open)) n *= extent(r);
-  return n;
-}
-bool depends_on_reduction(const std::vector<UOp>& nest, uint64_t open) {
-  return std::any_of(nest.begin(), nest.end(),
-                     [&](const UOp& r) { return r.as<RangeArg>().kind == RangeKind::Reduce && (r.ranges() & open); });
 }
 // Whether the result of this reduction depends on the order in which it is made.
 bool rounds(const UOp& u) {
@@ -59,52 +37,7 @@ const UOp* scan_of(const UOp& u) {
 }
 bool rearranges(const UOp& u) { return u.op() == Op::Reshape || u.op() == Op::Permute; }
 
-void loop_over(Group& g, const Shape& shape) {
-  g.shape = shape;
-  g.index.clear();
-  g.ranges.clear();
-  for (const Dim& d : shape) {
-    if (d == Dim(1)) { g.index.push_back(index(0)); continue; }
-    g.index.push_back(range(d, static_cast<int>(g.ranges.size()), RangeKind::Output));
-    g.ranges.push_back(g.index.back());
-  }
-}
-
-Shape without_ones(const Shape& s) {
-  Dims d;
-  std::copy_if(s.begin(), s.end(), std::back_inserter(d), [](const Dim& n) { return !(n == Dim(1)); });
-  return d;
-}
-
 }  // namespace
-
-bool Group::loops_over(const Shape& s) const { return s == shape || without_ones(s) == without_ones(shape); }
-Index Group::index_of(const Shape& s) const {
-  if (s == shape) return index;
-  Index out;
-  size_t next = 0;
-  for (const Dim& d : s) {
-    while (next < index.size() && shape[next] == Dim(1)) ++next;
-    out.push_back(d == Dim(1) ? tg::index(0) : index[next++]);
-  }
-  return out;
-}
-
-Shape Halo::padded(const Shape& s) const {
-  Dims d;
-  for (size_t a = 0; a < s.rank(); ++a) d.push_back(s[a] + Dim(before[a] + after[a]));
-  return d;
-}
-Index Halo::inner(const Index& idx) const {
-  Index out;
-  for (size_t a = 0; a < idx.size(); ++a) out.push_back(simplify(idx[a] - before[a]));
-  return out;
-}
-Index Halo::outer(const Index& idx) const {
-  Index out;
-  for (size_t a = 0; a < idx.size(); ++a) out.push_back(simplify(idx[a] + before[a]));
-  return out;
-}
 
 std::vector<UOp> fresh_ranges(const Index& idx, std::span<const Dim> extents) {
   int id = 64 - std::countl_zero(open_ranges(idx));
@@ -116,6 +49,21 @@ std::vector<Dim> reduced_extents(const UOp& u) {
   std::vector<Dim> out;
   for (size_t a = 0; a < u.shape().rank(); ++a) if (u.as<ReduceArg>().axes >> a & 1) out.push_back(u.src(0).shape()[a]);
   return out;
+}
+
+std::vector<UOp> Demands::Demand::needed() const {
+  const uint64_t open = open_ranges(idx);
+  size_t n = nest.size();
+  while (n > 0 && !(nest[n - 1].ranges() & open)) --n;
+  return {nest.begin(), nest.begin() + static_cast<ptrdiff_t>(n)};
+}
+double Demands::Demand::evaluations() const {
+  double n = 1;
+  for (const UOp& r : needed()) n *= static_cast<double>(std::max<int64_t>(1, r.bounds().max + 1));
+  return n;
+}
+bool Demands::Demand::reduces(uint64_t ranges) const {
+  return std::ranges::any_of(nest, [&](const UOp& r) { return r.as<RangeArg>().kind == RangeKind::Reduce && (r.ranges() & ranges); });
 }
 
 Demands::Demands(std::span<const UOp> roots, const Stored& stored) {
@@ -174,14 +122,6 @@ void Demands::decide(const UOp& u) {
   else for (const Demand& d : std::vector<Demand>(std::move(demands_[u]))) inline_into(u, d);
 }
 
-// What is given is copied where many terms read past its border, so that none of them has to test where it is.
-void Demands::surround(const UOp& u) {
-  double terms = 0;
-  for (const Demand& d : demands_[u]) terms += evaluations(d.nest, open_ranges(d.idx));
-  if (Halo zeros; terms >= kManyTerms * elements(u.shape()) && wants_halo(u, zeros)) return store(u, "given without zeros around it");
-  for (const Demand& d : std::vector<Demand>(std::move(demands_[u]))) inline_into(u, d);
-}
-
 bool Demands::worth_inlining(const UOp& u, std::string& reason) {
   std::vector<Demand>& all = demands_[u];
   std::vector<const Demand*> distinct;
@@ -199,11 +139,11 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
   const double size = std::max(1.0, elements(u.shape()));
   if (behind_.at(u) * kRepeated < size) return true;  // what it is made of takes less room: store that instead
   double times = 0;
-  for (const Demand* d : distinct) times += evaluations(d->nest, open_ranges(d->idx));
+  for (const Demand* d : distinct) times += d->evaluations();
   const bool reduces = loops(u) || (u.op() == Op::Get && loops(u.src(0)));
   if (reduces) {
     const bool nested =
-        std::any_of(distinct.begin(), distinct.end(), [](const Demand* d) { return depends_on_reduction(d->nest, open_ranges(d->idx)); });
+        std::any_of(distinct.begin(), distinct.end(), [](const Demand* d) { return d->reduces(open_ranges(d->idx)); });
     const bool merges = std::all_of(distinct.begin(), distinct.end(), [](const Demand* d) { return d->summed; });
     if (nested && merges && times <= kMergedSum * size) return true;  // a sum of sums is one sum: nothing is computed twice
     if (nested) {
@@ -299,42 +239,8 @@ int Demands::joinable(const UOp& u) const {
 }
 
 int Demands::open_group(const Shape& shape) {
-  loop_over(groups.emplace_back(), shape);
+  groups.emplace_back().open_loops(shape);
   return static_cast<int>(groups.size()) - 1;
-}
-
-// Some reduction reads past the border of u (a padded convolution, or a convolution's input gradient), and zeros there are cheap to keep.
-bool Demands::wants_halo(const UOp& u, Halo& zeros) const {
-  const Shape& shape = u.shape();
-  const auto it = demands_.find(u);
-  if (!shape.known() || shape.empty() || forced_.contains(u.node()) || it == demands_.end()) return false;
-  zeros.before.assign(shape.rank(), 0);
-  zeros.after.assign(shape.rank(), 0);
-  bool wanted = false;
-  for (const Demand& d : it->second)
-    for (size_t a = 0; a < shape.rank(); ++a) {
-      const Bounds b = d.idx[a].bounds();
-      if (!depends_on_reduction(d.nest, d.idx[a].ranges())) continue;
-      const int64_t low = std::max<int64_t>(0, -b.min), high = std::max<int64_t>(0, b.max - shape[a].value() + 1);
-      if (std::max(low, high) > shape[a].value()) return false;
-      zeros.before[a] = std::max(zeros.before[a], low);
-      zeros.after[a] = std::max(zeros.after[a], high);
-      wanted |= low + high > 0;
-    }
-  if (!wanted || elements(zeros.padded(shape)) > kWidestHalo * elements(shape)) return false;
-  return std::none_of(it->second.begin(), it->second.end(), [&](const Demand& d) { return skips_border(shape, zeros, d); });
-}
-
-// Whether a reduction should rather leave out what lies past the border: much of what it would add is zeros, and there are so many small
-// arrays side by side (images of a batch) that a register tile can take an element of each.
-bool Demands::skips_border(const Shape& shape, const Halo& zeros, const Demand& d) {
-  double terms = 1, images = 1;
-  for (size_t a = 0; a < shape.rank(); ++a) {
-    const auto n = static_cast<double>(shape[a].value());
-    if (depends_on_reduction(d.nest, d.idx[a].ranges())) terms *= 1 + static_cast<double>(zeros.before[a] + zeros.after[a]) / (2 * n);
-    else if (d.idx[a].op() == Op::Range) images = std::max(images, n);
-  }
-  return terms > kBorderTerms && images >= kManyImages && elements(shape) <= images * kSmallImage;
 }
 
 void Demands::store(const UOp& u, std::string reason) {
@@ -358,36 +264,6 @@ void Demands::store(const UOp& u, std::string reason) {
   Group& group = groups[static_cast<size_t>(g)];
   group.outputs.push_back(u);
   inline_into(u, {g, group.index_of(u.shape()), group.ranges, false});
-}
-
-// Whether each element is made by a reduction of its own.
-bool Demands::reduces_each(const UOp& u) const {
-  std::vector<const UOp*> stack{&u};
-  std::set<const detail::Node*> seen;
-  while (!stack.empty()) {
-    const UOp& n = *stack.back();
-    stack.pop_back();
-    if (loops(n) && 2 * elements(n.shape()) >= elements(u.shape())) return true;
-    if (loops(n)) continue;
-    for (const UOp& s : n.src()) if (!home.contains(s) && seen.insert(s.node()).second) stack.push_back(&s);
-  }
-  return false;
-}
-
-// A kernel runs over the border of what it stores too, and stores zeros there. Where that would compute much for nothing, zeros are
-// stored first and it runs over the value alone.
-void Demands::fill_wide_borders() {
-  for (size_t g = 0, n = groups.size(); g < n; ++g) {
-    const UOp u = groups[g].outputs[0];
-    const auto zeros = halo.find(u);
-    if (zeros == halo.end()) continue;
-    const Shape padded = zeros->second.padded(u.shape());
-    if (u.op() == Op::Detach || (elements(padded) <= kWastedBorder * elements(u.shape()) && !reduces_each(u))) continue;
-    first_store[u] = open_group(padded);
-    groups.back().outputs.push_back(u);
-    groups[g].after.insert(first_store[u]);
-    loop_over(groups[g], u.shape());
-  }
 }
 
 // What a scatter found in its places is stored by the group that writes there.
@@ -446,7 +322,7 @@ void Demands::inline_into(const UOp& u, const Demand& d) {
       return;
     case Op::Reduce: case Op::OverlapAdd: {
       const bool overlap = u.op() == Op::OverlapAdd;
-      std::vector<UOp> nest = needed(d.nest, open_ranges(d.idx));
+      std::vector<UOp> nest = d.needed();
       const std::vector<Dim> extents = overlap ? std::vector<Dim>{overlap_terms(u)} : reduced_extents(u);
       const std::vector<UOp> opened = fresh_ranges(d.idx, extents);
       for (const UOp& r : opened) if (r.op() == Op::Range) nest.push_back(r);

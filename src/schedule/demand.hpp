@@ -11,30 +11,9 @@
 #include <vector>
 
 #include "schedule/cost.hpp"
-#include "schedule/index_map.hpp"
+#include "schedule/group.hpp"
 
 namespace tg {
-
-/// Zeros kept before and after each axis of a stored value, so that reductions which read past its border need no test there.
-struct Halo {
-  std::vector<int64_t> before, after;
-  Shape padded(const Shape&) const;
-  Index inner(const Index&) const;   // of padded memory -> of the value
-  Index outer(const Index&) const;   // of the value -> of padded memory
-};
-
-struct Group {
-  Shape shape;                 // of every output, but for axes of one element
-  Index index;                 // the output ranges, 0 where an axis has one element
-  std::vector<UOp> ranges;     // the same without the zeros
-  std::vector<UOp> outputs;    // nodes stored
-  std::set<int> after;         // groups that must have run before
-  uint64_t sequential = 0;     // ranges whose rounds follow each other, innermost: places are written in order, or a scan runs along
-  int inlined = 0;             // nodes computed in it: bounds a kernel's size
-
-  bool loops_over(const Shape&) const;     // whether an output may have that shape
-  Index index_of(const Shape&) const;      // the place in such an output
-};
 
 class Demands {
  public:
@@ -52,7 +31,17 @@ class Demands {
   std::unordered_map<UOp, Halo> halo;           // stored node -> the zeros stored around it
 
  private:
-  struct Demand { int group; Index idx; std::vector<UOp> nest; bool summed; };  // summed: only added up on the way to an enclosing sum
+  /// How one user wants a node.
+  struct Demand {
+    int group;
+    Index idx;              // where
+    std::vector<UOp> nest;  // inside which loops
+    bool summed;            // only added up on the way to an enclosing sum
+
+    std::vector<UOp> needed() const;       // loops that the value depends on: everything down to the innermost that is open in idx
+    double evaluations() const;
+    bool reduces(uint64_t ranges) const;   // whether a reduction of the nest is among the ranges
+  };
   void decide(const UOp& u);
   void surround(const UOp& u);
   void store(const UOp& u, std::string reason);

@@ -1,6 +1,5 @@
 // Reductions of columns: some rows at once are walked along, and added to what was found so far. And of planes, each a piece of some
 // images, of which a few are read at once.
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +8,30 @@
 
 namespace tg {
 namespace {
+
+// The program, as it is compiled where little of it is in a near cache and with one of some verbs each, against the interpreter.
+// others(r): those verbs, where the reduction's last loop is called r.
+void compare(const TestProgram& program, const char* begins, Verbs (*others)(const std::string& r)) {
+  const Case c(program.build({"cpu"}), device("cpu"));
+  const auto right = testing::Pointwise(testing::FloatEq(), program.build({"interpreter"}).to_vector<double>());
+  Target t = c.device.target();
+  t.l2_bytes = 4096;
+  const Generated chosen = generate(c.kernel, t);
+  if (t.vector_bytes > 0) {
+    EXPECT_THAT(to_string(chosen.verbs), testing::StartsWith(begins));
+  }
+  EXPECT_THAT(c.run(chosen), right);
+  for (const Verb& v : others(Nest(chosen.kernel).axes.back().name)) {
+    SCOPED_TRACE(to_string(Verbs{v}));
+    EXPECT_THAT(c.run(Verbs{v}), right);
+  }
+}
+/// What is chosen where the machine is as it is.
+std::string verbs(const Tensor& y) {
+  const Case c(y, device("null"));
+  return to_string(generate(c.kernel, c.device.target()).verbs);
+}
+const auto split = testing::StartsWith("group(");
 
 const TestProgram kColumns[] = {
     {"Sum", [](const Inputs& in) { return in({131, 137}).sum({.axis = 0}); }},
@@ -22,32 +45,14 @@ const TestProgram kColumns[] = {
 class Columns : public testing::TestWithParam<TestProgram> {};
 
 TEST_P(Columns, OfRowsAtOnceAreRight) {
-  const TestProgram& program = GetParam();
-  const Numbers expected = program.build({"interpreter"}).to_vector<double>();
-  const Case c(program.build({"cpu"}), device("cpu"));
-  const auto right = testing::Pointwise(testing::FloatEq(), expected);
-  Target t = c.device.target();
-  t.l2_bytes = 4096;
-  const Generated chosen = generate(c.kernel, t);
-  if (t.vector_bytes > 0) {
-    EXPECT_THAT(to_string(chosen.verbs), testing::StartsWith("group(r"));
-  }
-  EXPECT_THAT(c.run(chosen), right);
-  const std::string range = Nest(chosen.kernel).axes.back().name;
-  for (const auto& [parts, rows] : {std::pair{1, 8}, {3, 4}, {8, 5}, {100, 1}, {2, 16}}) {
-    SCOPED_TRACE(fmt::format("group({}, {}, {})", range, parts, rows));
-    EXPECT_THAT(c.run(Verbs{Verb::group(range, parts, rows)}), right);
-  }
+  compare(GetParam(), "group(r", [](const std::string& r) {
+    return Verbs{Verb::group(r, 1, 8), Verb::group(r, 3, 4), Verb::group(r, 8, 5), Verb::group(r, 100, 1), Verb::group(r, 2, 16)};
+  });
 }
 INSTANTIATE_TEST_SUITE_P(Programs, Columns, testing::ValuesIn(kColumns), [](const auto& test) { return test.param.name; });
 
 TEST(Columns, AreSplitWhereRowsPassTheCache) {
   const Inputs in{"null"};
-  const auto verbs = [](const Tensor& y) {
-    const Case c(y, device("null"));
-    return to_string(generate(c.kernel, c.device.target()).verbs);
-  };
-  const auto split = testing::StartsWith("group(");
   EXPECT_EQ(verbs(in({4096, 1025}).sum({.axis = 0})), "group(r1, 64, 8)") << "pages of eight rows at once";
   EXPECT_EQ(verbs(in({4096}).matmul(in({4096, 1025}))), "group(r1, 64, 8)");
   EXPECT_EQ(verbs(in({4096, 1024}).sum({.axis = 0})), "group(r1, 64, 1)") << "rows follow each other";
@@ -73,38 +78,22 @@ const TestProgram kPlanes[] = {
 class Planes : public testing::TestWithParam<TestProgram> {};
 
 TEST_P(Planes, InPartsAreRight) {
-  const TestProgram& program = GetParam();
-  const Numbers expected = program.build({"interpreter"}).to_vector<double>();
-  const Case c(program.build({"cpu"}), device("cpu"));
-  const auto right = testing::Pointwise(testing::FloatEq(), expected);
-  Target t = c.device.target();
-  t.l2_bytes = 4096;
-  const Generated chosen = generate(c.kernel, t);
-  if (t.vector_bytes > 0) {
-    EXPECT_THAT(to_string(chosen.verbs), testing::StartsWith("group(r1, 10)"));
-  }
-  EXPECT_THAT(c.run(chosen), right);
-  for (const int parts : {1, 3, 37}) {
-    SCOPED_TRACE(parts);
-    EXPECT_THAT(c.run(Verbs{Verb::group("r1", parts)}), right);
-  }
+  compare(GetParam(), "group(r1, 10)", [](const std::string&) {
+    return Verbs{Verb::group("r1", 1), Verb::group("r1", 3), Verb::group("r1", 37)};
+  });
 }
 INSTANTIATE_TEST_SUITE_P(Programs, Planes, testing::ValuesIn(kPlanes), [](const auto& test) { return test.param.name; });
 
 TEST(Planes, AreSplitWherePiecesPassTheCache) {
   const Inputs in{"null"};
-  const auto verbs = [](const Tensor& y) {
-    const Case c(y, device("null"));
-    return to_string(generate(c.kernel, c.device.target()).verbs);
-  };
-  const auto split = testing::StartsWith("group(");
   EXPECT_EQ(verbs(in({512, 32, 24, 24}).sum({.axis = {0, 2, 3}})), "group(r1, 128)");
   EXPECT_THAT(verbs(in({512, 32, 24, 24}).sum({.axis = {2, 3}})), testing::Not(split)) << "read straight through";
   EXPECT_THAT(verbs(in({32, 512, 24, 24}).sum({.axis = {1, 2, 3}})), testing::Not(split)) << "read straight through";
   EXPECT_THAT(verbs(in({512, 32, 96, 96}).sum({.axis = {0, 2, 3}})), testing::Not(split)) << "pieces of many pages";
   EXPECT_THAT(verbs(in({20, 32, 10, 10}).sum({.axis = {0, 2, 3}})), testing::Not(split)) << "it is in the cache";
-  const Case variance(in({512, 32, 400}).var({.axis = {0, 2}}), device("null"));
-  EXPECT_THAT(to_string(generate(variance.kernel, variance.device.target()).verbs), testing::Not(split)) << "one needs the other";
+  const Tensor var = in({512, 32, 400}).var({.axis = {0, 2}});
+  EXPECT_THAT(verbs(var), testing::Not(split)) << "one needs the other";
+  const Case variance(var, device("null"));
   EXPECT_THROW((void)generate(variance.kernel, variance.device.target(), parse_verbs("group(r1, 8)")), ValueError);
 }
 
