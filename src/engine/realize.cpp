@@ -26,6 +26,9 @@
 #include "tg/ir/pattern.hpp"
 
 namespace tg {
+
+static void realize(std::span<const UOp> roots, Device& device);
+
 namespace {
 
 struct ReadyPlan {
@@ -87,6 +90,19 @@ class Run {
 
   std::vector<std::shared_ptr<Buffer>> operator()() {
     allocate();
+    try {
+      launch_all();
+    } catch (...) {
+      (void)device_.synchronize();  // a fault before the failure is none of the next run's
+      throw;
+    }
+    std::vector<std::shared_ptr<Buffer>> out;
+    for (int r : ready_.plan.roots) out.push_back(owners_[static_cast<size_t>(r)]);
+    return out;
+  }
+
+ private:
+  void launch_all() {
     const std::vector<PlanLaunch>& all = ready_.plan.launches;
     for (size_t i = 0, next; i < all.size(); i = next) {
       for (next = i + 1; next < all.size() && all[next].with_previous;) ++next;
@@ -95,12 +111,7 @@ class Run {
       else launch(parts, *ready_.kernels[i]);
       if (i < ready_.checked && ready_.checked <= next) check();
     }
-    std::vector<std::shared_ptr<Buffer>> out;
-    for (int r : ready_.plan.roots) out.push_back(owners_[static_cast<size_t>(r)]);
-    return out;
   }
-
- private:
   void check() {
     if (const std::optional<Fault> f = device_.synchronize())
       throw IndexError(fmt::format("index {} is out of bounds for an axis of size {}", f->index, f->bound));
@@ -219,25 +230,19 @@ class Run {
 };
 
 // Values that live on another device are computed there, then copied here.
-void bring_copies(std::span<const UOp> roots, std::string_view here) {
+void bring_copies(std::span<const UOp> roots, Device& here) {
   for (const UOp& u : toposort(roots)) {
     if (u.op() == Op::Param)
       throw ValueError(
-          "realize: this tensor is an argument of a function under vmap, or computed from one: it stands for a whole batch and "
-                       "has no value of its own; compute with it, and ask for values of what vmap returns");
+          "realize: this tensor is an argument of a function under vmap, or computed from one: it stands for a whole batch and has no value "
+          "of its own; compute with it, and ask for values of what vmap returns");
     if (u.op() != Op::Copy || u.storage()) continue;
-    std::string there;
-    for (const UOp& n : toposort(u.src(0)))
-      if (auto b = buffer_of(n)) there = b->device().target().name;
     const UOp from = u.src(0);
-    if (!from.storage()) {
-      auto memory = std::shared_ptr<Buffer>();
-      for (const UOp& n : toposort(from)) if (auto b = buffer_of(n)) memory = b;
-      if (!memory) { realize(std::span(&from, 1), here); u.attach(from.storage()); continue; }
-      for (const DeviceStatus& d : devices())
-        if (d.problem.empty() && &device(d.name) == &memory->device()) realize(std::span(&from, 1), d.name);
-    }
+    Device* there = nullptr;
+    for (const UOp& n : toposort(from)) if (auto b = buffer_of(n)) there = &b->device();
+    realize(std::span(&from, 1), there ? *there : here);
     const auto source = buffer_of(from);
+    if (!there) { u.attach(source); continue; }  // made of constants alone
     auto target = make_buffer(device(*u.as<Name>()), source->bytes);
     std::vector<std::byte> bytes(source->bytes);
     source->device().copy_out(bytes.data(), source->ref(), bytes.size());
@@ -253,13 +258,14 @@ void forget_plans() {
   plans().plans.clear();
 }
 
-void realize(std::span<const UOp> roots, std::string_view device_name) {
+void realize(std::span<const UOp> roots, std::string_view device_name) { realize(roots, tg::device(device_name)); }
+
+static void realize(std::span<const UOp> roots, Device& device) {
   const auto made = [](const UOp& u) { return u.storage() != nullptr; };
   std::vector<UOp> wanted;
   std::ranges::remove_copy_if(roots, std::back_inserter(wanted), made);
   if (wanted.empty()) return;
-  Device& device = tg::device(device_name);
-  bring_copies(wanted, device_name);
+  bring_copies(wanted, device);
   std::erase_if(wanted, made);
   if (device.interprets()) return interpret(wanted, device);
 

@@ -15,7 +15,7 @@ namespace {
 /// The cpu, but for what is told to fail.
 class Failing : public Device {
  public:
-  std::atomic<bool> compiler = false, memory = false;
+  std::atomic<bool> compiler = false, memory = false, launches = false;
   const Target& target() const override { return target_; }
   void* allocate(size_t bytes) override {
     if (memory) throw DeviceError("no memory today");
@@ -29,7 +29,10 @@ class Failing : public Device {
     if (compiler) throw DeviceError("no code today");  // here, since the text may have been compiled by an earlier process
     return cpu_.load(binary, phases);
   }
-  void launch(Program& program, const LaunchArgs& args) override { cpu_.launch(program, args); }
+  void launch(Program& program, const LaunchArgs& args) override {
+    cpu_.launch(program, args);
+    if (launches) throw DeviceError("no result today");
+  }
   std::optional<Fault> synchronize() override { return cpu_.synchronize(); }
 
  private:
@@ -38,11 +41,11 @@ class Failing : public Device {
   const Target target_ = renamed(cpu_.target());
 };
 
+Failing& opened() {
+  register_device("failing", [] { return std::make_unique<Failing>(); });
+  return dynamic_cast<Failing&>(device("failing"));
+}
 struct Failure : testing::TestWithParam<std::atomic<bool> Failing::*> {
-  static Failing& opened() {
-    register_device("failing", [] { return std::make_unique<Failing>(); });
-    return dynamic_cast<Failing&>(device("failing"));
-  }
   Failing& failing = opened();
   std::atomic<bool>& broken = failing.*GetParam();
   const TensorOptions on{.device = "failing"};
@@ -105,6 +108,15 @@ TEST_P(Failure, OfATrainingStepMeansItHasNotHappened) {
   };
   const auto failed = trained(true), made = trained(false);
   if (!settings().eager) { EXPECT_EQ(failed, made); }  // else every operation is a step of its own
+}
+
+TEST(IndexOutside, IsForgottenWhereTheLaunchFails) {
+  Failing& failing = opened();
+  const Tensor table = Tensor::arange(4, {.dtype = float32, .device = "failing"}).realize();
+  failing.launches = true;
+  EXPECT_THROW(table.take(Tensor({0, 9}, {.device = "failing"})).realize(), DeviceError);
+  failing.launches = false;
+  EXPECT_EQ(table.take(Tensor({0, 3}, {.device = "failing"})).to_vector<float>(), (std::vector<float>{0, 3}));
 }
 
 TEST(IndexOutside, LeavesWhatWasToBeOverwritten) {
