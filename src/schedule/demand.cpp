@@ -191,7 +191,8 @@ bool Demands::reaches(int from, int to) const {
 
 bool Demands::merge(int a, int b) {
   Group &to = groups[static_cast<size_t>(a)], &from = groups[static_cast<size_t>(b)];
-  if (!to.loops_over(from.shape) || to.sequential || from.sequential || reaches(a, b) || reaches(b, a)) return false;
+  if (!to.loops_over(from.shape) || to.sequential || from.sequential || to.inlined + from.inlined > kMostInlined || reaches(a, b) || reaches(b, a))
+    return false;
   for (const Group* g : {&to, &from}) for (const UOp& u : g->outputs) if (halo.contains(u) || first_store.contains(u)) return false;
   for (const UOp& u : from.outputs) home[u] = a;
   to.outputs.insert(to.outputs.end(), from.outputs.begin(), from.outputs.end());
@@ -225,7 +226,7 @@ int Demands::joinable(const UOp& u) const {
   const std::vector<Demand> none, &all = it == demands_.end() ? none : it->second;
   const auto fits = [&](int to) {
     const Group& g = groups[static_cast<size_t>(to)];
-    if (!g.loops_over(u.shape()) || g.outputs.empty()) return false;
+    if (!g.loops_over(u.shape()) || g.outputs.empty() || g.inlined > kMostInlined) return false;
     const Index own = g.index_of(u.shape());
     return std::all_of(all.begin(), all.end(), [&](const Demand& o) { return o.group == to ? o.idx == own : !reaches(to, o.group); });
   };

@@ -30,6 +30,21 @@ TEST(Fusion, ProductWithBiasAndActivationIsOneKernel) {
   EXPECT_EQ(launches((input({256, 512}).matmul(input({512, 128})) + input({128})).gelu()), 1u);
 }
 TEST(Fusion, ProductActivationAndSumAreTwo) { EXPECT_LE(launches(input({256, 512}).matmul(input({512, 128})).relu().sum()), 2u); }
+// What is cut off a kernel is stored by another one, not by the same as a further output.
+TEST(Fusion, KernelsOfLongProgramsAreOfBoundedSize) {
+  Tensor a = input({1000}), b = input({1000});
+  for (int i = 0; i < 400; ++i) {
+    const Tensor next = a.sin() + b;
+    b = a * 2 - next.relu();
+    a = next;
+  }
+  const Plan p = plan(a + b);
+  EXPECT_LE(p.launches.size(), 12u);
+  for (const PlanLaunch& l : p.launches) {
+    EXPECT_LE(l.kernel.stores.size(), 4u);
+    EXPECT_LE(toposort(l.kernel.stores).size(), 1000u);
+  }
+}
 TEST(Fusion, GatherIsOneKernelThatLoadsOnlyItsRows) {
   const Plan p = plan(input({1000, 64}).at(Tensor({1, 2, 3}, {.device = "null"}).realize()));
   ASSERT_EQ(p.launches.size(), 1u);
