@@ -21,7 +21,7 @@ constexpr double kOverlapped = 0.15, kHidden = 0.025;  // of what loads cost tha
 constexpr double kBegun = 10;                          // of beginning and ending a tile
 constexpr double kTwice = 0.02;                        // what a tile that does not divide its range costs, as code that is made twice
 constexpr double kMask = 1, kWindow = 0.05;            // cycles that a test adds to a row's load, and that packing windows does
-constexpr double kAnew = 1.5;               // of a step whose windows were in L2 for the panel before and no longer are, unforeseen
+constexpr double kAnew = 1.5;               // of a step whose windows were in L2 for the panel before and no longer are: a tile waits
 constexpr int64_t kApart = 4;               // steps of windows in steps of their elements, or the reverse: a stride, or a dilation
 constexpr double kDone = 0.8;                          // what is left to do where the rounds in which a test fails are left out
 constexpr double kAcross = 5;                          // of adding up the lanes of a vector
@@ -29,6 +29,7 @@ constexpr int64_t kRounds = 8;                         // of a matrix instructio
 constexpr double kInterleaved = 2;                     // of a vector whose steps are put side by side for a matrix instruction
 constexpr int64_t kPage = 4096, kWays = 8;             // bytes, and how many lines that are so far apart L1 holds at once
 constexpr int64_t kRun = 64;                           // elements side by side, for the processor to fetch ahead
+constexpr int64_t kTranslated = 1536;                  // pages whose addresses the processor knows
 constexpr int64_t kPanels = 4;                         // of lanes that read packed rows again, before packing them pays
 // Rows have an address each, in a register, where they are not whole steps apart; beyond these, arithmetic waits for some of them.
 constexpr int64_t kAddresses = 12;
@@ -141,12 +142,16 @@ class Contraction : public Choice {
             const bool addressed = packed || (extent(r) % height == 0 && target_.fma_per_cycle > 1) || height <= kAddresses;
             const double row = packed ? kNear + kWindow : unpacked_row * (addressed ? 1 : 2) + (how.crowded(height, widest_) ? kFar : 0);
             const double packing = to_pack * static_cast<double>(height) / rows;
-            // far: what each row's load takes more, or all those of windows, which lie together
-            const auto consider = [&](Packing how_packed, int64_t blocks, double load, double pack, double far, double store,
+            const bool unforeseen = how.windowed && beyond > 0 && panels > 1 && !packed && !how.streams && !how.foreseen;
+            const double anew = unforeseen ? kAnew / static_cast<double>(vectors) : 0;
+            // what each row's load takes more from beyond L2: all that its windows pass, if those of a tile do not stay in L2
+            const double passed = static_cast<double>(how.run * (how.step <= kApart ? 1 : height)) * static_cast<double>(widest_);
+            const bool streamed = how.streams && !packed && stream_cost(passed) >= kDistant;
+            const double far = !how.windowed ? beyond : streamed ? beyond * static_cast<double>(how.run) / length(reduce) : 0;
+            const auto consider = [&](Packing how_packed, int64_t blocks, double load, double pack, double more, double store,
                                       int64_t units) {
               const auto cycles = [&](double wide, double high) {  // a step of a tile
-                const double of_vectors = std::ceil(wide) * load,
-                             loads = of_vectors + high * row + far * (how.windowed ? 1 : high);
+                const double of_vectors = std::ceil(wide) * load, loads = of_vectors + high * (row + more);
                 return std::max({wide * high / 2, loads, 4.0}) + overlapped_ * (loads + (packed ? of_vectors : 0)) +
                        kBegun / length(reduce) + static_cast<double>(vectors) * pack;
               };
@@ -162,14 +167,12 @@ class Contraction : public Choice {
             const int64_t tiles = products * panels * ceil_div(static_cast<int64_t>(rows), height);
             consider(Packing::None, 1, unpacked + load_cost(v), shuffled, 0, 0, tiles);
             if (batch == 1 && (stream_cost(all) < kDistant || (how.windowed && !packed && !how.streams && all <= most_shared)))
-              consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), packing * target_.cores, how.windowed ? 0 : beyond, 0,
-                       tiles);
+              consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), packing * target_.cores, far, 0, tiles);
             if (panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
             const bool may_cut = across.size() == 1 && !how.packable;
             for (int64_t blocks = 1; blocks == 1 || (may_cut && blocks <= 8 && blocks * 4 * height <= extent(r)); blocks *= 2)
-              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), packing * static_cast<double>(blocks),
-                       !how.windowed ? beyond : beyond > 0 && panels > 1 && !packed && !how.streams ? kAnew : 0, by_columns,
-                       products * panels * blocks);
+              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), packing * static_cast<double>(blocks) + anew,
+                       far, by_columns, products * panels * blocks);
           }
         }
       }
@@ -281,6 +284,7 @@ class Contraction : public Choice {
     for (const UOp& k : reduce_ranges(reduce)) add(k, true);
     auto bytes = static_cast<double>(widest_);
     for (const Part& p : parts) bytes *= static_cast<double>(p.most + 1);
+    if (gates_) bytes = std::min(bytes, static_cast<double>(std::abs(stride(load.src(1), r))) * static_cast<double>(widest_));
     return bytes;
   }
   // Whether a tile of rows of windows is worth packing: it fits L2 beside what the lanes read, and there are tiles for all cores.
@@ -291,7 +295,9 @@ class Contraction : public Choice {
   struct Rows {
     int param = -1;
     int64_t step = 0;
+    int64_t run = 1;  // elements that the sum passes one after the other, at least a quarter of which it reads
     bool windowed = false, streams = false, packable = false;
+    bool foreseen = false;  // rows share lines, so that each step asks for the next tile's
     // Whether so many rows, whole pages apart, are more than L1 has places for.
     bool crowded(int64_t height, size_t bytes) const {
       return !packable && height > kWays && step > 0 && step * static_cast<int64_t>(bytes) % kPage == 0;
@@ -306,7 +312,7 @@ class Contraction : public Choice {
   }
   // Whether each step of the sum reads from another place beyond L2, which the processor does not see coming.
   bool scattered(const UOp& operand, const Rows& rows) const {
-    return !rows.streams && !rows.windowed && rows.param >= 0 && stream_cost(footprint(operand)) >= kDistant;
+    return !rows.streams && !rows.windowed && !rows.foreseen && rows.param >= 0 && stream_cost(footprint(operand)) >= kDistant;
   }
   // Whether loops that move so far meet in windows.
   static bool together(int64_t a, int64_t b) {
@@ -321,11 +327,12 @@ class Contraction : public Choice {
       if (u.op() != Op::Load || !reads(u.src(1), r)) continue;
       out.param = u.src(0).as<ParamArg>().slot;
       out.step = std::abs(stride(u.src(1), r));
-      int64_t run = 1;  // elements that the sum passes one after the other, at least a quarter of which it reads
+      int64_t run = 1;
       for (size_t k = reduce_ranges(reduce).size(); k-- > 0;)
         if (const int64_t step = std::abs(stride(u.src(1), reduce_ranges(reduce)[k])); step <= 4 * run)
           run = std::max(run, step * extent(reduce_ranges(reduce)[k]));
         else break;
+      out.run = std::max(out.run, run);
       out.streams |= run >= kRun;
       for (const UOp& k : reduce_ranges(reduce))
         for (const UOp& o : kernel_.ranges) {
@@ -333,6 +340,7 @@ class Contraction : public Choice {
           out.windowed |= extent(k) > 1 && together(step, stride(u.src(1), k));
         }
     }
+    out.foreseen = out.step > 0 && out.step <= kApart && length(reduce) <= kTranslated;
     out.packable = out.param >= 0 && !out.windowed && !out.streams && out.step >= 64 / static_cast<int64_t>(widest_);
     return out;
   }

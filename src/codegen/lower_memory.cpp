@@ -14,6 +14,7 @@ namespace tg {
 namespace {
 
 constexpr int64_t kPage = 4096;  // bytes
+constexpr int64_t kFew = 4;      // elements between lanes, or the points of a tile, that still share lines
 
 }  // namespace
 
@@ -78,9 +79,8 @@ int Lower::emit_load(const UOp& u, int level) {
   if (step > 1) i.src.push_back(every(level, step, lanes, mask));
   else if (mask >= 0) i.src.push_back(mask);
   const int loaded = e_.push(level, std::move(i));
-  if (const int64_t far = step == 1 && mask < 0 && level == e_.depth() ? ahead(u) : 0)
-    e_.push(level, make(InstOp::prefetch, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)],
-                        e_.alu(level, Op::Add, DType::index, {a.base, e_.constant(DType::index, far)})}));
+  const int64_t far = level < e_.depth() ? 0 : !lanes_from ? behind_tile(u) : step == 1 && mask < 0 ? ahead(u) : 0;
+  if (far > 0) ask(u, level, e_.alu(level, Op::Add, DType::index, {a.base, e_.constant(DType::index, far)}));
   return step > 1 ? shuffle(level, loaded, lanes, [&](int k) { return k * step; }) : loaded;
 }
 
@@ -140,14 +140,14 @@ void Lower::transpose(int level, std::vector<int>& x) {
     }
 }
 
-// An index without what moves points of a tile of so many that are beyond the range to its last element, and the condition that makes it
-// needless.
+// An index without what moves points of a tile of so many (0: of any) that are beyond the range to its last element, and the condition
+// that makes it needless.
 std::pair<UOp, UOp> Lower::unclamped(const UOp& at, UOp gate, int lanes) const {
   Substitution free;
   for (const Split& s : nest_.splits) {
     const bool tile = std::ranges::any_of(s.axes, [&](int i) {
       const Axis& a = nest_.axes[static_cast<size_t>(i)];
-      return a.kind == AxisKind::Unroll && a.most == lanes;
+      return a.kind == AxisKind::Unroll && (lanes == 0 || a.most == lanes);
     });
     if (s.exact || !tile) continue;
     const UOp point = nest_.expression(s), inside = nest_.inside(s), clamped = simplify(where(inside, point, nest_.extent_of(s) - 1));
@@ -179,9 +179,7 @@ int Lower::load_transposed(const UOp& u, const UOp& idx, const UOp& gate, const 
       if (const int mask = mask_of(of_row, lanes); mask >= 0) i.src.push_back(mask);
     }
     x.push_back(e_.push(level, std::move(i)));
-    if (asks)
-      e_.push(level, make(InstOp::prefetch, u.dtype(), 0, {e_.insts[static_cast<size_t>(x.back())].src[0],
-                          e_.alu(level, Op::Add, DType::index, {from, e_.constant(DType::index, 2 * lanes - 1)})}));
+    if (asks) ask(u, level, e_.alu(level, Op::Add, DType::index, {from, e_.constant(DType::index, 2 * lanes - 1)}));
   }
   if (gate) axis_of_[id(along.range)] = nullptr;
   transpose(level, x);
@@ -290,11 +288,32 @@ int64_t Lower::ahead(const UOp& load) const {
   return 0;
 }
 
+// How many elements behind a number memory is asked for the line where the next tile begins; 0: not at all. For the last of a tile of
+// numbers a few elements apart, as of windows along a row: each step of the sum reads them in another row, which the processor does not
+// see coming, and arithmetic hides what comes from L2 but not from beyond. There is one such question a step for all that a tile
+// multiplies.
+int64_t Lower::behind_tile(const UOp& load) const {
+  const auto size = static_cast<int64_t>(size_of(load.dtype()));
+  const Bounds all = load.src(1).bounds();
+  if (target_.grid || all.max - all.min < target_.l2_bytes / size) return 0;
+  const UOp at = unclamped(load.src(1), {}, 0).first;
+  const bool last = std::ranges::any_of(nest_.axes, [&](const Axis& a) {
+    const int64_t step = a.kind == AxisKind::Unroll ? stride(at, a.range) : 0;
+    return step > 0 && step <= kFew && point_[id(a.range)] == a.most - 1;
+  });
+  return last ? kLine / size : 0;
+}
+
+// Asks memory for the line of an element of what a load or a store accesses.
+void Lower::ask(const UOp& access, int level, int at) {
+  const UOp& array = access.src(0);
+  e_.push(level, make(InstOp::prefetch, array.dtype(), 0, {pointers_[static_cast<size_t>(array.as<ParamArg>().slot)], at}));
+}
+
 // ---- lanes a few elements apart: memory is accessed as if they were side by side, with a mask, and shuffled ----
 
 // How many elements apart, if few enough; 1 for side by side, 0 for whatever needs an address for each lane.
 int Lower::spread(const Address& a, int lanes) {
-  constexpr int64_t kFew = 4;
   return lanes > 1 && a.affine && a.lane_step >= 1 && a.lane_step <= kFew ? static_cast<int>(a.lane_step) : 0;
 }
 

@@ -160,6 +160,9 @@ class Lower {
   bool aligned(const UOp& index, int lanes) const;
   bool pages_apart(const UOp& load) const;
   int64_t ahead(const UOp& load) const;
+  int64_t behind_tile(const UOp& load) const;
+  static constexpr int64_t kLine = 64;  // bytes
+  void ask(const UOp& access, int level, int at);
 
   // ---- lanes a few elements apart: memory is accessed as if they were side by side, with a mask, and shuffled ----
 

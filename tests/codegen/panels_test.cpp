@@ -32,6 +32,21 @@ TEST(Panels, OfRowsAreTransposedInRegisters) {
   }
 }
 
+// A tile of numbers that share lines: its last one asks for the line behind, where the next tile begins, if they come from beyond L2.
+TEST(Panels, OfWindowsAskForTheNextTile) {
+  const Inputs in{"null"};
+  const auto asked = [&](int64_t stride, int64_t cache, const char* tile) {
+    const Tensor y = in({2, 8, 31, 31}).conv2d(in({32, 8, 3, 3}), {.stride = stride});
+    return counted(y, cache, parse_verbs(fmt::format("tile(i1, 16, vector); tile(i1, 2, unroll); {}; stage(p2, launch)", tile))).ahead;
+  };
+  for (const int64_t stride : {1, 2}) {
+    EXPECT_EQ(asked(stride, 1 << 12, "tile(i3, 5, unroll)"), 1);
+    EXPECT_EQ(asked(stride, 1 << 20, "tile(i3, 5, unroll)"), 0) << "they stay in L2";
+  }
+  EXPECT_EQ(asked(5, 1 << 12, "tile(i3, 5, unroll)"), 0) << "they lie apart";
+  EXPECT_EQ(asked(1, 1 << 12, "tile(i0, 2, unroll)"), 0) << "they lie apart";
+}
+
 // Tiles that reach beyond one side, or both, or none: whatever is loaded is loaded along its rows.
 TEST(Transposes, OfAnySidesAreMadeInRegisters) {
   for (const Sizes& shape : {Sizes{64, 48}, {61, 48}, {64, 45}, {61, 45}, {3, 17, 19}, {2, 33, 31}}) {

@@ -167,11 +167,13 @@ TEST(Copied, WhatIsReadAcrossAndDoesNotFitTheCache) {
     EXPECT_EQ(c.run(g), c.run(Verbs{})) << "small whole numbers";
     return to_string(g.verbs);
   };
-  const Tensor across = in({96, 130}).T().matmul(in({96, 300})), along = in({130, 96}).matmul(in({96, 300}));
-  EXPECT_THAT(verbs(across, 64 << 10), testing::StartsWith("stage(p1, phase); tile("));
-  EXPECT_THAT(verbs(across, 1 << 20), testing::Not(testing::HasSubstr("phase"))) << "it fits";
+  const Tensor across = in({1600, 130}).T().matmul(in({1600, 300})), beside = in({96, 130}).T().matmul(in({96, 300})),
+               along = in({130, 96}).matmul(in({96, 300}));
+  EXPECT_THAT(verbs(across, 512 << 10), testing::StartsWith("stage(p1, phase); tile("));
+  EXPECT_THAT(verbs(across, 4 << 20), testing::Not(testing::HasSubstr("phase"))) << "it fits";
+  EXPECT_THAT(verbs(beside, 64 << 10), testing::Not(testing::HasSubstr("phase"))) << "each step asks for what the next tile reads";
   EXPECT_THAT(verbs(along, 64 << 10), testing::Not(testing::HasSubstr("phase"))) << "it is read along rows";
-  const Tensor in_pieces = einsum("kmc,ckn->mn", {in({9, 96, 9}), in({9, 9, 300})});
+  const Tensor in_pieces = einsum("kmc,cnk->mn", {in({9, 96, 9}), in({9, 300, 9})});
   EXPECT_THAT(verbs(in_pieces, 16 << 10), testing::StartsWith("stage(p1, phase); tile(")) << "once: the copy is read straight through";
   const Tensor in_part = (in({9, 300}).T().reshape({300, 1, 9, 1}) * in({1, 200, 9, 9})).sum({.axis = {2, 3}});
   EXPECT_THAT(verbs(in_part, 16 << 10), testing::HasSubstr("tile(")) << "whether or not it is copied: not again and again";
