@@ -15,6 +15,15 @@
 #include "tg/error.hpp"
 
 namespace tg {
+namespace {
+
+constexpr int64_t kOfCache = 16;  // parts of L2: what is asked for while sums of one part are made is still there when they are stored
+
+bool reads_memory(const UOp& index) {
+  return std::ranges::any_of(toposort(index), [](const UOp& u) { return u.op() == Op::Load; });
+}
+
+}  // namespace
 
 std::optional<Lower::Result> Lower::staged_result() const {
   const auto staged =
@@ -86,6 +95,33 @@ Nest Lower::nest_of_stores(const Result& r) const {
   return out;
 }
 
+// What the stores of a block access beyond L2, at the places that one tile of its sums asks for. When a block is stored there is no
+// arithmetic to hide what all its rows wait for; so each tile asks for the rows of a few lanes, and its place along them says of which.
+std::vector<UOp> Lower::accesses_ahead(const Result& r, const std::vector<UOp>& stores) {
+  const Split& along = nest_.split_of(r.along);
+  const int64_t n = extent(r.along);
+  Substitution places;
+  for (const Split& s : nest_.splits) if (!s.reduces()) places[s.original] = nest_.expression(s);
+  UOp vector;
+  int64_t lanes = 0;
+  for (int i : nest_.split_of(r.lanes).axes)
+    if (const Axis& a = nest_.axes[static_cast<size_t>(i)]; a.kind == AxisKind::Vector) vector = a.range, lanes = a.most;
+  std::vector<UOp> out;
+  for (const UOp& u : toposort(stores)) {
+    if ((u.op() != Op::Load && u.op() != Op::Store) || reads_memory(u.src(1))) continue;
+    const auto size = static_cast<int64_t>(size_of(u.src(0).dtype())), line = kLine / size;
+    const Bounds all = u.src(1).bounds();
+    if (stride(u.src(1), r.along) != 1 || !reads(u.src(1), r.lanes) || all.max - all.min < target_.l2_bytes / size) continue;
+    for (int64_t first = 0; first < lanes; first += n)
+      for (int64_t element = 0; element < n + line - 1; element += line) {
+        places[r.along] = index(std::min(element, n - 1));
+        const UOp at = substitute(u.src(1), places), lane = floor_mod(nest_.expression(along) + first, lanes);
+        out.push_back(load(u.src(0), simplify(substitute(at, {{vector, lane}}))));
+      }
+  }
+  return out;
+}
+
 // Makes the sums of a block; what is stored then is lowered as another kernel would be that reads them. Returns the rounds of its last
 // loop, if they are not simply all.
 std::vector<Lower::Part> Lower::collect(const Result& r) {
@@ -118,6 +154,12 @@ std::vector<Lower::Part> Lower::collect(const Result& r) {
   to = simplify(to);
   keep_.push_back(to);
   const UOp round = nest_.axes[static_cast<size_t>(order_[r.outside - 1])].range;
+  Kernel rest = kernel_;
+  const UOp stand_in = param(static_cast<int>(kernel_.params.size()), sum.dtype());
+  rest.stores = substitute(kernel_.stores, {{r.sum, stand_in}});
+  const bool near = kOfCache * size * static_cast<int64_t>(size_of(sum.dtype())) <= target_.l2_bytes;
+  const std::vector<UOp> asked = near ? accesses_ahead(r, rest.stores) : std::vector<UOp>();
+  keep_.insert(keep_.end(), asked.begin(), asked.end());
 
   open_to(r.outside);
   size_t opened = 0;
@@ -126,15 +168,16 @@ std::vector<Lower::Part> Lower::collect(const Result& r) {
   std::vector<const Axis*> tile = output_axes(AxisKind::Unroll);
   std::erase_if(tile, [&](const Axis* a) { return !(sum.ranges() & bit(a->range)); });
   scope_ = {sum};
-  for_points(tile, [&] { store_staged(p, sum, to, {}); });
+  for_points(tile, [&] {
+    store_staged(p, sum, to, {});
+    for (const UOp& u : asked) ask(u, e_.depth(), address(u.src(1), nullptr).base);
+  });
   while (opened-- > 0) close({});
 
   // The stores read an array that is kept for one round of the loop around, and has been filled.
-  Kernel rest = kernel_;
-  const UOp stand_in = param(static_cast<int>(kernel_.params.size()), sum.dtype());
-  rest.stores = substitute(kernel_.stores, {{r.sum, stand_in}});
   const std::vector<UOp> bound = bind(rest, stores);
-  stores_ = decompose(simplify(substitute(bound, {{stand_in, load(stand_in, simplify(from) + round * size)}})), target_);
+  // Last, so that no choice between a sum and zero becomes a condition for reading it: tiles are transposed only if all is read.
+  stores_ = substitute(decompose(simplify(bound), target_), {{stand_in, load(stand_in, simplify(from + round * size))}});
   kept_.push_back({store(stand_in, index(0), stand_in), nullptr, size, simplify(round * size), bit(round)});
   e_.levels.back().memo[key(stand_in, 0)] = 0;
   scope_ = stores_;

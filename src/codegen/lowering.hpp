@@ -290,6 +290,7 @@ class Lower {
   std::optional<Result> staged_result() const;
   bool within_block(int axis, const Result& r) const;
   Nest nest_of_stores(const Result& r) const;
+  std::vector<UOp> accesses_ahead(const Result& r, const std::vector<UOp>& stores);
   std::vector<Part> collect(const Result& r);
 
   const Kernel& kernel_;

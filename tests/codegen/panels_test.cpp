@@ -83,6 +83,34 @@ TEST(Results, AreStoredSideBySide) {
     }
 }
 
+// What is stored where a condition holds is collected everywhere, and transposed as all else is: zeros are chosen, not read around.
+TEST(Results, ThatAConditionChoosesAreTransposed) {
+  const auto build = [](const char* device, bool chosen) {
+    const Inputs in{device};
+    const Tensor y = in({3, 2, 6, 34}).conv2d(in({40, 2, 3, 3})), other = in(y.shape());
+    return chosen ? where(other > 0, y, 0.0f) : y * other;
+  };
+  const Verbs verbs = parse_verbs("tile(i1, 16, vector); tile(i1, 2, unroll); tile(i3, 3, unroll); stage(p0, i2)");
+  const Case c(build("cpu", true), device("cpu"));
+  EXPECT_THAT(c.run(verbs), testing::Pointwise(testing::DoubleNear(2e-5), build("interpreter", true).to_vector<double>()));
+  const Counted chosen = counted(build("null", true), 1 << 20, verbs), plain = counted(build("null", false), 1 << 20, verbs);
+  EXPECT_EQ(chosen.gathers, plain.gathers);
+  EXPECT_EQ(chosen.shuffles, plain.shuffles);
+}
+
+// Arrays beyond L2 that the stores of a block access are asked for while its sums are made, if they then are still near.
+TEST(Results, AskForWhatTheirStoresAccess) {
+  const Inputs in{"null"};
+  const Tensor y = in({8, 2, 10, 34}).conv2d(in({40, 2, 3, 3}));
+  const auto asked = [](const Tensor& of, int64_t cache) {
+    return counted(of, cache, parse_verbs("tile(i1, 16, vector); tile(i1, 2, unroll); tile(i3, 2, unroll); stage(p0, i2)")).ahead;
+  };
+  EXPECT_EQ(asked(y, 128 << 10), 2 * 2 * 3) << "by each vector of a tile, for a line each: two and the last element's";
+  EXPECT_EQ(asked(y * in(y.shape()), 128 << 10), 2 * 2 * 2 * 3) << "of two arrays";
+  EXPECT_EQ(asked(y, 1 << 20), 0) << "all of it stays in L2";
+  EXPECT_EQ(asked(y, 32 << 10), 0) << "a block takes too much of L2";
+}
+
 // Lanes down the columns of a product of few rows would store each number to a page of its own: there is no loop to collect them in, or no
 // room.
 TEST(Results, OfFewRowsAreNotScattered) {
