@@ -36,7 +36,8 @@ class Emitter {
   /// Opens a loop on top of the current depth: its counter. Carried values follow as phis.
   int open_loop(int begin, int end, int64_t step = 1);
   int phi(int initial);
-  const std::vector<int>& phis() const { return open_.back().phis; }  // of the innermost loop
+  int counter() const { return open_.back().inst; }  // of the innermost loop
+  const std::vector<int>& phis() const { return open_.back().phis; }
   void close_loop(const std::vector<int>& next);
   void open_if(int condition);
   void close_if();

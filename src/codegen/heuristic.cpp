@@ -241,6 +241,15 @@ class Chooser : public Choice {
       if (s.reduces() && best && adds_rounds(*best)) tile(name(s.original), extent(s.original), AxisKind::Unroll);
       else if (s.reduces() && gain(s.original) > 0 && !open_over_lanes(s.original, best) && !has_lanes_beside(s.original))
         reduce_lanes(s.original);
+    store_while_keeping();
+  }
+  // A row's last walk inside the one that keeps the next, which takes some cycles a row. Not where tiles are shifted so that whole lines go
+  // around the cache: a vector of what is kept is then read from two that were stored, which waits until they and what is before them
+  // have left for memory.
+  void store_while_keeping() {
+    if (kernel_.kept.empty()) return;
+    const UOp& last = kernel_.ranges.back();
+    if (extent(last) >= 8 * lanes_ && !nest_.split_of(last).before) apply(Verb::pipeline(name(last)));
   }
   // Whether lanes may go along a loop whose rounds follow each other: those of scans do, elements that are put in their places do not.
   bool scans(const UOp& r) const {

@@ -14,9 +14,7 @@
 #include "tg/ir/pattern.hpp"
 
 namespace tg {
-namespace {
 
-// The same value at another place of the row; reductions over r that it depends on stay as they are.
 UOp moved(const UOp& value, const UOp& r, const UOp& to) {
   std::unordered_map<UOp, UOp> done{{r, to}};
   for (const UOp& u : toposort(value)) {
@@ -27,6 +25,8 @@ UOp moved(const UOp& value, const UOp& r, const UOp& to) {
   }
   return simplify(done.at(value));
 }
+
+namespace {
 
 bool closes(const UOp& u, const UOp& r) {
   if (u.op() != Op::Reduce) return false;

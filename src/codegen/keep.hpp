@@ -14,6 +14,9 @@ namespace tg {
 /// another. Empty where rows are not the innermost of what they depend on.
 std::vector<UOp> computed_again(const Kernel&, const UOp& r);
 
+/// The same value at another place of the row; reductions over r that it depends on stay as they are.
+UOp moved(const UOp& value, const UOp& r, const UOp& to);
+
 /// Throws ValueError where nothing is computed again.
 Kernel keep(const Kernel&, const Nest&, const Verb&);
 

@@ -26,7 +26,9 @@ LoweredPhase Lower::run() {
   for (const UOp& s : stores_) written_ |= uint64_t{1} << s.src(0).as<ParamArg>().slot;
   threads_ = Threads(nest_, stores_, target_);
   scope_ = stores_;
-  for (size_t i = stores_.size(); i < roots.size(); ++i) add_kept(kernel_.kept[i - stores_.size()], roots[i]);
+  const size_t arrays = pipeline_ ? pipeline_->kept : kernel_.kept.size();
+  for (size_t i = 0; i < arrays; ++i) add_kept(kernel_.kept[i], roots[stores_.size() + i]);
+  if (pipeline_) add_pipeline(std::span(roots).subspan(stores_.size() + arrays));
   for (const UOp& u : toposort(roots)) {
     if (u.op() == Op::Reduce) add_reduce(u);
     if (u.op() == Op::Scan) place_scan(u);
@@ -36,6 +38,10 @@ LoweredPhase Lower::run() {
   if (!nest_.matrix.empty()) choose_matrix();
   buffers_and_scalars();
   open_grid();
+  if (pipeline_) {
+    emit_pipeline();
+    return finish();
+  }
   std::vector<Part> rounds;
   if (const auto r = staged_result()) rounds = collect(*r);
   if (!order_.empty()) open_to(order_.size() - 1);
@@ -59,16 +65,13 @@ LoweredPhase Lower::run() {
         p.end = &p == &rounds.back() ? last + 1 : least(last + 1, p.end);
       }
     }
-    for (const Part& p : rounds) {
-      const int known = depth_of_[id(last)];
-      open(last, p);
-      if (&p == &rounds.back()) leave_out(last, end);
-      stores();
-      close(std::exchange(carried_, {}));
-      depth_of_[id(last)] = known;
-    }
+    for_parts(last, rounds, end, stores);
   }
   if (rounds.empty()) stores();
+  return finish();
+}
+
+LoweredPhase Lower::finish() {
   while (e_.depth() > 0) close(std::exchange(carried_, {}));
   if (target_.grid && out_.phase.scratch_bytes > target_.shared_bytes)
     throw ValueError(fmt::format("{} bytes of shared memory for a block of {}: this target has {}; stage less", out_.phase.scratch_bytes,
@@ -104,7 +107,7 @@ void Lower::buffers_and_scalars() {
     p.written.push_back(written_ >> slot & 1);
     pointers_.push_back(e_.push(0, make(InstOp::buffer, b.dtype(), slot)));
   }
-  for (const KeptArray& k : kept_) pointers_.push_back(block_.shared(k.store.src(2).dtype(), k.elements));
+  for (const KeptArray& k : kept_) pointers_.push_back(place(k));
   p.scalars = static_cast<int>(kernel_.variables.size());
   for (int i = 0; i < p.scalars; ++i) {
     const UOp& v = kernel_.variables[static_cast<size_t>(i)];
@@ -133,9 +136,16 @@ bool Lower::staged_at(int axis) const {
   return std::any_of(nest_.staged.begin(), nest_.staged.end(), [&](const Nest::Staged& s) { return s.at == axis; });
 }
 
+// What a round makes in the end: what is stored, and what the next round takes of it.
+std::vector<UOp> Lower::results() const {
+  std::vector<UOp> out = stores_;
+  out.insert(out.end(), handed_on_.begin(), handed_on_.end());
+  return out;
+}
+
 double Lower::work() const {
   double per_point = 0, points = 1;
-  for (const UOp& u : toposort(stores_)) {
+  for (const UOp& u : toposort(results())) {
     double n = 1;
     if (u.op() == Op::Reduce) for (const UOp& r : reduce_ranges(u)) n *= static_cast<double>(r.src(0).bounds().max);
     per_point += n;
@@ -181,11 +191,13 @@ void Lower::bind_blocks_and_threads() {
 }
 
 // The flat number of a block, back into one counter a grid axis.
-void Lower::bind_grid(int rest) {
+void Lower::bind_grid(int rest, const Substitution& in_place) {
   const int level = e_.depth();
   for (size_t i = grid_axes_; i-- > 0;) {
     const int n = emit(grid_axis(i).src(0));
-    bind_range(grid_axis(i), i == 0 ? rest : e_.alu(level, Op::Mod, DType::index, {rest, n}, true));
+    const auto other = in_place.find(grid_axis(i));
+    bind_range(other == in_place.end() ? grid_axis(i) : other->second,
+               i == 0 ? rest : e_.alu(level, Op::Mod, DType::index, {rest, n}, true));
     if (i > 0) rest = e_.alu(level, Op::IDiv, DType::index, {rest, n}, true);
   }
 }
@@ -196,6 +208,18 @@ void Lower::open(const UOp& r, const Part& part) {
   const int begin = emit(part.begin), end = emit(part.end);
   bind_range(r, e_.open_loop(begin, end, part.step));
   for (const UOp& c : part.holds) holds_.push_back({c, e_.depth()});
+}
+
+// Loops over parts of a range's rounds; end: the last of them as it is where all rounds are in the loop.
+void Lower::for_parts(const UOp& r, std::span<const Part> rounds, const Part& end, const std::function<void()>& body) {
+  for (const Part& p : rounds) {
+    const int known = depth_of_[id(r)];
+    open(r, p);
+    if (&p == &rounds.back()) leave_out(r, end);
+    body();
+    close(std::exchange(carried_, {}));
+    depth_of_[id(r)] = known;
+  }
 }
 
 // The rounds of a loop whose tile is wholly inside the range that was tiled, and the rest; all together where that would win nothing.
@@ -415,6 +439,10 @@ int Lower::pick(int level, int a, int lane) {
   return e_.push(level, make(InstOp::extract, e_.dtype(a), lane, {a}));
 }
 
-LoweredPhase lower(const Kernel& k, const Nest& nest, const Target& target) { return Lower(k, nest, target).run(); }
+LoweredPhase lower(const Kernel& k, const Nest& nest, const Target& target) {
+  if (!nest.pipelined) return Lower(k, nest, target).run();
+  const Pipeline p = pipeline(k, nest, target);
+  return Lower(p.kernel, p.nest, target, &p).run();
+}
 
 }  // namespace tg

@@ -54,7 +54,7 @@ int Lower::mask_of(const UOp& gate, int lanes) {
 int Lower::emit_load(const UOp& u, int level) {
   UOp at = u.src(1);
   if (const KeptArray* k = kept(u)) {
-    fill_row(*k);
+    if (!row_before_) fill_row(*k);
     at = in_row(at, *k);
     keep_.push_back(at);
   }
@@ -256,12 +256,12 @@ int64_t Lower::ahead(const UOp& load) const {
   };
   if (!far && std::ranges::any_of(nest_.axes, [&](const Axis& a) { return a.kind == AxisKind::Unroll && pages(a); })) return 0;
   bool again = false, keeps = false, others = false;
-  for (const UOp& u : toposort(far ? std::vector<UOp>() : stores_)) {
+  for (const UOp& u : toposort(far ? std::vector<UOp>() : results())) {
     if (u.op() != Op::Load) continue;
     again |= u.src(0) == load.src(0) && u.ranges() != load.ranges();
     others |= u.src(0) != load.src(0) && !order_.empty() && (u.ranges() & bit(nest_.axes[static_cast<size_t>(order_.back())].range));
   }
-  for (const KeptArray& k : kept_) keeps |= reads(k.store, load);
+  for (const KeptArray& k : kept_) keeps |= reads(k.store, load.src(0));
   const auto step = [&](const Axis& a) {
     const int64_t s = stride(at, a.range);
     return s == kIrregular ? 0 : s;
@@ -340,6 +340,11 @@ void Lower::add_kept(const Kept& k, const UOp& bound) {
     first[a.range] = index(0);
     covered *= a.most;
   }
+  if (pipeline_) {
+    int64_t stored = 1;
+    for (int i : nest_.split_of(kernel_.ranges.back()).axes) stored *= nest_.axes[static_cast<size_t>(i)].most;
+    covered = std::max(covered, stored);
+  }
   out.elements = room + covered + room;
   out.begin = simplify(substitute(bound.src(1), first) - room);
   if (target_.grid) throw ValueError(fmt::format("keep({}): this target's threads share no row", to_string(k.range)));
@@ -352,21 +357,39 @@ void Lower::add_kept(const Kept& k, const UOp& bound) {
   kept_.push_back(std::move(out));
 }
 
+// A load waits for a store just before it whose address is the same within a page. Arrays begin where pages do, and so do rows of many
+// sizes; what is kept of them lies half a page further, so that its stores are like no load that soon follows.
+int Lower::place(const KeptArray& k) {
+  int64_t& bytes = out_.phase.scratch_bytes;
+  bytes = ceil_div(bytes + target_.vector_bytes - kPage / 2, kPage) * kPage + kPage / 2 - target_.vector_bytes;
+  return block_.shared(k.store.src(2).dtype(), k.elements);
+}
+
 const Lower::KeptArray* Lower::kept(const UOp& access) const {
   const size_t slot = static_cast<size_t>(access.src(0).as<ParamArg>().slot), first = kernel_.params.size();
+  if (slot >= first + kept_.size()) throw InternalError("what is handed on to the next row is in no memory: " + nest_.text());
   return slot < first ? nullptr : &kept_[slot - first];
 }
 
 // An index in the memory that there is: of one row.
-UOp Lower::in_row(const UOp& index, const KeptArray& k) { return simplify(index - k.begin); }
+UOp Lower::in_row(const UOp& index, const KeptArray& k) const {
+  return simplify(index - (row_before_ ? substitute(k.begin, pipeline_->before) : k.begin));
+}
+UOp Lower::in_scratch(const UOp& store, const KeptArray& k) {
+  std::vector<UOp> src(store.src().begin(), store.src().end());
+  src[1] = in_row(src[1], k);
+  keep_.push_back(store.with(src));
+  return keep_.back();
+}
 
 void Lower::fill_row(const KeptArray& k) {
   const int level = level_of(k.outside);
   if (!e_.levels[static_cast<size_t>(level)].memo.try_emplace(key(k.store.src(0), 0), 0).second) return;
-  std::vector<UOp> src(k.store.src().begin(), k.store.src().end());
-  src[1] = in_row(src[1], k);
-  const UOp row = k.store.with(src);
-  keep_.push_back(row);
+  at_level(level, [&] { walk_row(k); });
+}
+
+void Lower::walk_row(const KeptArray& k) {
+  const UOp row = in_scratch(k.store, k);
   const auto scope = std::exchange(scope_, {row});
   const auto changed = changed_;
   const bool outer = std::exchange(filling_row_, true);
@@ -377,15 +400,13 @@ void Lower::fill_row(const KeptArray& k) {
     if (a.kind == AxisKind::Loop) loops.push_back(a.range);
     if (a.kind == AxisKind::Unroll) tile.push_back(&a);
   }
-  at_level(level, [&] {
-    for (size_t i = 0; i + 1 < loops.size(); ++i) open(loops[i]);
-    for (const Part& p : loops.empty() ? std::vector<Part>(1) : parts(loops.back())) {
-      if (!loops.empty()) open(loops.back(), p);
-      for_points(tile, [&] { emit_store(row); });
-      if (!loops.empty()) close({});
-    }
-    for (size_t i = 0; i + 1 < loops.size(); ++i) close({});
-  });
+  for (size_t i = 0; i + 1 < loops.size(); ++i) open(loops[i]);
+  for (const Part& p : loops.empty() ? std::vector<Part>(1) : parts(loops.back())) {
+    if (!loops.empty()) open(loops.back(), p);
+    for_points(tile, [&] { emit_store(row); });
+    if (!loops.empty()) close({});
+  }
+  for (size_t i = 0; i + 1 < loops.size(); ++i) close({});
   scope_ = scope;
   changed_ = changed;
   filling_row_ = outer;

@@ -1,9 +1,9 @@
 #pragma once
-// What lowers one kernel, for the nine files that share the work: loops and expressions (lower.cpp), last rounds of register tiles
+// What lowers one kernel, for the ten files that share the work: loops and expressions (lower.cpp), last rounds of register tiles
 // (lower_edges.cpp), memory and what is kept of rows (lower_memory.cpp), copies in scratch (lower_stage.cpp), also of windows
 // (lower_window.cpp), reductions (lower_reduce.cpp), their results where those are stored with lanes of their own (lower_result.cpp),
-// scans (lower_scan.cpp) and matrix instructions (lower_matrix.cpp). Each calls the others: a reduction is emitted where an expression
-// needs it, its loads inside its loop.
+// rows that are stored while the next one is kept (lower_pipeline.cpp), scans (lower_scan.cpp) and matrix instructions (lower_matrix.cpp).
+// Each calls the others: a reduction is emitted where an expression needs it, its loads inside its loop.
 //
 // An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
 // each point of the register tile that it depends on (key).
@@ -21,6 +21,7 @@
 #include "codegen/decompose.hpp"
 #include "codegen/emit.hpp"
 #include "codegen/lower.hpp"
+#include "codegen/pipeline.hpp"
 #include "codegen/threads.hpp"
 #include "ir/monoid.hpp"
 #include "ir/symbolic.hpp"
@@ -29,12 +30,14 @@ namespace tg {
 
 class Lower {
  public:
-  Lower(const Kernel& k, const Nest& nest, const Target& target) : kernel_(k), nest_(nest), target_(target) {
+  Lower(const Kernel& k, const Nest& nest, const Target& target, const Pipeline* pipeline = nullptr)
+      : kernel_(k), nest_(nest), target_(target), pipeline_(pipeline) {
     for (int a : nest.order) if (!target.grid || !nest.axes[static_cast<size_t>(a)].single()) order_.push_back(a);
   }
   LoweredPhase run();
 
  private:
+  LoweredPhase finish();
   static int id(const UOp& range) { return range.as<RangeArg>().id; }
   static uint64_t bit(const UOp& range) { return uint64_t{1} << id(range); }
   void add_reduce(const UOp& r);
@@ -49,10 +52,11 @@ class Lower {
   std::vector<const Axis*> output_axes(AxisKind kind) const;
   bool sequential(const Axis& a) const;
   bool staged_at(int axis) const;
+  std::vector<UOp> results() const;
   double work() const;
   void open_grid();
   void bind_blocks_and_threads();
-  void bind_grid(int rest);
+  void bind_grid(int rest, const Substitution& in_place = {});
   void open_to(size_t loops);
   void open(const UOp& r);
   void close(const std::vector<int>& next);
@@ -63,6 +67,7 @@ class Lower {
   std::vector<Part> parts(const UOp& r) const;
   void open(const UOp& r, const Part& part);
   bool worth_parting(const UOp& r) const;
+  void for_parts(const UOp& r, std::span<const Part> rounds, const Part& end, const std::function<void()>& body);
   void leave_out(const UOp& r, const Part& part);
 
   // ---- register tiles that reach beyond the end of their range ----
@@ -219,9 +224,19 @@ class Lower {
 
   struct KeptArray { UOp store; const Split* row; int64_t elements; UOp begin; uint64_t outside; };  // begin: the index of a row's first
   void add_kept(const Kept& k, const UOp& bound);
+  int place(const KeptArray& k);
   const KeptArray* kept(const UOp& access) const;
-  static UOp in_row(const UOp& index, const KeptArray& k);
+  UOp in_row(const UOp& index, const KeptArray& k) const;
+  UOp in_scratch(const UOp& store, const KeptArray& k);
   void fill_row(const KeptArray& k);
+  void walk_row(const KeptArray& k);
+
+  // ---- rows that are stored while the next one is kept ----
+
+  void add_pipeline(std::span<const UOp> roots);
+  void emit_pipeline();
+  void bind_row_before(int row, const std::vector<int>& handed);
+  void store_row_before(const UOp& keeping);
 
   // ---- matrix instructions ----
 
@@ -303,6 +318,11 @@ class Lower {
   std::vector<int> order_;  // the output's loops
   std::vector<UOp> stores_, reduces_;
   std::vector<KeptArray> kept_;
+  const Pipeline* pipeline_;
+  UOp overlapped_;                // what is kept in the walk that stores the row before
+  std::vector<UOp> handed_on_;    // Store(stand-in, 0, value)
+  size_t rows_ = 0;               // how many loops of order_ are over rows
+  bool row_before_ = false;       // whether it is what is being computed
   const MatrixInstruction* matrix_ = nullptr;
   std::optional<MatrixInstruction> shifted_;  // what its products are made with
   const Axis* pair_ = nullptr;  // the part of a reduction whose steps one matrix instruction makes

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "codegen/access.hpp"
+#include "codegen/pipeline.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
 #include "tg/ir/pattern.hpp"
@@ -48,6 +49,7 @@ std::string to_string(const Verb& v) {
     case Verb::Kind::Mma: return fmt::format("mma({})", v.axis);
     case Verb::Kind::Group: return fmt::format("group({}, {}{})", v.axis, v.size, v.rows ? fmt::format(", {}", v.rows) : "");
     case Verb::Kind::Keep: return fmt::format("keep({})", v.axis);
+    case Verb::Kind::Pipeline: return fmt::format("pipeline({})", v.axis);
     case Verb::Kind::Align: return fmt::format("align({}, {})", v.axis, v.size);
   }
   return {};
@@ -67,6 +69,7 @@ Verb Verb::group(std::string axis, int64_t parts, int64_t rows) {
   return {.kind = Kind::Group, .axis = std::move(axis), .size = parts, .rows = rows, .axes = {}};
 }
 Verb Verb::keep(std::string axis) { return {.kind = Kind::Keep, .axis = std::move(axis), .axes = {}}; }
+Verb Verb::pipeline(std::string axis) { return {.kind = Kind::Pipeline, .axis = std::move(axis), .axes = {}}; }
 Verb Verb::align(std::string axis, int64_t size) { return {.kind = Kind::Align, .axis = std::move(axis), .size = size, .axes = {}}; }
 
 Verbs parse_verbs(const std::string& text) {
@@ -119,6 +122,9 @@ Verbs parse_verbs(const std::string& text) {
     } else if (name == "keep" && args.size() == 1) {
       v.kind = Verb::Kind::Keep;
       v.axis = args[0];
+    } else if (name == "pipeline" && args.size() == 1) {
+      v.kind = Verb::Kind::Pipeline;
+      v.axis = args[0];
     } else if (name == "align" && args.size() == 2) {
       v.kind = Verb::Kind::Align;
       v.axis = args[0];
@@ -131,7 +137,8 @@ Verbs parse_verbs(const std::string& text) {
   return out;
 }
 
-Nest::Nest(const Kernel& k) : params_(static_cast<int>(k.params.size())) {
+Nest::Nest(const Kernel& k) : params_(static_cast<int>(k.params.size())), pipeline_obstacle_(pipeline_obstacle(k)) {
+  if (!k.ranges.empty()) last_ = k.ranges.back();
   std::vector<UOp> ranges = k.ranges;
   for (const UOp& u : toposort(k.roots()))
     if (u.op() == Op::Range && std::find(ranges.begin(), ranges.end(), u) == ranges.end()) ranges.push_back(u);
@@ -262,6 +269,14 @@ void Nest::align(const Verb& v) {
   split->exact = false;
 }
 
+void Nest::pipeline(const Verb& v) {
+  const int at = find(v.axis);
+  if (at < 0) refuse(v, "no such axis");
+  if (!pipeline_obstacle_.empty()) refuse(v, pipeline_obstacle_);
+  if (split_of(last_).axes[0] != at) refuse(v, "not the range along which rows are stored");
+  pipelined = true;
+}
+
 void Nest::apply(const Verb& v) {
   switch (v.kind) {
     case Verb::Kind::Tile: tile(v); return;
@@ -292,6 +307,7 @@ void Nest::apply(const Verb& v) {
     case Verb::Kind::Group:
       refuse(v, "group splits the whole kernel in two and can only be the first verb");
     case Verb::Kind::Keep: refuse(v, "it rewrites the whole kernel and can only be the first verb");
+    case Verb::Kind::Pipeline: pipeline(v); return;
     case Verb::Kind::Mma: matrix = v.axis; return;
   }
 }

@@ -6,11 +6,13 @@
 //   i1 < 1001, of rows i0          align(i1, 16)                       i1 < 1001 + s                 i1 = i1 - s, where >= 0
 //
 // align moves where the tiles of an axis begin, so that what is stored in them begins at multiples of so many elements in each row, of
-// whatever length: s is i0 * 1001 modulo 16.
+// whatever length: s is i0 * 1001 modulo 16. pipeline(i1) changes no axis: rows are lowered so that two of them are made at once
+// (pipeline.hpp).
 //
 // A verb list is data: it prints, parses, and any verb can be left out without changing what the kernel computes.
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ir/kernel.hpp"
@@ -40,10 +42,10 @@ struct Split {
 };
 
 struct Verb {
-  enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group, Keep, Align };
+  enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group, Keep, Align, Pipeline };
   Kind kind = Kind::Tile;
-  std::string axis;  // Tile, Group, Keep, Align: which. Mma: which instruction. Stage: in each round of which loop, "launch" for before
-                     // all of them by each core for itself, "phase" for by all cores together, which only the first verb can be
+  std::string axis;  // Tile, Group, Keep, Align, Pipeline: which. Mma: which instruction. Stage: in each round of which loop, "launch" for
+                     // before all of them by each core for itself, "phase" for by all cores together, which only the first verb can be
   int64_t size = 0;                // Tile: how many. Group: into how many parts. Align: to multiples of what
   int64_t rows = 0;                // Group: which are walked so many steps at a time; 0: each for itself
   AxisKind as = AxisKind::Loop;    // Tile: what the inner part becomes
@@ -61,11 +63,13 @@ struct Verb {
   static Verb group(std::string axis, int64_t parts, int64_t rows = 0);
   static Verb keep(std::string axis);
   static Verb align(std::string axis, int64_t size);
+  static Verb pipeline(std::string axis);
 };
 using Verbs = std::vector<Verb>;
 
-/// "tile(i0, 16, vector)", "order(i1, i0)", "align(i1, 16)", "stage(p2, i1)", "group(r2, 8)", "group(r2, 8, 4)", "keep(r2)"; "no verbs" of
-/// an empty list.
+/// "tile(i0, 16, vector)", "order(i1, i0)", "align(i1, 16)", "stage(p2, i1)", "group(r2, 8)", "group(r2, 8, 4)", "keep(r2)",
+/// "pipeline(i1)";
+/// "no verbs" of an empty list.
 std::string to_string(const Verb&);
 std::string to_string(const Verbs&);
 /// The inverse. Throws ValueError naming the verb that is not understood.
@@ -85,6 +89,7 @@ class Nest {
   std::vector<int> order;           // output axes that are loops, outermost first
   std::vector<Staged> staged;
   std::string matrix;               // the instruction of mma; empty: none
+  bool pipelined = false;           // the last walk over a row runs inside the one that keeps the next
   int find(const std::string& name) const;  // -1 if there is none
   std::vector<std::string> loops() const;   // names of `order`
   const Split& split_of(const UOp& original) const;
@@ -96,8 +101,11 @@ class Nest {
   bool depends(const Axis&, const Axis& on) const;  // where it begins or is cut short
   void tile(const Verb&);
   void align(const Verb&);
+  void pipeline(const Verb&);
   std::vector<UOp> stored_;  // indices
   int next_id_ = 0, params_ = 0;
+  UOp last_;                 // of the output's ranges
+  std::string_view pipeline_obstacle_;
 };
 
 }  // namespace tg

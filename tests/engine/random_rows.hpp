@@ -22,6 +22,7 @@ class RandomRows {
     dtype_ = below(4) ? float32 : float64;
     batch_ = pick({1, 1, 2, 3}), groups_ = pick({1, 1, 2, 3}), heads_ = pick({1, 1, 2, 4});
     queries_ = 9 + below(90), keys_ = below(2) ? queries_ : 9 + below(90);
+    if (below(6) == 0) keys_ += 120;  // of many vectors
     const int64_t inner = 1 + below(6), outer = 1 + below(6);
     q_ = input({batch_, groups_, heads_, queries_, inner});
     k_ = input({batch_, groups_, 1, keys_, inner});
