@@ -83,13 +83,13 @@ template <class F> UOp power(const UOp& argument, double doublings, F remainder,
   const UOp raised = where(less(argument, lowest), lowest, argument);
   const bool falls = never_positive(argument);
   const UOp x = falls ? raised : where(less(highest, raised), highest, raised);
-  const UOp t = fma(x, f.number(doublings), f.number(f.magic())), n = t + f.number(-f.magic());
   // 2^n may be too large or too small for a number where p * 2^n is not, so it is multiplied in two steps, of which the first is exact.
   const UOp negative = falls ? constant(DType::bool_, 1) : less(x, f.number(0));
   const int half = (f.bias + 1) / 2;
-  const auto exponent = [&](int e) { return f.integer(static_cast<int64_t>(e) << f.mantissa); };
-  const UOp biased = shl(bitcast(t, f.bits), f.mantissa) + where(negative, exponent(f.bias + half), exponent(f.bias - half));
-  return horner(remainder(n, x), p) * bitcast(biased, f.real) *
+  // The low bits of t are n and what makes it the exponent field of the first step's factor.
+  const UOp zero = where(negative, f.number(f.magic() + f.bias + half), f.number(f.magic() + f.bias - half));
+  const UOp t = fma(x, f.number(doublings), zero), n = t - zero;
+  return horner(remainder(n, x), p) * bitcast(shl(bitcast(t, f.bits), f.mantissa), f.real) *
          where(negative, f.number(std::ldexp(1.0, -half)), f.number(std::ldexp(1.0, half)));
 }
 

@@ -68,8 +68,7 @@ struct Verb {
 using Verbs = std::vector<Verb>;
 
 /// "tile(i0, 16, vector)", "order(i1, i0)", "align(i1, 16)", "stage(p2, i1)", "group(r2, 8)", "group(r2, 8, 4)", "keep(r2)",
-/// "pipeline(i1)";
-/// "no verbs" of an empty list.
+/// "pipeline(i1)"; "no verbs" of an empty list.
 std::string to_string(const Verb&);
 std::string to_string(const Verbs&);
 /// The inverse. Throws ValueError naming the verb that is not understood.
