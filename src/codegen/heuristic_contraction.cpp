@@ -149,7 +149,7 @@ class Contraction : public Choice {
             const bool streamed = how.streams && !packed && stream_cost(passed) >= kDistant;
             const double far = !how.windowed ? beyond : streamed ? beyond * static_cast<double>(how.run) / length(reduce) : 0;
             const auto consider = [&](Packing how_packed, int64_t blocks, double load, double pack, double more, double store,
-                                      int64_t units) {
+                                      double used) {
               const auto cycles = [&](double wide, double high) {  // a step of a tile
                 const double of_vectors = std::ceil(wide) * load, loads = of_vectors + high * (row + more);
                 return std::max({wide * high / 2, loads, 4.0}) + overlapped_ * (loads + (packed ? of_vectors : 0)) +
@@ -159,12 +159,12 @@ class Contraction : public Choice {
                 return over_tiles(v, vectors, lanes_, !cut, [&](double wide) { return cycles(wide, high); });
               });
               const double vectors_of_rows = static_cast<double>(extent(r)) * static_cast<double>(extent(v)) / static_cast<double>(lanes_);
-              const double cost = done * all_cycles / (vectors_of_rows * efficiency(units, target_.cores)) +
+              const double cost = done * all_cycles / (vectors_of_rows * used) +
                                   (store_cost(v, vectors * lanes_) + store) / length(reduce);
               if (cost < best.cost) best = {v, r, {}, vectors, height, blocks, cost, how_packed, copied ? how.param : -1};
             };
             const auto products = static_cast<int64_t>(batch);
-            const int64_t tiles = products * panels * ceil_div(static_cast<int64_t>(rows), height);
+            const double tiles = efficiency(products * panels * ceil_div(static_cast<int64_t>(rows), height), target_.cores);
             consider(Packing::None, 1, unpacked + load_cost(v), shuffled, 0, 0, tiles);
             if (batch == 1 && (stream_cost(all) < kDistant || (how.windowed && !packed && !how.streams && all <= most_shared)))
               consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), packing * target_.cores, far, 0, tiles);
@@ -172,22 +172,36 @@ class Contraction : public Choice {
             const bool may_cut = across.size() == 1 && !how.packable;
             for (int64_t blocks = 1; blocks == 1 || (may_cut && blocks <= 8 && blocks * 4 * height <= extent(r)); blocks *= 2)
               consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), packing * static_cast<double>(blocks) + anew,
-                       far, by_columns, products * panels * blocks);
+                       far, by_columns, busy(products * blocks, panels, cut ? last_of(v, vectors * lanes_) : 1));
           }
         }
       }
     }
     return best;
   }
+  // The part of the time that cores work which share so many rounds of panels. The last of a round takes a part of the others' time: it
+  // counts for the core that works longest where that one has whole rounds, or where it comes alone at the end.
+  double busy(int64_t rounds, int64_t panels, double last) const {
+    const int64_t all = rounds * panels, most = ceil_div(all, target_.cores), whole = most / panels;
+    const auto time = [&](int64_t n, int64_t lasts) { return static_cast<double>(n) - static_cast<double>(lasts) * (1 - last); };
+    return time(all, rounds) / (target_.cores * time(most, whole == 0 && all % target_.cores == 1 ? 1 : whole));
+  }
   // What all tiles over a range cost, each of so many points of `step` elements: `cost` is of how many points, half ones in narrower
   // vectors. `whole`: the last one is as large as the others.
   template <class F> double over_tiles(const UOp& r, int64_t points, int64_t step, bool whole, F cost) const {
-    const int64_t n = extent(r), tiles = n / (points * step), left = n - tiles * points * step, last = left % step;
+    const int64_t n = extent(r), tiles = n / (points * step), left = n - tiles * points * step;
     const double all = static_cast<double>(tiles) * (tiles > 0 ? cost(static_cast<double>(points)) : 0);
     if (left == 0) return all;
     if (whole) return all + cost(static_cast<double>(points));
-    const double rest = static_cast<double>(left / step) + (last == 0 ? 0 : 2 * last <= step ? 0.5 : 1);
-    return (all + cost(rest)) * (1 + (tiles > 0 ? kTwice : 0));
+    return (all + cost(points_of(left, step))) * (1 + (tiles > 0 ? kTwice : 0));
+  }
+  static double points_of(int64_t left, int64_t step) {
+    return static_cast<double>(left / step) + (left % step == 0 ? 0 : 2 * (left % step) <= step ? 0.5 : 1);
+  }
+  // The last of panels of so many lanes, as a part of the others.
+  double last_of(const UOp& v, int64_t width) const {
+    const int64_t left = extent(v) % width;
+    return left == 0 ? 1 : points_of(left, lanes_) * static_cast<double>(lanes_) / static_cast<double>(width);
   }
   // Lanes along the sum, a register tile of rows of one operand by rows of the other: for sums that both operands read straight through.
   // Nothing is packed; a tile of one operand's rows stays near while all rows of the other pass by, and lanes are added up at the end.

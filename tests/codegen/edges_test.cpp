@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <regex>
+
+#include "codegen/access.hpp"
 #include "codegen/nest.hpp"
 #include "codegen/one_kernel.hpp"
 
@@ -66,6 +69,30 @@ TEST(Edges, HaveCodeOfTheirOwn) {
   EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 3, unroll); tile(i0, 6, unroll)"), std::pair(18 + 3 + 6 + 1, 6 + 1));
   EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 11, unroll); tile(i0, 1, unroll)"), std::pair(10, 1)) << "one round of columns";
   EXPECT_EQ(products("tile(i1, 7, unroll)"), std::pair(0, 7)) << "it divides";
+}
+
+// 589 columns as eight panels of five vectors, the last of two, are four for one core and 3.4 for the other; as thirteen of three, the last
+// of one, they are 6.3 for each, since whoever is done first takes what is left.
+TEST(Edges, LeaveAllCoresAsMuch) {
+  const Inputs in{"null"};
+  for (const auto& [m, k, n] : {std::array<int64_t, 3>{495, 1032, 589}, {1000, 333, 777}, {175, 902, 296}, {123, 1033, 211}}) {
+    const Case c(in({m, k}).matmul(in({k, n})), device("null"));
+    Target t = c.device.target();
+    t.vector_bytes = 64, t.vector_registers = 32, t.l2_bytes = 1 << 20, t.l3_bytes = 32 << 20, t.fma_per_cycle = 1, t.cores = 2;
+    const std::string verbs = to_string(generate(c.kernel, t).verbs);
+    const auto tile = [&](const char* pattern, int64_t otherwise) {
+      std::smatch found;
+      return std::regex_search(verbs, found, std::regex(pattern)) ? std::stoll(found[1]) : otherwise;
+    };
+    const int64_t width = 16 * tile(R"(tile\(i1, (\d+), unroll)", 1), panels = ceil_div(n, width),
+                  height = tile(R"(tile\(i0, (\d+), unroll)", 1),
+                  rounds = ceil_div(ceil_div(m, height), tile(R"(tile\(i0, (\d+), loop)", m));
+    EXPECT_THAT(verbs, testing::HasSubstr("stage(p2, i1)"));
+    std::array<int64_t, 2> columns{};  // of each core, half vectors of them, in the order of panels
+    for (int64_t panel = 0; panel < rounds * panels; ++panel)
+      *std::ranges::min_element(columns) += ceil_div(std::min(width, n - panel % panels * width), 8);
+    EXPECT_GE(static_cast<double>(columns[0] + columns[1]), 0.96 * 2 * static_cast<double>(std::ranges::max(columns))) << verbs;
+  }
 }
 
 }  // namespace
