@@ -100,6 +100,12 @@ void bind_contractions(Api& api) {
     return norm(x, {.p = p, .axis = dim, .keepdim = keepdim});
   }, "The p-th root of the sum of |input|^p; infinite p: the largest or smallest |input|; 0: how many are not 0.", py::arg("p") = 2.0,
        py::arg("dim") = py::none(), py::arg("keepdim") = false);
+  both(api, "normalize", [](const Tensor& x, double p, const Axes& dim, double eps) {
+    return normalize(x, {.p = p, .axis = dim}, eps);
+  }, "input / max(norm along the axis, eps).", py::arg("p") = 2.0, py::arg("dim") = 1, py::arg("eps") = 1e-12);
+  api.module.def("cosine_similarity", &cosine_similarity, "Sums of products along the axis over the product of both norms.", Released(),
+                 py::arg("x1"), py::arg("x2"), py::arg("dim") = 1, py::arg("eps") = 1e-8);
+  both(api, "trace", &trace, "The sum of a matrix's diagonal.");
   both(api, "count_nonzero", [](const Tensor& x, const Axes& dim) { return count_nonzero(x, {.axis = dim}); },
        "How many elements are not 0, int32.", py::arg("dim") = py::none());
 }

@@ -64,6 +64,8 @@ constexpr const char* kAliases[][2] = {
     {"less_equal", "le"},   {"greater", "gt"},    {"greater_equal", "ge"}, {"mod", "remainder"}, {"floor_div", "floor_divide"},
     {"arcsin", "asin"},       {"arccos", "acos"},         {"arctan", "atan"},         {"arctan2", "atan2"},    {"arcsinh", "asinh"},
     {"arccosh", "acosh"},     {"arctanh", "atanh"},       {"fix", "trunc"},           {"clip", "clamp"},
+    {"power", "pow"},         {"rint", "round"},          {"invert", "bitwise_not"},
+    {"left_shift", "bitwise_left_shift"},                {"right_shift", "bitwise_right_shift"},
 };
 
 std::string dunder(const std::string& name) { return "__" + name + "__"; }
@@ -124,6 +126,8 @@ void bind_more(Api& api) {
   both(api, "allclose", [](const Tensor& a, const Operand& b, double r, double t, bool nan) {
     return allclose(a, b, {.rtol = r, .atol = t, .equal_nan = nan});
   }, "Whether isclose holds of all elements: a bool of Python's.", py::arg("other"), rtol, atol, equal_nan);
+  both(api, "nan_to_num", &nan_to_num, "Numbers in the place of nan and of the infinities: without one the largest finite number.",
+       py::arg("nan") = 0.0, py::arg("posinf") = py::none(), py::arg("neginf") = py::none());
   constexpr const char* derivative = "The n-th derivative of digamma; n from 0, of digamma itself.";
   api.module.def("polygamma", &polygamma, derivative, Released(), py::arg("n"), py::arg("input"));
   api.tensor.def("polygamma", [](const Tensor& x, int n) { return polygamma(n, x); }, derivative, Released(), py::arg("n"));

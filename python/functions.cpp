@@ -19,6 +19,9 @@ py::object found_type() {
 namespace {
 
 void bind_reductions(Api& api) {
+  for (const auto& [name, f] : {std::pair("max", &maximum), std::pair("min", &minimum)})
+    both(api, name, [f = f](const Tensor& a, const Tensor& b) { return f(a, b); }, "Of two tensors: as maximum and minimum.",
+         py::arg("other"));
   struct Row {
     const char* name;
     Tensor (Tensor::*function)(const ReduceOptions&) const;
@@ -117,6 +120,14 @@ Pairs pairs_from_last(const Sizes& flat) {
   return out;
 }
 
+/// The same, or NumPy's: a pair an axis, or a number for all.
+Pairs amounts_of(const std::variant<Shape, Pairs>& amounts, const Tensor& x) {
+  const auto everywhere = [&](const std::pair<int64_t, int64_t>& one) { return Pairs(static_cast<size_t>(x.rank()), one); };
+  if (const auto* pairs = std::get_if<Pairs>(&amounts)) return pairs->size() == 1 ? everywhere((*pairs)[0]) : *pairs;
+  const Sizes& flat = std::get<Shape>(amounts).sizes;
+  return flat.size() == 1 ? everywhere({flat[0], flat[0]}) : pairs_from_last(flat);
+}
+
 void bind_movement(Api& api) {
   const auto reshape = [](const Tensor& x, const Sizes& s) { return x.reshape(s); };
   const auto expand = [](const Tensor& x, const Sizes& s) { return x.expand(s); };
@@ -157,14 +168,16 @@ void bind_movement(Api& api) {
   }, "Pieces of that length, the last perhaps shorter, or of the given lengths.", py::arg("split_size"), py::arg("dim") = 0);
   both(api, "chunk", [](const Tensor& x, int64_t chunks, int dim) { return x.chunk(chunks, dim); },
        "At most so many pieces of equal length, the last perhaps shorter.", py::arg("chunks"), py::arg("dim") = 0);
-  both(api, "pad", [](const Tensor& x, const Shape& amounts, const std::string& mode, double value) {
+  both(api, "pad", [](const Tensor& x, const std::variant<Shape, Pairs>& amounts, const std::string& mode, double value) {
+    const Pairs pairs = amounts_of(amounts, x);
     constexpr std::pair<std::string_view, PadMode> modes[] = {
         {"reflect", PadMode::Reflect}, {"replicate", PadMode::Replicate}, {"circular", PadMode::Circular}};
     for (const auto& [name, how] : modes)
-      if (mode == name) return pad(x, pairs_from_last(amounts.sizes), how);
+      if (mode == name) return pad(x, pairs, how);
     if (mode != "constant") throw ValueError("pad: mode is 'constant', 'reflect', 'replicate' or 'circular', not '" + mode + "'");
-    return x.pad(pairs_from_last(amounts.sizes), {.value = value});
-  }, "PyTorch's amounts, two an axis from the last axis on: (left, right, top, bottom). Negative ones cut. Around it is the value, or, by "
+    return x.pad(pairs, {.value = value});
+  }, "PyTorch's amounts, two an axis from the last axis on, (left, right, top, bottom), or NumPy's, a pair an axis from the first, or one "
+     "number for all sides. Negative ones cut. Around it is the value, or, by "
      "mode, the input itself: mirrored without its last element, its last element, or its other end.", py::arg("pad"),
        py::arg("mode") = "constant", py::arg("value") = 0.0);
   both(
@@ -177,6 +190,9 @@ void bind_movement(Api& api) {
   joined("cat", &Tensor::cat, "Along an existing axis; shapes are equal but for it, dtypes promote.");
   joined("concat", &Tensor::cat, "As cat.");
   joined("stack", &Tensor::stack, "Along a new axis; shapes are equal, dtypes promote.");
+  for (const auto& [name, f] : {std::pair("hstack", &hstack), std::pair("vstack", &vstack)})
+    api.module.def(name, [f = f](const std::vector<Tensor>& t) { return f(t); },
+                   "Side by side (hstack), below each other (vstack), vectors as rows.", Released(), py::arg("tensors"));
   both(api, "gather", [](const Tensor& x, int dim, const Tensor& index) { return x.gather(dim, index); },
        "out[i][j] = input[index[i][j]][j] for dim 0, and so on.", py::arg("dim"), py::arg("index"));
   both(api, "take", [](const Tensor& x, const Tensor& index, int dim) { return x.take(index, dim); },

@@ -30,7 +30,13 @@ void bind_data(py::module_& m) {
       .def(py::init<std::vector<Tensor>>(), "Entry i of axis 0 of each tensor.", py::arg("tensors"))
       .def(py::init<int64_t, std::function<Example(int64_t)>>(), "Example i is example(i).", py::arg("size"), py::arg("example"))
       .def_static("in_batches", &Dataset::in_batches, "The examples at some places are batch(places).", py::arg("size"), py::arg("batch"))
+      .def("subset", &Dataset::subset, "The examples at these places.", py::arg("places"))
       .def("__len__", &Dataset::size);
+  m.def("_random_places", [](int64_t size, const std::vector<double>& parts, std::optional<Generator*> generator) {
+    std::optional<Drawing> drawing;
+    if (generator) drawing.emplace(**generator);
+    return random_places(size, parts);
+  }, "Which examples belong to each part.", Released(), py::arg("size"), py::arg("parts"), py::arg("generator") = py::none());
   py::class_<Pass>(m, "_Epoch", "One pass over the batches.")
       .def("__iter__", [](py::object self) { return self; })
       .def("__next__", [](Pass& p) {

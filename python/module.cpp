@@ -116,6 +116,7 @@ constexpr OtherName kOtherNames[] = {
     {"axis", "dim", ""},
     {"keepdims", "keepdim", ""},
     {"unbiased", "correction", "var std"},  // True and False are 1 and 0
+    {"ddof", "correction", "var std"},
     {"dims", "dim", "flip"},
     {"dim", "dims", "roll"},
     {"axis", "dims", "roll"},
@@ -124,8 +125,10 @@ constexpr OtherName kOtherNames[] = {
     {"axis1", "dim1", "diagonal"},
     {"axis2", "dim2", "diagonal"},
     {"shape", "size", "broadcast_to"},
+    {"pad_width", "pad", "pad"},
     {"split_size_or_sections", "split_size", "split"},
     {"tensor", "input", "one_hot split"},
+    {"unflattened_size", "sizes", "unflatten"},
     {"mat2", "other", "mm bmm"},
     {"vec2", "other", "outer"},
     {"exponent", "other", "pow"},

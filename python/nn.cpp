@@ -3,6 +3,8 @@
 //   in:  tg.nn.Linear(784, 10)(x)      out: nn::Linear's operator(), with the weights that it made
 #include "tg/nn.hpp"
 
+#include <sstream>
+
 #include "io/mnist.hpp"
 #include "python/bind.hpp"
 #include "tg/lr.hpp"
@@ -66,6 +68,29 @@ py::class_<Layer> layer(py::module_& m, const char* name, const char* doc, const
   return c;
 }
 
+/// What a layer was made with, as PyTorch calls it: told by its tensors and options.
+template <class Layer, class Value>
+void attribute(py::class_<Layer>& c, const char* name, const Value& value) {
+  c.def_property_readonly(name, value, "As it was made with.");
+}
+/// A number an axis of the window.
+IntegerTuple each(const PerAxis& p, const Tensor& weight) {
+  const auto axes = static_cast<size_t>(weight.rank() - 2);
+  return {p.list().size() == 1 ? Sizes(axes, p.list()[0]) : p.list()};
+}
+/// The attributes that both kinds of convolutions have.
+template <class C>
+void convolution_attributes(py::class_<C>& c) {
+  attribute(c, "kernel_size", [](const C& l) { const Sizes s = l.weight.shape(); return IntegerTuple{Sizes(s.begin() + 2, s.end())}; });
+  attribute(c, "stride", [](const C& l) { return each(l.options.stride, l.weight); });
+  attribute(c, "dilation", [](const C& l) { return each(l.options.dilation, l.weight); });
+  attribute(c, "groups", [](const C& l) { return l.options.groups; });
+  attribute(c, "padding", [](const C& l) -> std::variant<IntegerTuple, std::string> {
+    if (l.options.padding.is_same()) return "same";
+    return each(PerAxis(l.options.padding.before()), l.weight);
+  });
+}
+
 using MaybeTensor = std::optional<Tensor>;
 nn::AttentionMasks masks_of(const MaybeTensor& mask, const MaybeTensor& key_padding, bool causal) {
   return {.mask = mask.value_or(Tensor()), .key_padding = key_padding.value_or(Tensor()), .causal = causal};
@@ -90,6 +115,13 @@ void bind_transformers(py::module_& m) {
            Released(), py::arg("query"), py::arg("key"), py::arg("value"), py::arg("key_padding_mask") = py::none(),
            py::arg("need_weights") = true, py::arg("attn_mask") = py::none(), py::arg("is_causal") = false)
       .def("_own_state", &MultiheadAttention::state, "Its tensors by name.");
+  attribute(attention, "embed_dim", [](const MultiheadAttention& l) { return l.in_proj_weight.size(1); });
+  attribute(attention, "num_heads", [](const MultiheadAttention& l) { return l.heads; });
+  attribute(attention, "head_dim", [](const MultiheadAttention& l) { return l.in_proj_weight.size(1) / l.heads; });
+  attribute(attention, "dropout", [](const MultiheadAttention& l) { return l.dropout; });
+  attribute(attention, "batch_first", [](const MultiheadAttention& l) { return l.batch_first; });
+  attribute(attention, "in_proj_weight", [](const MultiheadAttention& l) { return Member{l.in_proj_weight}; });
+  attribute(attention, "in_proj_bias", [](const MultiheadAttention& l) { return Member{l.in_proj_bias}; });
   const auto block = [&]<class Block>(const char* name, const char* doc) {
     py::class_<Block> c(m, name, doc, py::dynamic_attr());
     bind_taking(c, by_members);
@@ -125,15 +157,21 @@ void bind_layers(py::module_& m) {
   const auto dtype = py::arg("dtype") = py::none(), device = py::arg("device") = py::none();
   const auto on = [](DType t, const Device& d) { return tensor_options(t, d, false); };
 
-  layer<nn::Linear>(m, "_Linear", "input W^T + b, of (..., in_features); weights start uniform in +-1/sqrt(in_features).",
-                    std::pair("weight", &nn::Linear::weight), std::pair("bias", &nn::Linear::bias))
-      .def(py::init([=](int64_t in, int64_t out, bool bias, DType t, const Device& d) {
+  auto linear = layer<nn::Linear>(m, "_Linear",
+                                  "input W^T + b, of (..., in_features); weights start uniform in +-1/sqrt(in_features).",
+                                  std::pair("weight", &nn::Linear::weight), std::pair("bias", &nn::Linear::bias));
+  attribute(linear, "in_features", [](const nn::Linear& l) { return l.weight.size(1); });
+  attribute(linear, "out_features", [](const nn::Linear& l) { return l.weight.size(0); });
+  linear.def(py::init([=](int64_t in, int64_t out, bool bias, DType t, const Device& d) {
         return nn::Linear(in, out, {.bias = bias, .tensor = on(t, d)});
       }), Released(), py::arg("in_features"), py::arg("out_features"), py::arg("bias") = true, py::kw_only(), dtype, device);
 
   const auto convolution = [&]<class C>(const char* name, const char* doc) {
-    layer<C>(m, name, doc, std::pair("weight", &C::weight), std::pair("bias", &C::bias))
-        .def(py::init([=](int64_t in, int64_t out, const PerAxis& size, const PerAxis& stride, const Padding& padding,
+    auto c = layer<C>(m, name, doc, std::pair("weight", &C::weight), std::pair("bias", &C::bias));
+    attribute(c, "in_channels", [](const C& l) { return l.weight.size(1) * l.options.groups; });
+    attribute(c, "out_channels", [](const C& l) { return l.weight.size(0); });
+    convolution_attributes(c);
+    c.def(py::init([=](int64_t in, int64_t out, const PerAxis& size, const PerAxis& stride, const Padding& padding,
                           const PerAxis& dilation, int64_t groups, bool bias, DType t, const Device& d) {
           return C(in, out, size, {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .bias = bias,
                                    .tensor = on(t, d)});
@@ -145,8 +183,12 @@ void bind_layers(py::module_& m) {
   convolution.operator()<nn::Conv2d>("_Conv2d", "tg.conv2d with a weight (out, in / groups, height, width) and a bias (out).");
   convolution.operator()<nn::Conv3d>("_Conv3d", "tg.conv3d with a weight (out, in / groups, depth, height, width) and a bias (out).");
   const auto transposed = [&]<class C>(const char* name, const char* doc) {
-    layer<C>(m, name, doc, std::pair("weight", &C::weight), std::pair("bias", &C::bias))
-        .def(py::init([=](int64_t in, int64_t out, const PerAxis& size, const PerAxis& stride, const Padding& padding,
+    auto c = layer<C>(m, name, doc, std::pair("weight", &C::weight), std::pair("bias", &C::bias));
+    attribute(c, "in_channels", [](const C& l) { return l.weight.size(0); });
+    attribute(c, "out_channels", [](const C& l) { return l.weight.size(1) * l.options.groups; });
+    attribute(c, "output_padding", [](const C& l) { return each(l.options.output_padding, l.weight); });
+    convolution_attributes(c);
+    c.def(py::init([=](int64_t in, int64_t out, const PerAxis& size, const PerAxis& stride, const Padding& padding,
                           const PerAxis& output_padding, int64_t groups, bool bias, const PerAxis& dilation, DType t, const Device& d) {
           return C(in, out, size, {.stride = stride, .padding = padding, .output_padding = output_padding, .dilation = dilation,
                                    .groups = groups, .bias = bias, .tensor = on(t, d)});
@@ -159,38 +201,61 @@ void bind_layers(py::module_& m) {
   transposed.operator()<nn::ConvTranspose3d>("_ConvTranspose3d",
                                              "tg.conv_transpose3d with a weight (in, out / groups, depth, height, width).");
 
-  layer<nn::BatchNorm>(m, "_BatchNorm", "Over axis 1: by the batch's mean and variance in training, by the running ones in evaluation.",
+  auto batch_norm =
+      layer<nn::BatchNorm>(m, "_BatchNorm", "Over axis 1: by the batch's mean and variance in training, by the running ones in evaluation.",
                        std::pair("weight", &nn::BatchNorm::weight), std::pair("bias", &nn::BatchNorm::bias),
-                       std::pair("running_mean", &nn::BatchNorm::running_mean), std::pair("running_var", &nn::BatchNorm::running_var))
-      .def(py::init([=](int64_t channels, double eps, double momentum, DType t, const Device& d) {
+                       std::pair("running_mean", &nn::BatchNorm::running_mean), std::pair("running_var", &nn::BatchNorm::running_var));
+  attribute(batch_norm, "num_features", [](const nn::BatchNorm& l) { return l.weight.size(0); });
+  attribute(batch_norm, "eps", [](const nn::BatchNorm& l) { return l.eps; });
+  attribute(batch_norm, "momentum", [](const nn::BatchNorm& l) { return l.momentum; });
+  batch_norm.def(py::init([=](int64_t channels, double eps, double momentum, DType t, const Device& d) {
         return nn::BatchNorm(channels, {.eps = eps, .momentum = momentum, .tensor = on(t, d)});
       }), Released(), py::arg("num_features"), py::arg("eps") = 1e-5, py::arg("momentum") = 0.1, py::kw_only(), dtype, device);
 
-  layer<nn::LayerNorm>(m, "_LayerNorm", "Over the last axes, of the given sizes: (x - mean) / sqrt(var + eps) * weight + bias.",
-                       std::pair("weight", &nn::LayerNorm::weight), std::pair("bias", &nn::LayerNorm::bias))
-      .def(py::init([=](const Shape& shape, double eps, bool bias, DType t, const Device& d) {
+  auto layer_norm =
+      layer<nn::LayerNorm>(m, "_LayerNorm", "Over the last axes, of the given sizes: (x - mean) / sqrt(var + eps) * weight + bias.",
+                       std::pair("weight", &nn::LayerNorm::weight), std::pair("bias", &nn::LayerNorm::bias));
+  attribute(layer_norm, "normalized_shape", [](const nn::LayerNorm& l) { return IntegerTuple{l.weight.shape()}; });
+  attribute(layer_norm, "eps", [](const nn::LayerNorm& l) { return l.eps; });
+  layer_norm.def(py::init([=](const Shape& shape, double eps, bool bias, DType t, const Device& d) {
         return nn::LayerNorm(shape.sizes, {.eps = eps, .bias = bias, .tensor = on(t, d)});
       }), Released(), py::arg("normalized_shape"), py::arg("eps") = 1e-5, py::arg("bias") = true, py::kw_only(), dtype, device);
 
-  layer<nn::GroupNorm>(m, "_GroupNorm", "tg.group_norm, with a weight and a bias a channel.",
-                       std::pair("weight", &nn::GroupNorm::weight), std::pair("bias", &nn::GroupNorm::bias))
-      .def(py::init([=](int64_t groups, int64_t channels, double eps, bool affine, DType t, const Device& d) {
+  auto group_norm = layer<nn::GroupNorm>(m, "_GroupNorm", "tg.group_norm, with a weight and a bias a channel.",
+                       std::pair("weight", &nn::GroupNorm::weight), std::pair("bias", &nn::GroupNorm::bias));
+  attribute(group_norm, "num_groups", [](const nn::GroupNorm& l) { return l.groups; });
+  attribute(group_norm, "num_channels", [](const nn::GroupNorm& l) { return l.channels; });
+  attribute(group_norm, "eps", [](const nn::GroupNorm& l) { return l.eps; });
+  attribute(group_norm, "affine", [](const nn::GroupNorm& l) { return l.weight.defined(); });
+  group_norm.def(py::init([=](int64_t groups, int64_t channels, double eps, bool affine, DType t, const Device& d) {
         return nn::GroupNorm(groups, channels, {.eps = eps, .affine = affine, .tensor = on(t, d)});
       }), Released(), py::arg("num_groups"), py::arg("num_channels"), py::arg("eps") = 1e-5, py::arg("affine") = true, py::kw_only(),
           dtype, device);
-  layer<nn::InstanceNorm>(m, "_InstanceNorm", "tg.instance_norm, with a weight and a bias a channel where affine says so.",
-                          std::pair("weight", &nn::InstanceNorm::weight), std::pair("bias", &nn::InstanceNorm::bias))
-      .def(py::init([=](int64_t channels, double eps, bool affine, DType t, const Device& d) {
+  auto instance_norm =
+      layer<nn::InstanceNorm>(m, "_InstanceNorm", "tg.instance_norm, with a weight and a bias a channel where affine says so.",
+                          std::pair("weight", &nn::InstanceNorm::weight), std::pair("bias", &nn::InstanceNorm::bias));
+  attribute(instance_norm, "num_features", [](const nn::InstanceNorm& l) { return l.channels; });
+  attribute(instance_norm, "eps", [](const nn::InstanceNorm& l) { return l.eps; });
+  attribute(instance_norm, "affine", [](const nn::InstanceNorm& l) { return l.weight.defined(); });
+  instance_norm.def(py::init([=](int64_t channels, double eps, bool affine, DType t, const Device& d) {
         return nn::InstanceNorm(channels, {.eps = eps, .affine = affine, .tensor = on(t, d)});
       }), Released(), py::arg("num_features"), py::arg("eps") = 1e-5, py::kw_only(), py::arg("affine") = false, dtype, device);
-  layer<nn::RMSNorm>(m, "_RMSNorm", "tg.rms_norm over the last axes, of the given sizes.", std::pair("weight", &nn::RMSNorm::weight))
-      .def(py::init([=](const Shape& shape, double eps, DType t, const Device& d) {
+  auto rms_norm =
+      layer<nn::RMSNorm>(m, "_RMSNorm", "tg.rms_norm over the last axes, of the given sizes.", std::pair("weight", &nn::RMSNorm::weight));
+  attribute(rms_norm, "normalized_shape", [](const nn::RMSNorm& l) { return IntegerTuple{l.weight.shape()}; });
+  attribute(rms_norm, "eps", [](const nn::RMSNorm& l) { return l.eps; });
+  rms_norm.def(py::init([=](const Shape& shape, double eps, DType t, const Device& d) {
         return nn::RMSNorm(shape.sizes, {.eps = eps, .tensor = on(t, d)});
       }), Released(), py::arg("normalized_shape"), py::arg("eps") = 1e-5, py::kw_only(), dtype, device);
 
-  layer<nn::Embedding>(m, "_Embedding", "tg.embedding with a table (num_embeddings, embedding_dim).",
-                       std::pair("weight", &nn::Embedding::weight))
-      .def(py::init([=](int64_t count, int64_t width, std::optional<int64_t> padding_idx, DType t, const Device& d) {
+  auto embedding = layer<nn::Embedding>(m, "_Embedding", "tg.embedding with a table (num_embeddings, embedding_dim).",
+                       std::pair("weight", &nn::Embedding::weight));
+  attribute(embedding, "num_embeddings", [](const nn::Embedding& l) { return l.weight.size(0); });
+  attribute(embedding, "embedding_dim", [](const nn::Embedding& l) { return l.weight.size(1); });
+  attribute(embedding, "padding_idx", [](const nn::Embedding& l) {
+    return l.padding_idx == nn::kNoPadding ? std::nullopt : std::optional(l.padding_idx);
+  });
+  embedding.def(py::init([=](int64_t count, int64_t width, std::optional<int64_t> padding_idx, DType t, const Device& d) {
         return nn::Embedding(count, width, {.padding_idx = padding_idx.value_or(nn::kNoPadding), .tensor = on(t, d)});
       }), Released(), py::arg("num_embeddings"), py::arg("embedding_dim"), py::arg("padding_idx") = py::none(), py::kw_only(), dtype,
           device);
@@ -209,8 +274,22 @@ void bind_layers(py::module_& m) {
 }
 
 void bind_files(py::module_& m) {
-  m.def("_save", &nn::save, "Writes tensors as safetensors, atomically.", Released(), py::arg("path"), py::arg("state"),
+  m.def("_save", py::overload_cast<const std::string&, const nn::State&, const nn::Metadata&>(&nn::save),
+        "Writes tensors as safetensors, atomically.", Released(), py::arg("path"), py::arg("state"),
         py::arg("metadata") = nn::Metadata());
+  m.def("_save_bytes", [](const nn::State& state, const nn::Metadata& metadata) {
+    const std::string bytes = released([&] {
+      std::ostringstream out;
+      nn::save(out, state, metadata);
+      return std::move(out).str();
+    });
+    return py::bytes(bytes);
+  }, "The tensors as safetensors.", py::arg("state"), py::arg("metadata"));
+  m.def("_load_bytes", [](const py::bytes& bytes) {
+    std::istringstream in{std::string(bytes)};
+    TensorFile file = load_tensors(in);
+    return std::pair(std::move(file.tensors), std::move(file.metadata));
+  }, "The tensors in a safetensors file's bytes, and its metadata.", py::arg("bytes"));
   m.def("_load_into", [](const std::string& path, const nn::State& state) { return nn::load(path, state); },
         "Gives the tensors the values they have in the file.", Released(), py::arg("path"), py::arg("state"));
   m.def("_load", [](const std::string& path) {

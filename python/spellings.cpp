@@ -59,7 +59,31 @@ void bind_views(Api& api) {
     both(api, name, [](const Tensor& x, int a, int b) { return x.transpose(a, b); }, "As transpose.", py::arg(first), py::arg(second));
   for (const char* name : {"movedim", "moveaxis"})
     both(api, name, &moved, "An axis to another place, the others in their order.", py::arg("source"), py::arg("destination"));
+  for (const auto& [alias, name] : {std::pair("mv", "matmul"), {"expand_dims", "unsqueeze"}, {"argwhere", "nonzero"}}) {
+    api.tensor.attr(alias) = api.tensor.attr(name);
+    api.module.attr(alias) = api.module.attr(name);
+  }
+  for (const auto& [alias, name] : {std::pair("concatenate", "cat"), {"row_stack", "vstack"}, {"identity", "eye"}})
+    api.module.attr(alias) = api.module.attr(name);
+  both(api, "take_along_axis", [](const Tensor& x, const Tensor& index, int dim) { return x.gather(dim, index); },
+       "As gather, with NumPy's order of arguments.", py::arg("indices"), py::arg("dim"));
+  both(api, "flipud", [](const Tensor& x) { return x.flip(0); }, "Backward along the first axis.");
+  both(api, "fliplr", [](const Tensor& x) { return x.flip(1); }, "Backward along the second axis.");
+  api.module.def("where", [where = api.module.attr("nonzero")](const Tensor& condition) { return py::tuple(where(condition, true)); },
+                 "Of a condition alone: where it is not 0, a vector an axis; read at once.", py::arg("condition"));
   Class& c = api.tensor;
+  c.def("__divmod__", [](const Tensor& x, const Operand& y) { return std::pair(floor_div(x, y), mod(x, y)); }, Released());
+  c.def("copy", &Tensor::clone, "As clone.", Released());
+  c.def_property_readonly(
+      "nbytes", [](const Tensor& x) { return x.numel() * static_cast<int64_t>(size_of(x.dtype())); }, "Bytes of all elements.");
+  c.def_property_readonly("itemsize", [](const Tensor& x) { return size_of(x.dtype()); }, "Bytes of one element.");
+  c.def("__contains__", [](const Tensor& x, const Operand& value) { return static_cast<bool>((x == value).any()); }, Released());
+  const auto data = [](const py::object& x) {
+    const NoGrad none;
+    return x.attr("__getitem__")(py::ellipsis());
+  };
+  c.def_property("data", data, [](Tensor& x, const Tensor& value) { x.assign(value); },
+                 "The value without its history, as a part of the tensor: what is written to it is written to the tensor.");
   c.def_property_readonly("mT", [](const Tensor& x) { return x.transpose(-2, -1); }, "The last two axes exchanged.")
       .def("view_as", [](const Tensor& x, const Tensor& y) { return x.reshape(y.shape()); }, "In another's shape.", Released(), other)
       .def("reshape_as", [](const Tensor& x, const Tensor& y) { return x.reshape(y.shape()); }, "In another's shape.", Released(), other)

@@ -136,7 +136,8 @@ void bind_tensor(Api& api) {
   bind_values(c);
   bind_gradients(c);
   bind_conversions(c);
-  bind_guard<NoGrad>(api.module, "_NoGrad", "While one is entered, operations on this thread record no history.");
+  api.module.def("is_grad_enabled", &grad_enabled, "Whether operations on this thread record history.");
+  api.module.def("_set_grad_enabled", &set_grad_enabled, "Whether they do from now on; whether they did.", py::arg("mode"));
   bind_settings(api.module);
   api.module.def("realize", [](const py::args& tensors) {
     std::vector<Tensor> all;

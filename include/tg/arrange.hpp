@@ -49,6 +49,9 @@ namespace tg {
 /// (circular). Amounts as Tensor::pad's; negative ones cut. ShapeError where x has not as much.
 enum class PadMode : uint8_t { Reflect, Replicate, Circular };
 [[nodiscard]] Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& amounts, PadMode mode);
+/// Matrices side by side, and vectors one after another; rows, and vectors as rows, below each other. As cat, of numbers as vectors too.
+[[nodiscard]] Tensor hstack(const std::vector<Tensor>& tensors);
+[[nodiscard]] Tensor vstack(const std::vector<Tensor>& tensors);
 /// einops.rearrange: names of axes on both sides, groups in parentheses, 1 for an axis of size 1, ... for any axes; `sizes` names those
 /// that the shape leaves open. ValueError: a pattern that does not parse, or names that differ. Rogozhnikov 2022.
 [[nodiscard]] Tensor rearrange(const Tensor& x, std::string_view pattern,

@@ -26,6 +26,12 @@ struct NormOf {  // of norm
 };
 /// The norm of vectors along the axes; of integers in float32.
 [[nodiscard]] Tensor norm(const Tensor& x, const NormOf& options = {});
+/// x / max(norm along the axis, eps), in x's dtype, or float32 of integers.
+[[nodiscard]] Tensor normalize(const Tensor& x, const NormOf& options = {.axis = 1}, double eps = 1e-12);
+/// Sums of products along the axis over the product of both norms, each at least eps. Shapes broadcast.
+[[nodiscard]] Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis = 1, double eps = 1e-8);
+/// The sum of a matrix's diagonal, in the dtype of sum. ShapeError: not of a matrix.
+[[nodiscard]] Tensor trace(const Tensor& x);
 /// How many elements are not 0, int32.
 [[nodiscard]] Tensor count_nonzero(const Tensor& x, const ReduceOptions& options = {});
 

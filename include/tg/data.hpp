@@ -31,6 +31,11 @@ class Dataset {
   /// The examples at some places are batch(places), joined as it likes.
   [[nodiscard]] static Dataset in_batches(int64_t size, std::function<Example(const Sizes&)> batch);
 
+  /// The examples at these places, in their order. IndexError: a place outside.
+  [[nodiscard]] Dataset subset(Sizes places) const;
+  /// The data sets one after another, whose batches are copies side by side. ValueError: none.
+  [[nodiscard]] static Dataset concatenated(const std::vector<Dataset>& parts);
+
   [[nodiscard]] int64_t size() const { return size_; }  // how many examples
   /// The examples at these places along a new axis 0 of each tensor, computed.
   [[nodiscard]] Example batch(const Sizes& places) const;
@@ -40,6 +45,12 @@ class Dataset {
   int64_t size_ = 0;
   std::function<Example(const Sizes&)> batch_;
 };
+
+/// Which of `size` examples, in random order, belong to each part of these sizes; parts between 0 and 1 that sum to 1 are shares, what is
+/// left over going to the first parts. ValueError where sizes do not sum to `size`.
+[[nodiscard]] std::vector<Sizes> random_places(int64_t size, const std::vector<double>& parts);
+/// The data set in such parts.
+[[nodiscard]] std::vector<Dataset> random_split(const Dataset& data, const std::vector<double>& parts);
 
 struct LoaderOptions {  // of a DataLoader
   detail::ByName by_name_only = detail::by_name;

@@ -1,5 +1,8 @@
 #pragma once
 // The methods of Tensor as functions: sin(x) is x.sin(). What each does is said at the method.
+#include <concepts>
+#include <optional>
+
 #include "tg/tensor.hpp"
 
 namespace tg {
@@ -21,6 +24,8 @@ namespace tg {
 [[nodiscard]] Tensor lerp(const Operand& a, const Operand& b, const Operand& weight);  // a + weight (b - a)
 [[nodiscard]] Tensor isclose(const Operand& a, const Operand& b, const CloseOptions& options = {});
 [[nodiscard]] bool allclose(const Operand& a, const Operand& b, const CloseOptions& options = {});
+/// Numbers in the place of nan and of the infinities: without one the largest finite number of the dtype, and the least.
+[[nodiscard]] Tensor nan_to_num(const Tensor& x, double nan = 0, std::optional<double> posinf = {}, std::optional<double> neginf = {});
 /// The n-th derivative of digamma; n from 0, of digamma itself. Relative error about 1e-6 in float32.
 [[nodiscard]] Tensor polygamma(int n, const Tensor& x);
 // Elementwise, of one tensor.
@@ -46,6 +51,10 @@ namespace tg {
 [[nodiscard]] inline Tensor mean(const Tensor& x, const ReduceOptions& o = {}) { return x.mean(o); }
 [[nodiscard]] inline Tensor max(const Tensor& x, const ReduceOptions& o = {}) { return x.max(o); }
 [[nodiscard]] inline Tensor min(const Tensor& x, const ReduceOptions& o = {}) { return x.min(o); }
+template <std::same_as<Tensor> T>  // of two tensors elementwise; not of what stands in braces
+[[nodiscard]] Tensor max(const Tensor& a, const T& b) { return maximum(a, b); }
+template <std::same_as<Tensor> T>
+[[nodiscard]] Tensor min(const Tensor& a, const T& b) { return minimum(a, b); }
 [[nodiscard]] inline Tensor any(const Tensor& x, const ReduceOptions& o = {}) { return x.any(o); }
 [[nodiscard]] inline Tensor all(const Tensor& x, const ReduceOptions& o = {}) { return x.all(o); }
 [[nodiscard]] inline Tensor var(const Tensor& x, const VarOptions& o = {}) { return x.var(o); }

@@ -32,5 +32,7 @@ struct TensorFile {
 };
 /// IoError where it is no such file, or its header lies.
 [[nodiscard]] TensorFile load_tensors(const std::string& path);
+/// The same of a stream, all that is left of which is read.
+[[nodiscard]] TensorFile load_tensors(std::istream& in);
 
 }  // namespace tg

@@ -54,6 +54,9 @@ using Metadata = std::map<std::string, std::string>;  // texts by name that a fi
 /// ValueError for a name that is taken twice.
 void save(const std::string& path, const State& state, const Metadata& metadata = {});
 
+/// The same bytes to a stream.
+void save(std::ostream& out, const State& state, const Metadata& metadata = {});
+
 struct LoadOptions {  // of load
   detail::ByName by_name_only = detail::by_name;
   std::string ignore = "";  // names in the file that begin with this are not looked at; "": none
@@ -180,7 +183,7 @@ struct AffineOptions {  // of GroupNorm and InstanceNorm
 };
 /// tg::group_norm of (n, channels, ...). ValueError unless the channels divide by the groups.
 struct GroupNorm {
-  int64_t groups;
+  int64_t groups, channels;
   Tensor weight, bias;
   double eps;
   GroupNorm(int64_t groups, int64_t channels, const AffineOptions& options = {});
@@ -189,6 +192,7 @@ struct GroupNorm {
 };
 /// tg::instance_norm of (n, channels, sizes...).
 struct InstanceNorm {
+  int64_t channels;
   Tensor weight, bias;
   double eps;
   explicit InstanceNorm(int64_t channels, const AffineOptions& options = {.affine = false});

@@ -422,16 +422,23 @@ struct BackwardOptions {  // of backward and gradient
 /// Computes several values at once, so that they share kernels. Where it throws, assignments to these tensors have not happened.
 void realize(const std::vector<Tensor>& tensors);
 
-/// While one lives, operations on this thread record no history: nothing computed requires a gradient.
-class NoGrad {
+[[nodiscard]] bool grad_enabled();   // whether operations on this thread record history
+bool set_grad_enabled(bool record);  // whether they do from now on; whether they did
+/// While one lives, operations on this thread record history, or do not: then nothing computed requires a gradient. The innermost counts.
+class GradMode {
  public:
-  NoGrad();
-  ~NoGrad();
-  NoGrad(const NoGrad&) = delete;
-  NoGrad& operator=(const NoGrad&) = delete;
+  explicit GradMode(bool record) : before_(set_grad_enabled(record)) {}
+  ~GradMode() { set_grad_enabled(before_); }
+  GradMode(const GradMode&) = delete;
+  GradMode& operator=(const GradMode&) = delete;
 
  private:
   bool before_;
+};
+/// GradMode(false).
+class NoGrad : public GradMode {
+ public:
+  NoGrad() : GradMode(false) {}
 };
 
 }  // namespace tg

@@ -3,8 +3,11 @@
 //
 //   tg::nn::TransformerEncoderLayer block(384, 6, {.feedforward = 1536, .batch_first = true, .norm_first = true});
 //   tg::Tensor y = block(x, {.causal = true});
+//   tg::nn::TransformerEncoder twelve(block, 12);      of twelve such blocks
 //
 // Sequences are (length, n, width), or (n, length, width) where batch_first says so, or (length, width) without a batch.
+#include <optional>
+
 #include "tg/nn.hpp"
 
 namespace tg::nn {
@@ -70,6 +73,25 @@ struct TransformerDecoderLayer {
   LayerNorm norm1, norm2, norm3;
   TransformerOptions options;
   TransformerDecoderLayer(int64_t width, int64_t heads, const TransformerOptions& options = {});
+  [[nodiscard]] Tensor operator()(const Tensor& x, const Tensor& memory, const AttentionMasks& masks = {},
+                                  const AttentionMasks& memory_masks = {}) const;
+  [[nodiscard]] State state() const;
+};
+
+/// One encoder layer after another, with tensors of their own that start at the given layer's values; then a norm, if one is given.
+/// ValueError: no layers.
+struct TransformerEncoder {
+  std::vector<TransformerEncoderLayer> layers;
+  std::optional<LayerNorm> norm;
+  TransformerEncoder(const TransformerEncoderLayer& layer, int64_t count, std::optional<LayerNorm> last = {});
+  [[nodiscard]] Tensor operator()(const Tensor& x, const AttentionMasks& masks = {}) const;
+  [[nodiscard]] State state() const;
+};
+/// The same of decoder layers, all of which see the memory.
+struct TransformerDecoder {
+  std::vector<TransformerDecoderLayer> layers;
+  std::optional<LayerNorm> norm;
+  TransformerDecoder(const TransformerDecoderLayer& layer, int64_t count, std::optional<LayerNorm> last = {});
   [[nodiscard]] Tensor operator()(const Tensor& x, const Tensor& memory, const AttentionMasks& masks = {},
                                   const AttentionMasks& memory_masks = {}) const;
   [[nodiscard]] State state() const;

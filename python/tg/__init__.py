@@ -9,18 +9,18 @@ Names are PyTorch's; docs/python.md says what differs.
 """
 import builtins as _builtins
 import contextlib as _contextlib
+import math as _math
 import typing as _typing
 
 import tg.tensor as _module  # noqa: F401  loaded, so that loading it later does not hide the function tensor
 from tg import _tg
 from tg._tg import *  # noqa: F403
-from tg._tg import Tensor, _NoGrad, _Settings
+from tg._tg import Tensor, _Settings
 
 half, float, double, short, int, long = _tg.float16, _tg.float32, _tg.float64, _tg.int16, _tg.int32, _tg.int64
 
 
-class no_grad(_NoGrad, _contextlib.ContextDecorator):
-    """with tg.no_grad(): operations on this thread record no history. Also a decorator."""
+inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 
 
 class settings(_Settings, _contextlib.ContextDecorator):
@@ -34,6 +34,25 @@ def tensor(data: _typing.Any, *, dtype: _typing.Any = None, device: _typing.Opti
     return Tensor(data, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-from tg import data as data, nn as nn, optim as optim  # noqa: E402
+array = tensor
+
+
+def array_equal(a: _typing.Any, b: _typing.Any) -> _builtins.bool:
+    """Whether both have the same shape and the same elements: one bool."""
+    return tuple(a.shape) == tuple(b.shape) and _builtins.bool((a == b).all())
+
+
+class device(str):
+    """device("cpu"): the name of a device, which is all that there is of one."""
+
+    @property
+    def type(self) -> str:
+        """The name."""
+        return str(self)
+
+
+from tg import autograd as autograd, cuda as cuda, data as data, func as func, linalg as linalg  # noqa: E402
+from tg import nn as nn, optim as optim, utils as utils  # noqa: E402
 from tg.files import *  # noqa: E402, F403
+from tg.grad_mode import *  # noqa: E402, F403
 from tg.transform import *  # noqa: E402, F403

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import atexit
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Optional
 
 from tg import _tg
 from tg._tg import Generator, Tensor
 from tg.transform import _map
+
+__all__ = ["ConcatDataset", "DataLoader", "Dataset", "FunctionDataset", "Subset", "TensorDataset", "random_split"]
 
 _open: weakref.WeakSet[Any] = weakref.WeakSet()  # epochs, whose threads must end before Python does
 
@@ -35,6 +37,9 @@ class Dataset:
 
     def __getitem__(self, index: int) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no __getitem__()")
+
+    def __add__(self, other: Any) -> ConcatDataset:
+        return ConcatDataset([self, other])
 
 
 class TensorDataset(Dataset):
@@ -66,6 +71,43 @@ class FunctionDataset(Dataset):
         return self.example(index)
 
 
+class Subset(Dataset):
+    """The examples at some places of a data set."""
+
+    def __init__(self, dataset: Any, indices: Sequence[int]):
+        self.dataset, self.indices = dataset, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[self.indices[index]]
+
+
+class ConcatDataset(Dataset):
+    """Data sets one after another."""
+
+    def __init__(self, datasets: Iterable[Any]):
+        self.datasets = list(datasets)
+
+    def __len__(self) -> int:
+        return sum(len(d) for d in self.datasets)
+
+    def __getitem__(self, index: int) -> Any:
+        places = range(len(self))
+        index = places[index]
+        for part in self.datasets:
+            here, places = places[:len(part)], places[len(part):]
+            if index in here:
+                return part[here.index(index)]
+
+
+def random_split(dataset: Any, lengths: Sequence[float], generator: Optional[Generator] = None) -> list[Subset]:
+    """Parts of these lengths, or of these shares, which sum to 1, of examples in random order. ValueError where lengths do not sum to
+    all."""
+    return [Subset(dataset, places) for places in _tg._random_places(len(dataset), list(lengths), generator)]
+
+
 class _Reader:
     """What C++ calls: examples as lists of tensors, whose places in an example are the same in all."""
 
@@ -95,6 +137,16 @@ class _Reader:
         return leaves
 
 
+def _taken_at_once(dataset: Any) -> Optional[tuple[_tg._Dataset, tuple[int, ...]]]:
+    """Of tensors, or of a subset of those: the C++ data set, whose batches are taken without Python, and the form of an example."""
+    if type(dataset) is TensorDataset:
+        return dataset._examples, tuple(range(len(dataset.tensors)))
+    if type(dataset) is not Subset or (whole := _taken_at_once(dataset.dataset)) is None:
+        return None
+    places = range(len(dataset.dataset))
+    return whole[0].subset([places[i] for i in dataset.indices]), whole[1]
+
+
 class DataLoader:
     """Batches of a data set, an epoch a loop.
 
@@ -110,8 +162,8 @@ class DataLoader:
         self._reader = reader = _Reader(dataset, collate_fn)
         if collate_fn is not None:
             examples = _tg._Dataset.in_batches(len(dataset), reader.batch)
-        elif isinstance(dataset, TensorDataset):
-            examples, reader.structure = dataset._examples, tuple(range(len(dataset.tensors)))
+        elif (taken := _taken_at_once(dataset)) is not None:
+            examples, reader.structure = taken
         else:
             examples = _tg._Dataset(len(dataset), reader.example)
         self._loader = _tg._DataLoader(examples, batch_size, shuffle, drop_last, num_workers, prefetch_factor, generator)

@@ -8,13 +8,14 @@ Groups with options of their own are dicts: optim.SGD([{"params": a}, {"params":
 """
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Union
 
 from tg import _tg
 from tg._tg import Tensor
-from tg.nn import Module, Parameters, _load_into
+from tg.nn.module import Module, Parameters, _load_into
 
 Source = Union[Module, Mapping[str, Tensor], Iterable[Tensor], Iterable[tuple[str, Tensor]]]
 
@@ -41,7 +42,7 @@ class _Group:
         if key == "lr":
             return float(self._optimizer._lr(self._number))
         own, options = self._optimizer._own[self._number]
-        return [t for _, t in own if t.requires_grad] if key == "params" else options[key]
+        return [t for _, t in own if t.requires_grad] if key == "params" else {**self._optimizer._usual(), **options}[key]
 
     def __setitem__(self, key: str, value: float) -> None:
         if key != "lr":
@@ -49,7 +50,7 @@ class _Group:
         self._optimizer._set_lr(value, self._number)
 
     def __iter__(self) -> Iterator[str]:
-        return iter({"params": None, "lr": None, **self._optimizer._own[self._number][1]})
+        return iter({"params": None, **self._optimizer._usual()})
 
     def keys(self) -> list[str]:
         """What it has."""
@@ -65,7 +66,7 @@ class _Grouped:
     def __init__(self, params: Any, *arguments: Any, **keywords: Any):
         entries: Any = params if isinstance(params, (Module, Parameters, Mapping)) else list(params)
         groups = isinstance(entries, list) and bool(entries) and isinstance(entries[0], Mapping)
-        keywords = {**dict(zip(self._names(), arguments)), **keywords}
+        keywords = {**dict(zip(self._usual(), arguments)), **keywords}
         self._keywords = keywords
         self._own: list[tuple[list[tuple[str, Tensor]], dict[str, Any]]] = []  # the tensors and the options of each group
         first, *more = list[Any](entries) if groups else [{"params": entries}]
@@ -74,9 +75,11 @@ class _Grouped:
             self.add_param_group(group)
 
     @classmethod
-    def _names(cls) -> list[str]:
-        """The names of the options, in order."""
-        return re.findall(r", (\w+): ", str(cls._add_group.__doc__).split("(", 1)[1].split(") ->")[0])[1:]  # type: ignore[attr-defined]
+    def _usual(cls) -> dict[str, Any]:
+        """The options in order, and what they are unless told."""
+        doc = str(cls._add_group.__doc__)  # type: ignore[attr-defined]
+        options = re.findall(r", (\w+): (?:\w+|\w+\[[^]]*\])(?: = (\([^)]*\)|[^,)]+))?", doc.split("params: ", 1)[1].split(") ->")[0])
+        return {name: ast.literal_eval(value) if value else None for name, value in options}
 
     def _add(self, add: Any, group: Mapping[str, Any], numbered: bool = True) -> None:
         params, options = group["params"], {k: v for k, v in group.items() if k != "params"}
@@ -95,6 +98,10 @@ class _Grouped:
     def param_groups(self) -> list[_Group]:
         """The groups, whose "lr" can be read and set."""
         return [_Group(self, i) for i in range(len(self._own))]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Removes all gradients, whatever set_to_none is."""
+        super().zero_grad()  # type: ignore[misc]
 
     def step(self, *also: Any) -> Any:
         """Updates every parameter that has a gradient, and removes the gradient; the tensors given, such as the loss, are computed with

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <condition_variable>
 #include <exception>
 #include <map>
@@ -81,6 +82,53 @@ Dataset Dataset::in_batches(int64_t size, std::function<Example(const Sizes&)> b
   out.batch_ = std::move(batch);
   return out;
 }
+Dataset Dataset::subset(Sizes places) const {
+  for (const int64_t i : places)
+    if (i < 0 || i >= size_) throw IndexError(fmt::format("Dataset: a subset with example {} of {}", i, size_));
+  const auto count = static_cast<int64_t>(places.size());
+  return in_batches(count, [own = std::move(places), all = batch_](const Sizes& which) {
+    Sizes of_all;
+    for (const int64_t i : which) of_all.push_back(own[static_cast<size_t>(i)]);
+    return all(of_all);
+  });
+}
+Dataset Dataset::concatenated(const std::vector<Dataset>& parts) {
+  if (parts.empty()) throw ValueError("Dataset: concatenated of no data sets; it takes at least one");
+  int64_t size = 0;
+  for (const Dataset& part : parts) size += part.size();
+  const auto example = [parts](int64_t i) {
+    size_t part = 0;
+    for (; i >= parts[part].size(); ++part) i -= parts[part].size();
+    Example one = parts[part].batch_({i});
+    for (Tensor& t : one) t = t.squeeze(0);
+    return one;
+  };
+  return {size, example};
+}
+
+std::vector<Sizes> random_places(int64_t size, const std::vector<double>& parts) {
+  const double sum = std::accumulate(parts.begin(), parts.end(), 0.0), n = static_cast<double>(size);
+  const bool shares = std::abs(sum - 1) < 1e-9;
+  const bool sane = std::ranges::all_of(parts, [&](double p) { return p >= 0 && p <= std::max(n, 1.0); });
+  Sizes sizes;
+  for (const double p : parts) sizes.push_back(sane ? static_cast<int64_t>(std::floor(shares ? n * p : p)) : 0);
+  int64_t rest = size - std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
+  for (size_t i = 0; shares && rest > 0; i = (i + 1) % sizes.size(), --rest) ++sizes[i];
+  if (rest != 0 || !sane)
+    throw ValueError(fmt::format("random_split: parts of {} of {} examples; they sum to that number, or are shares that sum to 1",
+                                 fmt::join(parts, ", "), size));
+  const auto order = randperm(size, {.dtype = DType::int64, .device = "cpu"}).to_vector<int64_t>();
+  std::vector<Sizes> out;
+  auto from = order.begin();
+  for (const int64_t s : sizes) out.emplace_back(from, from + s), from += s;
+  return out;
+}
+std::vector<Dataset> random_split(const Dataset& data, const std::vector<double>& parts) {
+  std::vector<Dataset> out;
+  for (Sizes& places : random_places(data.size(), parts)) out.push_back(data.subset(std::move(places)));
+  return out;
+}
+
 Example Dataset::batch(const Sizes& places) const {
   Example out = batch_(places);
   for (const Tensor& t : out) t.realize();

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <istream>
+#include <iterator>
+
 #include "io/npy.hpp"
 #include "io/safetensors.hpp"
 #include "tensor/impl.hpp"
@@ -36,6 +39,13 @@ TensorFile load_tensors(const std::string& path) {
   const auto file = std::make_shared<io::SafeTensors>(path);
   TensorFile out{{}, file->metadata()};
   for (const io::NamedView& t : file->tensors()) out.tensors.emplace_back(t.name, borrow({file, t.data.data()}, t.dtype, t.shape));
+  return out;
+}
+TensorFile load_tensors(std::istream& in) {
+  const auto bytes = std::make_shared<const std::string>(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  TensorFile out;
+  for (const io::NamedView& t : io::parse_safetensors(std::as_bytes(std::span(*bytes)), out.metadata, "the stream"))
+    out.tensors.emplace_back(t.name, borrow({bytes, t.data.data()}, t.dtype, t.shape));
   return out;
 }
 

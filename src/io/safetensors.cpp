@@ -173,6 +173,17 @@ const NamedView* SafeTensors::find(std::string_view name) const {
 }
 
 void save_safetensors(const std::filesystem::path& path, const std::vector<NamedView>& tensors, const Metadata& metadata) {
+  std::optional<AtomicFile> file;  // once what is written is known to be right
+  const auto write = [&](std::span<const std::byte> part) {
+    if (!file) file.emplace(path);
+    file->write(part);
+  };
+  write_safetensors(write, tensors, metadata);
+  file->commit();
+}
+
+void write_safetensors(const std::function<void(std::span<const std::byte>)>& write, const std::vector<NamedView>& tensors,
+                       const Metadata& metadata) {
   std::vector<const NamedView*> order;
   for (const NamedView& t : tensors) order.push_back(&t);
   std::ranges::sort(order, {}, [](const NamedView* t) { return std::pair(-static_cast<int>(size_of(t->dtype)), t); });
@@ -200,11 +211,9 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
   constexpr size_t aligned = 16;  // where the data starts: what a tensor can be of the mapped file (tg/mapped.hpp)
   text.resize((kLengthBytes + text.size() + aligned - 1) / aligned * aligned - kLengthBytes, ' ');
   const uint64_t length = text.size();
-  AtomicFile file(path);
-  file.write(std::as_bytes(std::span(&length, 1)));
-  file.write(text);
-  for (const NamedView* t : order) file.write(t->data);
-  file.commit();
+  write(std::as_bytes(std::span(&length, 1)));
+  write(std::as_bytes(std::span(text)));
+  for (const NamedView* t : order) write(t->data);
 }
 
 }  // namespace tg::io

@@ -5,6 +5,7 @@
 //   file.tensors()[0].name == "conv1.weight";  file.find("conv1.weight")->shape;  file.metadata().at("step") == "600"
 //   save_safetensors("model.safetensors", {{"w", float32, {2, 3}, bytes}}, {{"step", "600"}});
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -47,5 +48,8 @@ std::vector<NamedView> parse_safetensors(std::span<const std::byte> file, Metada
 /// Writes the arrays atomically, larger element types first and otherwise in the order given, so that each starts aligned.
 /// ValueError where a name is taken twice or reserved or a view's bytes do not fit its shape, DTypeError where the format lacks the type.
 void save_safetensors(const std::filesystem::path& path, const std::vector<NamedView>& tensors, const Metadata& metadata = {});
+/// The same bytes, in parts, to what writes them.
+void write_safetensors(const std::function<void(std::span<const std::byte>)>& write, const std::vector<NamedView>& tensors,
+                       const Metadata& metadata = {});
 
 }  // namespace tg::io

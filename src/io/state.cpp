@@ -4,6 +4,7 @@
 //   ...
 #include <fmt/format.h>
 
+#include <ostream>
 #include <set>
 
 #include "io/safetensors.hpp"
@@ -12,7 +13,10 @@
 
 namespace tg::nn {
 
-void save(const std::string& path, const State& state, const Metadata& metadata) {
+namespace {
+/// Calls f with views of the tensors' values.
+template <class F>
+void with_views(const State& state, const F& f) {
   std::vector<Tensor> tensors;
   for (const auto& entry : state) tensors.push_back(entry.second);
   realize(tensors);
@@ -23,7 +27,19 @@ void save(const std::string& path, const State& state, const Metadata& metadata)
     t.copy_out(bytes.back().data(), t.dtype());
     views.push_back({name, t.dtype(), t.shape(), bytes.back()});
   }
-  io::save_safetensors(path, views, metadata);
+  f(views);
+}
+}  // namespace
+
+void save(const std::string& path, const State& state, const Metadata& metadata) {
+  with_views(state, [&](const auto& views) { io::save_safetensors(path, views, metadata); });
+}
+void save(std::ostream& out, const State& state, const Metadata& metadata) {
+  const auto write = [&](std::span<const std::byte> part) {
+    if (!out.write(reinterpret_cast<const char*>(part.data()), static_cast<std::streamsize>(part.size())))
+      throw IoError("save: the stream takes no more");
+  };
+  with_views(state, [&](const auto& views) { io::write_safetensors(write, views, metadata); });
 }
 
 Metadata load(const std::string& path, const State& state, const LoadOptions& options) {

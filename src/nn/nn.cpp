@@ -147,7 +147,7 @@ LayerNorm::LayerNorm(const Sizes& shape, const LayerNormOptions& o) : eps(o.eps)
 Tensor LayerNorm::operator()(const Tensor& x) const { return x.layer_norm(weight, bias, {.eps = eps}); }
 State LayerNorm::state() const { return named({{"weight", weight}, {"bias", bias}}); }
 
-GroupNorm::GroupNorm(int64_t g, int64_t channels, const AffineOptions& o) : groups(g), eps(o.eps) {
+GroupNorm::GroupNorm(int64_t g, int64_t c, const AffineOptions& o) : groups(g), channels(c), eps(o.eps) {
   require_positive(channels, "GroupNorm", "channels");
   if (g < 1 || channels % g != 0) throw ValueError(fmt::format("GroupNorm: {} channels do not divide by {} groups", channels, g));
   if (!o.affine) return;
@@ -157,7 +157,7 @@ GroupNorm::GroupNorm(int64_t g, int64_t channels, const AffineOptions& o) : grou
 Tensor GroupNorm::operator()(const Tensor& x) const { return group_norm(x, groups, weight, bias, {.eps = eps}); }
 State GroupNorm::state() const { return named({{"weight", weight}, {"bias", bias}}); }
 
-InstanceNorm::InstanceNorm(int64_t channels, const AffineOptions& o) : eps(o.eps) {
+InstanceNorm::InstanceNorm(int64_t c, const AffineOptions& o) : channels(c), eps(o.eps) {
   require_positive(channels, "InstanceNorm", "channels");
   if (!o.affine) return;
   weight = filled(channels, 1, trained(o.tensor));

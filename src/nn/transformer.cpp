@@ -10,6 +10,7 @@
 #include "tensor/impl.hpp"
 #include "tg/attention.hpp"
 #include "tg/functions.hpp"
+#include "tg/random.hpp"
 
 namespace tg::nn {
 
@@ -139,5 +140,49 @@ State TransformerDecoderLayer::state() const {
   append(s, "norm3", norm3.state());
   return s;
 }
+
+namespace {
+/// So many layers like the given one, each with tensors of its own.
+template <class Block>
+std::vector<Block> copies(const Block& block, int64_t count, std::string_view what) {
+  if (count < 1) throw ValueError(fmt::format("{}: {} layers; it takes 1 or more", what, count));
+  Generator unused;  // the first weights are the given layer's, and not drawn
+  const Drawing drawing(unused);
+  std::vector<Block> out;
+  std::vector<Tensor> all;
+  for (int64_t i = 0; i < count; ++i) {
+    const State from = block.state(), to = out.emplace_back(block.linear1.weight.size(1), block.self_attn.heads, block.options).state();
+    for (size_t t = 0; t < to.size(); ++t) all.push_back(Tensor(to[t].second).assign(from[t].second));
+  }
+  realize(all);
+  return out;
+}
+template <class Stack>
+State state_of(const Stack& stack) {
+  State s;
+  for (size_t i = 0; i < stack.layers.size(); ++i) append(s, fmt::format("layers.{}", i), stack.layers[i].state());
+  if (stack.norm) append(s, "norm", stack.norm->state());
+  return s;
+}
+}  // namespace
+
+TransformerEncoder::TransformerEncoder(const TransformerEncoderLayer& layer, int64_t count, std::optional<LayerNorm> last)
+    : layers(copies(layer, count, "TransformerEncoder")), norm(std::move(last)) {}
+Tensor TransformerEncoder::operator()(const Tensor& x, const AttentionMasks& masks) const {
+  Tensor y = x;
+  for (const TransformerEncoderLayer& layer : layers) y = layer(y, masks);
+  return norm ? (*norm)(y) : y;
+}
+State TransformerEncoder::state() const { return state_of(*this); }
+
+TransformerDecoder::TransformerDecoder(const TransformerDecoderLayer& layer, int64_t count, std::optional<LayerNorm> last)
+    : layers(copies(layer, count, "TransformerDecoder")), norm(std::move(last)) {}
+Tensor TransformerDecoder::operator()(const Tensor& x, const Tensor& memory, const AttentionMasks& masks,
+                                      const AttentionMasks& memory_masks) const {
+  Tensor y = x;
+  for (const TransformerDecoderLayer& layer : layers) y = layer(y, memory, masks, memory_masks);
+  return norm ? (*norm)(y) : y;
+}
+State TransformerDecoder::state() const { return state_of(*this); }
 
 }  // namespace tg::nn

@@ -36,7 +36,7 @@ Tensor in_triangle(const Tensor& x, int64_t diagonal, bool lower, std::string_vi
   if (x.rank() < 2)
     throw ShapeError(fmt::format("{}: shape {} has no rows and columns; it takes two axes or more", operation, to_string(x.shape())));
   const Tensor off = columns_less_rows(x.size(-2), x.size(-1), on(x));
-  return where(lower ? off <= diagonal : off >= diagonal, x, 0);
+  return where(lower ? off <= diagonal : off >= diagonal, x, Tensor::zeros({}, like(x, {})));
 }
 
 }  // namespace
@@ -296,6 +296,17 @@ Tensor rearrange(const Tensor& x, std::string_view pattern, const std::vector<st
   }
   if (order.size() != names.size()) fail("each name must stand once on each side");
   return x.reshape(apart).permute(order).reshape(merged);
+}
+
+Tensor hstack(const std::vector<Tensor>& tensors) {
+  std::vector<Tensor> all;
+  for (const Tensor& t : tensors) all.push_back(t.rank() == 0 ? t.reshape({1}) : t);
+  return Tensor::cat(all, !all.empty() && all[0].rank() > 1 ? 1 : 0);
+}
+Tensor vstack(const std::vector<Tensor>& tensors) {
+  std::vector<Tensor> all;
+  for (const Tensor& t : tensors) all.push_back(t.rank() < 2 ? t.reshape({1, t.numel()}) : t);
+  return Tensor::cat(all);
 }
 
 }  // namespace tg

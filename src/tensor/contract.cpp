@@ -197,6 +197,18 @@ Tensor norm(const Tensor& x, const NormOf& o) {
     return root_of(pow(v.abs(), o.p).sum(r), [&](const Tensor& sum) { return pow(sum, 1 / o.p); });
   });
 }
+Tensor normalize(const Tensor& x, const NormOf& o, double eps) {
+  return in_working_dtype(x, [&](const Tensor& v) -> Tensor {
+    return v / maximum(norm(v, {.p = o.p, .axis = o.axis, .keepdim = true}), eps);
+  });
+}
+Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis, double eps) {
+  return (normalize(a, {.axis = axis}, eps) * normalize(b, {.axis = axis}, eps)).sum({.axis = axis});
+}
+Tensor trace(const Tensor& x) {
+  if (x.rank() != 2) throw ShapeError(fmt::format("trace: shape {} is not a matrix", to_string(x.shape())));
+  return diagonal(x).sum();
+}
 Tensor count_nonzero(const Tensor& x, const ReduceOptions& o) {
   (void)checked_axes(o.axis, x.rank(), "count_nonzero");
   return (x != 0).sum(o);

@@ -7,7 +7,9 @@
 
 #include "tensor/impl.hpp"
 #include "tensor/special.hpp"
+#include "tg/functions.hpp"
 #include "tg/ir/op_info.hpp"
+#include "tg/limits.hpp"
 
 namespace tg {
 
@@ -228,6 +230,12 @@ Tensor add(const Operand& a, const Operand& b, const ScaleOptions& options) {
 }
 Tensor sub(const Operand& a, const Operand& b, const ScaleOptions& options) {
   return b.tensor ? sub(a, mul(b, options.alpha)) : sub(a, product(b.scalar, options.alpha));
+}
+Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> posinf, std::optional<double> neginf) {
+  if (!is_float(x.dtype())) return x.clone();
+  const FloatInfo limits = finfo(x.dtype());
+  const Tensor finite = where(x == HUGE_VAL, posinf.value_or(limits.max), where(x == -HUGE_VAL, neginf.value_or(limits.min), x));
+  return where(x.isnan(), nan, finite);
 }
 Tensor lerp(const Operand& a, const Operand& b, const Operand& weight) {
   const Tensor span = sub(b, a);  // from the nearer end, so that both ends are met

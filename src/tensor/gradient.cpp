@@ -93,9 +93,8 @@ void require_history(const TensorImpl& y, bool has_history) {
 
 }  // namespace
 
-bool recording() { return is_recording; }
-NoGrad::NoGrad() : before_(std::exchange(is_recording, false)) {}
-NoGrad::~NoGrad() { is_recording = before_; }
+bool grad_enabled() { return is_recording; }
+bool set_grad_enabled(bool record) { return std::exchange(is_recording, record); }
 
 std::vector<UOp> leaf_nodes_below(const UOp& root) { return leaves_below(root).nodes; }
 

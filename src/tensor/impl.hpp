@@ -53,7 +53,6 @@ UOp source_of(const Tensor& t, std::string_view operation);
 /// The value, for a tensor that requires no gradient although its definition holds what does.
 UOp without_history(const UOp& node);
 bool carries_gradient(const Tensor& t);  // requires one, and is recording
-bool recording();  // false while a NoGrad lives on this thread
 
 /// A tensor of that value; realized at once under TG_EAGER.
 Tensor make(UOp value, std::string device, bool requires_grad = false);

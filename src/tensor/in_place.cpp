@@ -56,7 +56,7 @@ Tensor& Tensor::assign(const Operand& value) {
 }
 
 Tensor& Tensor::update(const Tensor& result, std::string_view operation) {
-  if (impl_of(*this, operation).leaf && recording())
+  if (impl_of(*this, operation).leaf && grad_enabled())
     throw GradientError(fmt::format("{}: a leaf that requires a gradient cannot be changed in place; do it while a NoGrad lives, or use "
                                     "assign, neither of which records history",
                                     operation));

@@ -36,11 +36,11 @@ UOp without_history(const UOp& node) { return node.src().empty() ? node : UOp::m
 UOp source_of(const Tensor& t, std::string_view operation) {
   const TensorImpl& impl = impl_of(t, operation);
   const std::lock_guard lock(impl.mutex);
-  return impl.requires_grad && !recording() ? UOp::make(Op::Detach, {impl.value}) : impl.value;
+  return impl.requires_grad && !grad_enabled() ? UOp::make(Op::Detach, {impl.value}) : impl.value;
 }
 bool carries_gradient(const Tensor& t) {
   const auto& impl = TensorImpl::of(t);
-  if (!impl || !recording()) return false;
+  if (!impl || !grad_enabled()) return false;
   const std::lock_guard lock(impl->mutex);
   return impl->requires_grad;
 }

@@ -40,7 +40,7 @@ UOp own_node(const UOp& x) {
 
 /// A result: it requires a gradient if a transformation around this one, or a leaf, may ask for one.
 Tensor result(const UOp& node, const std::string& device) {
-  const bool wanted = is_float(node.dtype()) && recording() && (differentiating > 0 || !leaf_nodes_below(node).empty());
+  const bool wanted = is_float(node.dtype()) && grad_enabled() && (differentiating > 0 || !leaf_nodes_below(node).empty());
   return make(node, device, wanted);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <numeric>
 #include <thread>
 
@@ -171,6 +172,38 @@ TEST(DataLoader, Errors) {
   EXPECT_EQ(message([&] { (void)mixed.batch({1, 2}); }), "Dataset: tensor 0 of example 2 is int8, but of example 1 float32; cast them");
   const Dataset uneven(3, [](int64_t i) { return Example(static_cast<size_t>(i), Tensor::zeros({})); });
   EXPECT_EQ(message([&] { (void)uneven.batch({1, 2}); }), "Dataset: example 2 has 2 tensors, but example 1 has 1; each has as many");
+}
+
+TEST(Dataset, PartsAndSums) {
+  const Dataset all = count(10), odd = all.subset({1, 3, 5});
+  EXPECT_EQ(numbers(DataLoader(odd, {.batch_size = 2})), (std::vector<Numbers>{{1, 3}, {5}}));
+  const Dataset both = Dataset::concatenated({odd, count(0), count(2)});
+  EXPECT_EQ(both.size(), 5);
+  EXPECT_EQ(numbers(DataLoader(both, {.batch_size = 3})), (std::vector<Numbers>{{1, 3, 5}, {0, 1}}));
+  EXPECT_EQ(both.batch({4, 0})[1].shape(), (Sizes{2, 1}));
+  EXPECT_THROW((void)all.subset({10}), IndexError);
+  EXPECT_THROW((void)Dataset::concatenated({}), ValueError);
+}
+
+TEST(Dataset, RandomSplit) {
+  Generator g(3);
+  const Drawing drawing(g);
+  for (const auto& [parts, sizes] : {std::pair(std::vector<double>{7, 3}, Sizes{7, 3}), {{0.5, 0.25, 0.25}, {6, 2, 2}}, {{1}, {10}}}) {
+    Numbers seen;
+    Sizes found;
+    for (const Dataset& part : random_split(count(10), parts)) {
+      found.push_back(part.size());
+      for (const int64_t n : flat(numbers(DataLoader(part)))) seen.push_back(n);
+    }
+    EXPECT_EQ(found, sizes);
+    Numbers sorted = seen, in_order(10);
+    std::ranges::sort(sorted);
+    std::iota(in_order.begin(), in_order.end(), 0);
+    EXPECT_EQ(sorted, in_order);
+    EXPECT_NE(seen, in_order);
+  }
+  for (const std::vector<double>& bad : {std::vector<double>{7, 2}, {11, -1}, {0.5, 0.25}, {}, {std::nan("")}, {1e300}})
+    EXPECT_THROW((void)random_split(count(10), bad), ValueError);
 }
 
 }  // namespace

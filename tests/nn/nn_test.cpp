@@ -1,5 +1,6 @@
 // Layers against what their formulas say, in training and in evaluation; names of what they hold.
 #include "tg/nn.hpp"
+#include "tg/transformer.hpp"
 
 #include <numeric>
 
@@ -135,6 +136,31 @@ TEST(Sequential, TakesAnyCallable) {
   const Sequential outer{inner, Twice()};
   expect_equal(outer(Tensor({1.f, 2.f})), {2}, {6, 10});
   EXPECT_TRUE(outer.state().empty());
+}
+
+TEST(Transformers, AreStacksOfCopies) {
+  const TransformerEncoderLayer block(4, 2, {.feedforward = 6, .dropout = 0, .batch_first = true});
+  const TransformerEncoder encoder(block, 2, LayerNorm({4}));
+  const std::vector<std::string> all = names(encoder.state());
+  EXPECT_EQ(all.size(), 2 * block.state().size() + 2);
+  EXPECT_EQ(all.front(), "layers.0.self_attn.in_proj_weight");
+  EXPECT_EQ(all.back(), "norm.bias");
+  const Tensor x = sequence({2, 3, 4});
+  expect_close(encoder(x, {.causal = true}), (*encoder.norm)(block(block(x, {.causal = true}), {.causal = true})), 1e-6);
+  Tensor(encoder.layers[0].linear1.weight).assign(0);  // its own
+  EXPECT_NE(block.linear1.weight.abs().sum().item<float>(), 0);
+  EXPECT_NE(encoder.layers[1].linear1.weight.abs().sum().item<float>(), 0);
+
+  const TransformerDecoderLayer deep(4, 2, {.feedforward = 6, .dropout = 0, .batch_first = true});
+  const TransformerDecoder decoder(deep, 2);
+  const Tensor memory = sequence({2, 5, 4});
+  expect_close(decoder(x, memory), deep(deep(x, memory), memory), 1e-6);
+  expect_throw<ValueError>([&] { TransformerDecoder(deep, 0); }, "TransformerDecoder: 0 layers; it takes 1 or more");
+  manual_seed(1);
+  const std::vector<float> next = Tensor::rand({3}).to_vector<float>();
+  manual_seed(1);
+  const TransformerEncoder undrawn(block, 3);
+  EXPECT_EQ(Tensor::rand({3}).to_vector<float>(), next);
 }
 
 }  // namespace

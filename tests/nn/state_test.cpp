@@ -3,8 +3,11 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "tensor/tensor_testing.hpp"
+#include "tg/mapped.hpp"
 #include "tg/nn.hpp"
 
 namespace tg::nn {
@@ -75,6 +78,26 @@ TEST_F(StateFile, ThatIsNotThereOrDamagedIsNamed) {
 }
 
 TEST_F(StateFile, CannotTakeANameTwice) { EXPECT_THROW(save(path_, {{"a", Tensor({1})}, {"a", Tensor({2})}}), ValueError); }
+
+TEST_F(StateFile, AStreamHoldsTheSameBytes) {
+  const State a = layer(3, 2);
+  save(path_, a, {{"step", "12"}});
+  std::stringstream stream;
+  save(stream, a, {{"step", "12"}});
+  std::ifstream file(path_, std::ios::binary);
+  EXPECT_EQ(stream.str(), std::string(std::istreambuf_iterator<char>(file), {}));
+  const TensorFile back = load_tensors(stream);
+  EXPECT_EQ(back.metadata.at("step"), "12");
+  for (const auto& [name, t] : back.tensors)
+    for (const auto& [own, value] : a)
+      if (own == name) expect_close(t, value, 0);
+  EXPECT_EQ(back.tensors.size(), a.size());
+  std::istringstream damaged(stream.str().substr(0, 20));
+  EXPECT_THROW((void)load_tensors(damaged), IoError);
+  std::ostringstream closed;
+  closed.setstate(std::ios::failbit);
+  EXPECT_THROW(save(closed, a), IoError);
+}
 
 }  // namespace
 }  // namespace tg::nn

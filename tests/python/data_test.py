@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import tg
+from tg import data
 from tg.data import DataLoader, Dataset, TensorDataset
 
 X, Y = np.arange(20, dtype="float32").reshape(10, 2), np.arange(10)
@@ -142,3 +143,32 @@ print(next(epoch).tolist())
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout, result.stderr) == (0, "[0, 1, 2, 3]\n", "")
+
+
+def test_parts_and_sums_of_data_sets():
+    whole = TensorDataset(tg.Tensor(X), tg.Tensor(Y))
+    theirs = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
+    for indices in ([0, 2, 4], range(3, 9), []):
+        mine, expected = data.Subset(whole, indices), torch.utils.data.Subset(theirs, indices)
+        assert [lists(b) for b in DataLoader(mine, 2)] == [lists(b) for b in torch.utils.data.DataLoader(expected, 2)]
+        assert len(mine) == len(expected) and [lists(mine[i]) for i in range(len(mine))] == [lists(expected[i]) for i in range(len(mine))]
+    nested = data.Subset(data.Subset(whole, [1, 3, 5]), [2, 0])
+    assert [b[1].tolist() for b in DataLoader(nested, 2, num_workers=1)] == [[5, 1]] and nested[-1][1].item() == 1
+    with pytest.raises(IndexError):
+        DataLoader(data.Subset(whole, [10]), 1)
+    both = nested + whole
+    assert isinstance(both, data.ConcatDataset) and len(both) == 12 and [both[i][1].item() for i in (0, 2, 11, -1)] == [5, 0, 9, 9]
+    assert sum([b[1].tolist() for b in DataLoader(both, 5)], []) == [5, 1, *range(10)]
+    with pytest.raises(IndexError):
+        both[12]
+
+
+@pytest.mark.parametrize("lengths", [[7, 3], [0.5, 0.25, 0.25], [0.99, 0.01], [10]])
+def test_random_split(lengths):
+    parts = data.random_split(range(10), lengths, generator=tg.Generator(1))
+    theirs = torch.utils.data.random_split(range(10), lengths)
+    assert [len(p) for p in parts] == [len(p) for p in theirs] and sorted(i for p in parts for i in p) == list(range(10))
+    again = data.random_split(range(10), lengths, generator=tg.Generator(1))
+    assert [list(p.indices) for p in again] == [list(p.indices) for p in parts]
+    with pytest.raises(ValueError, match="random_split"):
+        data.random_split(range(10), [3, 3])

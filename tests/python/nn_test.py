@@ -84,8 +84,8 @@ def test_state_is_found_in_pytorchs_manner():
     assert list(deep.state_dict()) == names and len(list(deep.modules())) == 7
     assert [n for n, _ in deep.named_parameters()] == [n for n in names if "running" not in n]
     assert len(deep.parameters()) == 8 and deep.blocks[1][0].bias is None
-    assert repr(deep.blocks[1]) == ("Sequential(\n  (0): Linear(weight=(3, 3))\n  (1): relu()\n"
-                                    "  (2): BatchNorm(weight=(3,), bias=(3,), running_mean=(3,), running_var=(3,))\n)")
+    assert repr(nn.Sequential(deep.blocks[0], tg.relu)) == (
+        "Sequential(\n  (0): Linear(in_features=2, out_features=3, bias=True)\n  (1): relu()\n)")
 
 
 def test_training_and_evaluation():
@@ -233,7 +233,7 @@ def test_states_of_optimizers_are_refused_whole():
         optim.SGD([w], momentum=0.5).load_state_dict(one.state_dict())
     assert other.lr == 0.2
     group = optim.Adam([{"params": w, "betas": (0.5, 0.6)}], 0.3, weight_decay=0.1).param_groups[0]
-    assert dict(group) == {"params": group["params"], "lr": 0.3, "weight_decay": 0.1, "betas": (0.5, 0.6)}
+    assert dict(group) == {"params": group["params"], "lr": 0.3, "weight_decay": 0.1, "betas": (0.5, 0.6), "eps": 1e-8}
     assert group["params"][0].shape == (2,)
 
 
@@ -271,10 +271,93 @@ def test_parameters_and_what_modules_hold():
     net.apply(lambda m: nn.init.constant_(m.weight, 3) if isinstance(m, nn.Linear) else None)
     assert net.more["last"].weight.tolist() == [[3, 3]]
     before = len(net.parameters())
-    assert len(net.requires_grad_(False).parameters()) == 0 and len(net.requires_grad_().parameters()) == before
+    assert len(net.requires_grad_(False).parameters()) == before and not any(p.requires_grad for p in net.parameters())
+    assert all(p.requires_grad for p in net.requires_grad_().parameters()) and len(net.parameters()) == before
     assert not net.norm.running_mean.requires_grad
     assert net.double().w.dtype == net.norm.running_var.dtype == "float64" and net.half().float().w.dtype == "float32"
     assert len(net.parameters()) == before and net.to("cpu") is net
+
+
+def test_a_frozen_parameter_stays_one():
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    net[0].weight.requires_grad = False
+    net.scale = nn.Parameter(tg.ones(1))
+    net.scale.requires_grad_(False)
+    net.other = tg.ones(1)
+    for same in (net, copy.deepcopy(net), pickle.loads(pickle.dumps(net)), copy.deepcopy(net).double()):
+        assert [n for n, _ in same.named_parameters()] == ["scale", "0.weight", "0.bias", "1.weight", "1.bias"]
+        assert [n for n, _ in same.named_buffers()] == ["other", "1.running_mean", "1.running_var"]
+        assert list(same.state_dict())[:2] == ["scale", "other"] and not same.scale.requires_grad
+    net.scale = tg.zeros(1)
+    assert "scale" not in dict(net.named_parameters())
+
+
+def test_a_class_may_derive_from_a_layer():
+    class LowRank(nn.Linear):
+        def __init__(self, width, rank):
+            super().__init__(width, width)
+            self.a, self.b = nn.Parameter(tg.ones(width, rank)), nn.Parameter(tg.zeros(rank, width))
+
+        def forward(self, x):
+            return super().forward(x) + x @ self.a @ self.b
+
+    net = LowRank(3, 2)
+    assert list(net.state_dict()) == ["weight", "bias", "a", "b"] == [n for n, _ in net.named_parameters()]
+    assert net.in_features == 3 and repr(net) == "LowRank(in_features=3, out_features=3, bias=True)"
+    net.b.data.fill_(1)
+    for same in (copy.deepcopy(net), copy.deepcopy(net).double().float()):
+        assert same(tg.ones(1, 3)).tolist() == net(tg.ones(1, 3)).tolist() and same.b is not net.b
+
+
+def test_stacks_of_transformer_layers():
+    encoder, decoder = (getattr(torch.nn, f"Transformer{k}Layer")(8, 2, 16, 0.0, batch_first=True) for k in ("Encoder", "Decoder"))
+    theirs = torch.nn.TransformerEncoder(encoder, 2, torch.nn.LayerNorm(8)), torch.nn.TransformerDecoder(decoder, 2)
+    mine = (nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True), 2, nn.LayerNorm(8)),
+            nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, 0.0, batch_first=True), 2))
+    assert len({n for n, _ in mine[0].named_parameters()}) == len(mine[0].parameters()) and mine[0].layers[0] is not mine[0].layers[1]
+    for m, t in zip(mine, theirs):
+        assert m.load_state_dict(t.state_dict()) == ([], [])
+    x, memory = (np.random.default_rng(0).normal(size=(2, n, 8)).astype("f") for n in (4, 5))
+    hidden, causal = np.array([[False] * 4, [False, False, True, True]]), np.triu(np.ones((4, 4), bool), 1)
+    encoded = [f(library(x), library(causal), library(hidden)) for f, library in zip((mine[0], theirs[0]), (Tensor, torch.tensor))]
+    assert np.allclose(encoded[0].numpy()[~hidden], encoded[1].detach().numpy()[~hidden], atol=2e-5)
+    decoded = [f(library(x), library(memory), tgt_mask=library(causal))
+               for f, library in zip((mine[1], theirs[1]), (Tensor, torch.tensor))]
+    assert np.allclose(decoded[0].numpy(), decoded[1].detach().numpy(), atol=2e-5)
+
+
+@pytest.mark.parametrize("name, given", [
+    ("kaiming_normal_", {"mode": "fan_out", "nonlinearity": "relu"}), ("kaiming_uniform_", {"a": 5**0.5}),
+    ("kaiming_uniform_", {"nonlinearity": "linear"})])
+def test_first_weights_spread_as_pytorchs(name, given):
+    mine, theirs = tg.zeros(60, 20, 3), torch.zeros(60, 20, 3)
+    assert getattr(nn.init, name)(mine, **given) is mine
+    getattr(torch.nn.init, name)(theirs, **given)
+    assert np.isclose(mine.std().item(), theirs.std().item(), rtol=0.1)
+    with pytest.raises(ValueError, match="mode"):
+        getattr(nn.init, name)(mine, mode="fan")
+    with pytest.raises(ValueError, match="nonlinearity"):
+        getattr(nn.init, name)(mine, nonlinearity="tanh")
+    assert nn.init.eye_(tg.ones(2, 3)).tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
+def test_a_function_as_a_module_knows_its_arguments():
+    pool = nn.MaxPool2d(3, padding=1)
+    assert (pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode) == (3, 3, 1, False) and isinstance(pool, nn.MaxPool2d)
+    assert not isinstance(nn.Tanh(), nn.ReLU) and repr(pickle.loads(pickle.dumps(nn.LeakyReLU(0.2)))) == "LeakyReLU(negative_slope=0.2)"
+    for call, said in ((lambda: nn.ReLU(slope=1), "ReLU has no argument 'slope'; it has none"), (lambda: nn.MaxPool2d(), "kernel_size"),
+                       (lambda: nn.ELU(1.0, 2.0), "ELU has no argument 2.0; it has alpha")):
+        with pytest.raises(TypeError, match=said):
+            call()
+    prelu, theirs = nn.PReLU(3), torch.nn.PReLU(3)
+    x = np.random.default_rng(0).normal(size=(2, 3)).astype("f")
+    assert np.allclose(prelu(Tensor(x)).numpy(), theirs(torch.tensor(x)).detach().numpy()) and repr(prelu) == repr(theirs)
+    listed = nn.Sequential()
+    listed.add_module("scales", nn.ParameterList([nn.Parameter(tg.ones(1)), nn.Parameter(tg.ones(2))]))
+    assert [n for n, _ in listed.named_parameters()] == ["scales.0", "scales.1"] and len(listed.scales) == 2
+    assert listed.get_submodule("scales") is listed.scales and listed.get_parameter("scales.1").shape == (2,)
+    with pytest.raises(AttributeError, match="'scales.2'"):
+        listed.get_parameter("scales.2")
 
 
 def test_sequences_of_layers():

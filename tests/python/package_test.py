@@ -107,6 +107,16 @@ moved = w2.permute(dims=(1, 0)).reshape(shape=(4,)).clamp(min=tg.zeros(4)).add(1
 sized = tg.zeros(size=(2, 3), dtype=tg.long) + tg.randn(size=(2, 3), generator=tg.Generator(1)).to(w2)
 opt.load_state_dict(opt.state_dict())
 lost = net.load_state_dict(net.state_dict(), strict=False).missing_keys
+first, second = tg.data.random_split(TensorDataset(tg.rand(4)), [3, 1])
+sizes: tuple[int, ...] = net.conv.kernel_size
+width_of: int = net.out.in_features
+with tg.set_grad_enabled(False), tg.enable_grad():
+    largest: Tensor = tg.max(z, z) + net.out.weight.data.sum()
+slope_of, = tg.autograd.grad(z.sum(), z)
+stack = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2), 2)
+relu = nn.ReLU(inplace=True)
+if isinstance(seq[0], nn.Conv2d):
+    print(relu.extra_repr())
 gradient_or_none = u.grad
 if gradient_or_none is not None:
     print(gradient_or_none.tolist(), u.dtype.name, tg.float32)
@@ -118,7 +128,7 @@ BAD = {'x.sum(dim="a")': "arg-type|call-overload", "x.nonsense()": "attr-defined
 
 
 # What the stub has for annotations alone, or need not have; and what mypy says of Python's own classes.
-UNTOLD = (r"tg\.(\w+\.)*(DTypeLike|Operand|Tensor\.__array_priority__|_\w+\.__init__|__module__|\w+\._rule|"
+UNTOLD = (r"tg\.(\w+\.)*(DTypeLike|Operand|Tensor\.__array_priority__|_\w+\.__(init|getattr)__|__module__|\w+\._rule|"
           r"(Callable|Sequence|Mapping|Iterable)(\.\w+)?) ")
 
 
@@ -154,7 +164,9 @@ def test_every_function_is_in_the_stub():
         assert [n for n in names if f"{indent}def {n}(" not in stub] == []
 
 
-MODULES = ["tg", "tg.data", "tg.nn", "tg.nn.functional", "tg.nn.init", "tg.nn.utils", "tg.optim", "tg.lr_scheduler"]
+MODULES = ["tg", "tg.data", "tg.nn", "tg.nn.functional", "tg.nn.init", "tg.nn.utils", "tg.optim", "tg.lr_scheduler",
+           "tg.autograd", "tg.cuda", "tg.func", "tg.grad_mode", "tg.linalg", "tg.utils", "tg.utils.checkpoint", "tg.utils.data",
+           "tg.nn.layers", "tg.nn.module"]
 
 
 def said(thing):

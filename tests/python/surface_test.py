@@ -34,6 +34,16 @@ SHOWN = {
         "test_errors": "Error ShapeError DTypeError IndexError ValueError DeviceError GradientError",
         "test_files_say_what_is_wrong": "IoError", "test_our_own_mistakes": "InternalError", "test_explain": "explain",
         "test_the_tensor_module": "tensor",
+        "test_numpys_names": "array array_equal identity flipud fliplr take_along_axis copy nbytes itemsize inf nan pi e newaxis "
+        "linalg.norm",
+    },
+    "autograd_test.py": {
+        "test_modes": "is_grad_enabled enable_grad inference_mode set_grad_enabled",
+        "test_grad_of_several": "autograd.grad autograd.backward",
+        "test_functions_with_gradients_of_their_own": "autograd.Function", "test_mistakes_in_functions": "autograd.FunctionCtx",
+        "test_functional": "autograd.functional", "test_checkpoint_of_a_module": "utils.checkpoint.checkpoint",
+    },
+    "differences_test.py": {"row": "data cuda.is_available cuda.device_count",
     },
     "conformance_test.py": {
         "test_creation": "linspace meshgrid", "test_tri_and_empty": "tri empty", "test_finfo": "finfo", "test_iinfo": "iinfo",
@@ -66,18 +76,23 @@ SHOWN = {
         "test_schedules_are_pytorchs": "lr_scheduler.StepLR lr_scheduler.MultiStepLR lr_scheduler.ExponentialLR lr_scheduler.LinearLR "
         "lr_scheduler.CosineAnnealingLR lr_scheduler.OneCycleLR",
         "test_parameters_and_what_modules_hold": "nn.Parameter nn.ModuleList nn.ModuleDict",
+        "test_stacks_of_transformer_layers": "nn.TransformerEncoder nn.TransformerDecoder",
+        "test_first_weights_spread_as_pytorchs": "nn.init.eye_",
+        "test_a_function_as_a_module_knows_its_arguments": "nn.PReLU nn.ParameterList",
         "test_sequences_of_layers": "nn.Sequential nn.Loaded", "test_schedules_have_a_state": "lr_scheduler.LambdaLR",
         "test_warmup_and_plateau": "lr_scheduler.SequentialLR lr_scheduler.ReduceLROnPlateau",
         "test_the_digits": "mnist"},
     "data_test.py": {
         "test_batches_are_pytorchs": "data.DataLoader data.TensorDataset", "Squares": "data.Dataset",
-        "test_a_function_is_a_data_set": "data.FunctionDataset"},
+        "test_a_function_is_a_data_set": "data.FunctionDataset",
+        "test_parts_and_sums_of_data_sets": "data.Subset data.ConcatDataset", "test_random_split": "data.random_split"},
 }
 DTYPES = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32", "float64"}
 DTYPES |= {"half", "float", "double", "short", "int", "long"}  # PyTorch's other names
 CONVERSIONS = {"bool": "bool", "char": "int8", "short": "int16", "int": "int32", "long": "int64", "byte": "uint8", "half": "float16",
                "bfloat16": "bfloat16", "float": "float32", "double": "float64"}
-MODULES = ["tg", "tg.nn", "tg.nn.functional", "tg.nn.init", "tg.nn.utils", "tg.optim", "tg.lr_scheduler", "tg.data"]
+MODULES = ["tg", "tg.nn", "tg.nn.functional", "tg.nn.init", "tg.nn.utils", "tg.optim", "tg.lr_scheduler", "tg.data",
+           "tg.autograd", "tg.cuda", "tg.linalg", "tg.utils.checkpoint"]
 
 
 def shown():
@@ -108,7 +123,7 @@ def test_every_public_name_is_shown():
         last = own.split(".")[-1]
         inplace = name.startswith("Tensor.") and name.endswith("_") and own[:-1] in rows
         layer = name.startswith("nn.") and last in LAYER_NAMES
-        again = "." in name and last in ("Tensor", "Generator", "Module", "Parameters")
+        again = "." in name and (last in ("Tensor", "Generator", "Module", "Parameters") or getattr(tg, last, None) is value)
         conversion = name.startswith("Tensor.") and own in CONVERSIONS
         initial = name.startswith("nn.init.") and last.rstrip("_") in random_test.DRAWS
         other = name in ("Tensor.copy_", "Tensor.cast", "Tensor.type", "Tensor.astype", "optim.named", "nn.BatchNorm", "nn.InstanceNorm")
@@ -270,10 +285,11 @@ def test_axis_is_taken_wherever_dim_is():
             if name.startswith("_") or not {"dim", "dimension"} & arguments(f):
                 continue
             own = "dimension" if "dimension" in arguments(f) else "dim"
-            input = {"tensors": [tg.ones(2, 3)] * 2} if "tensors" in arguments(f) else {"input": tg.ones(2, 3)}
+            input = {"tensors": [tg.ones(2, 3)] * 2, "input": tg.ones(2, 3), "x1": tg.ones(2, 3), "x2": tg.ones(2, 3)}
+            input = {k: v for k, v in input.items() if k in arguments(f)}
             more = {"index": tg.zeros(1, 3, dtype="int32"), "src": tg.ones(1, 3), "source": tg.ones(1, 3), "chunks": 1, "split_size": 1,
                     "k": 1, "sizes": (2, 1), "size": 1, "step": 1, "repeats": 1, "shifts": 1, "reduce": "sum", "p": 2.0,
-                    "start": 0, "length": 1}
+                    "start": 0, "length": 1, "indices": tg.zeros(1, 3, dtype="int32")}
             given = {k: v for k, v in more.items() if k in arguments(f)}
             if name == "select":
                 given["index"] = 0

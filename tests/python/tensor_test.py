@@ -472,3 +472,28 @@ def test_formats():
     assert f"{x[1]:.1f} {x.sum():6.2f} {x}" == "2.2   3.75 [1.5  2.25]" and [v.item() for v in reversed(x)] == [2.25, 1.5]
     with pytest.raises(ValueError):
         f"{x:.1f}"
+
+
+def test_numpys_names():
+    a = np.arange(6, dtype="f").reshape(2, 3)
+    x = tg.array(a.tolist())
+    assert (x.itemsize, x.nbytes) == (a.itemsize, a.nbytes) and tg.array_equal(x, tg.Tensor(a)) and not tg.array_equal(x, x + 1)
+    assert not tg.array_equal(x, x[0])
+    assert 3 in x and 7 not in x and x[tg.newaxis].shape == (1, 2, 3) and tg.identity(2).tolist() == [[1, 0], [0, 1]]
+    assert (tg.inf, tg.pi, tg.e) == (np.inf, np.pi, np.e) and tg.nan != tg.nan
+    for name in ("flipud", "fliplr"):
+        assert getattr(tg, name)(x).tolist() == getattr(x, name)().tolist() == getattr(np, name)(a).tolist()
+    index = np.array([[2, 0], [1, 1]])
+    assert tg.take_along_axis(x, tg.Tensor(index), axis=1).tolist() == np.take_along_axis(a, index, axis=1).tolist()
+    other = x.copy()
+    other += 1
+    assert x.tolist() == a.tolist() and [t.tolist() for t in divmod(x, 2)] == [t.tolist() for t in divmod(a, 2)]
+    for amounts in (1, ((1, 2), (0, 1)), ((2, 1),)):
+        assert tg.pad(x, amounts).tolist() == np.pad(a, amounts).tolist()
+        assert tg.pad(x, pad_width=amounts, mode="circular").tolist() == np.pad(a, amounts, mode="wrap").tolist()
+    for ord in (None, 1, 3, np.inf):
+        assert np.allclose(tg.linalg.norm(x, ord, axis=1, keepdims=True).numpy(), np.linalg.norm(a, ord, axis=1, keepdims=True))
+    assert np.isclose(tg.linalg.norm(x).item(), np.linalg.norm(a)) and tg.linalg.norm(x, dim=0, keepdim=True).shape == (1, 3)
+    for given in ((2,), (1, (0, 1))):
+        with pytest.raises(tg.ValueError, match="of a matrix"):
+            tg.linalg.norm(x, *given)

@@ -36,6 +36,7 @@ PYTHON = """
 import sys
 import numpy
 import tg
+import tg.nn.functional as F
 from tg import nn
 x, y, square, v, w = tg.rand(2, 4) * 0.9, tg.rand(2, 4), tg.rand(3, 3), tg.rand(3), tg.rand(3)
 i, b, places = tg.Tensor([[0, 1, 0, 1]] * 2), x > 0.5, tg.Tensor([0, 2, 1])

@@ -373,5 +373,18 @@ TEST(Backward, Errors) {
                               "backward: every leaf that this tensor was computed from has been assigned to or destroyed since");
 }
 
+TEST(GradMode, TheInnermostCounts) {
+  const Tensor x({1.f}, {.requires_grad = true});
+  {
+    const NoGrad off;
+    EXPECT_FALSE(grad_enabled() || (x * 2).requires_grad());
+    const GradMode on(true);
+    EXPECT_TRUE(grad_enabled() && (x * 2).requires_grad());
+  }
+  EXPECT_TRUE(set_grad_enabled(false));
+  EXPECT_FALSE((x * 2).requires_grad());
+  EXPECT_FALSE(set_grad_enabled(true));
+}
+
 }  // namespace
 }  // namespace tg

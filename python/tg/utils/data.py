@@ -1,0 +1,2 @@
+"""tg.data, where PyTorch has it."""
+from tg.data import *  # noqa: F403
