@@ -191,7 +191,8 @@ bool Demands::reaches(int from, int to) const {
 
 bool Demands::merge(int a, int b) {
   Group &to = groups[static_cast<size_t>(a)], &from = groups[static_cast<size_t>(b)];
-  if (!to.loops_over(from.shape) || to.sequential || from.sequential || to.inlined + from.inlined > kMostInlined || reaches(a, b) || reaches(b, a))
+  if (!to.loops_over(from.shape) || to.sequential || from.sequential || to.inlined + from.inlined > kMostInlined || reaches(a, b) ||
+      reaches(b, a))
     return false;
   for (const Group* g : {&to, &from}) for (const UOp& u : g->outputs) if (halo.contains(u) || first_store.contains(u)) return false;
   for (const UOp& u : from.outputs) home[u] = a;

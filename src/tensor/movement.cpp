@@ -16,6 +16,10 @@ namespace {
 
 using Pairs = std::vector<std::pair<int64_t, int64_t>>;
 
+// Each element of what is joined is chosen among all parts, so more parts than kMostAtOnce are joined kAtOnce at a time, in steps.
+constexpr size_t kMostAtOnce = 16;
+constexpr ptrdiff_t kAtOnce = 8;
+
 std::string text(const Pairs& pairs) {
   std::vector<std::string> out;
   for (const auto& [a, b] : pairs) out.push_back(fmt::format("({}, {})", a, b));
@@ -237,17 +241,23 @@ std::vector<Tensor> Tensor::chunk(int64_t count, int axis) const {
 
 Tensor Tensor::stack(const std::vector<Tensor>& tensors, int axis) {
   const std::vector<Tensor> parts = promoted(tensors, "stack");
-  std::vector<UOp> nodes;
-  bool grad = false;
-  for (const Tensor& t : parts) {
+  for (const Tensor& t : parts)
     if (t.shape() != parts[0].shape())
       throw ShapeError(
           fmt::format("stack: shapes {} and {} differ; they must be equal", to_string(parts[0].shape()), to_string(t.shape())));
+  const int to = checked_axis(axis, parts[0].rank() + 1, "stack");
+  if (parts.size() > kMostAtOnce) {
+    std::vector<Tensor> rows;
+    for (const Tensor& t : parts) rows.push_back(t.unsqueeze(to));
+    return cat(rows, to);
+  }
+  std::vector<UOp> nodes;
+  bool grad = false;
+  for (const Tensor& t : parts) {
     nodes.push_back(source_of(t, "stack"));
     grad = grad || carries_gradient(t);
   }
   const Tensor front = make(UOp::make(Op::Stack, nodes, Arg{}), parts[0].device(), grad);
-  const int to = checked_axis(axis, front.rank(), "stack");
   std::vector<int> order(static_cast<size_t>(front.rank()));
   std::iota(order.begin(), order.end(), 0);
   std::rotate(order.begin(), order.begin() + 1, order.begin() + to + 1);
@@ -268,6 +278,15 @@ Tensor Tensor::cat(const std::vector<Tensor>& tensors, int axis) {
       throw ShapeError(fmt::format("cat: shapes {} and {} differ beside axis {}; all other sizes must be equal", to_string(common),
                                    to_string(t.shape()), axis));
     equal = equal && t.shape() == common;
+  }
+  if (parts.size() > kMostAtOnce) {
+    std::vector<Tensor> joined;
+    for (auto part = parts.begin(); part != parts.end();) {
+      const auto next = part + std::min<ptrdiff_t>(kAtOnce, parts.end() - part);
+      joined.push_back(cat({part, next}, a).contiguous());
+      part = next;
+    }
+    return cat(joined, a);
   }
   if (equal) return stack(parts, a).flatten(a, a + 1);
   // Each part padded with zeros to the whole and chosen where it lies: zeros of bool or integers are not added, so that every bit is kept.

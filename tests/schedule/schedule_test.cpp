@@ -45,6 +45,19 @@ TEST(Fusion, KernelsOfLongProgramsAreOfBoundedSize) {
     EXPECT_LE(toposort(l.kernel.stores).size(), 1000u);
   }
 }
+// Joining n parts takes of the order of n log n steps for n elements, not n squared.
+TEST(Fusion, ManyPartsAreJoinedInSteps) {
+  std::vector<Tensor> equal, unequal;
+  for (int i = 0; i < 300; ++i) {
+    equal.push_back(input({4, 3}));
+    unequal.push_back(input({1 + i % 5, 3}));
+  }
+  for (const Tensor& t : {Tensor::stack(equal, 1), Tensor::cat(equal, 1), Tensor::cat(unequal)}) {
+    for (const PlanLaunch& l : plan(t).launches) EXPECT_LE(l.buffers.size(), 17u);
+  }
+  equal.resize(16);
+  EXPECT_EQ(launches(Tensor::cat(equal)), 1u);
+}
 TEST(Fusion, GatherIsOneKernelThatLoadsOnlyItsRows) {
   const Plan p = plan(input({1000, 64}).at(Tensor({1, 2, 3}, {.device = "null"}).realize()));
   ASSERT_EQ(p.launches.size(), 1u);
