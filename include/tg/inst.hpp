@@ -42,7 +42,7 @@ enum class InstOp : uint8_t {  // what an instruction does, with its sources in 
   gather,       // (pointer, offsets[, mask]): one element a lane
   store,        // (pointer, offset, value[, mask]): consecutive
   scatter,      // (pointer, offsets, value[, mask])
-  prefetch,     // (pointer, offset): read soon
+  prefetch,     // (pointer, offset): read soon; `value` 1: but not before what the nearest cache holds
   loop,         // (begin, end): counter of dtype index, stepping by `value` (> 0); body up to the matching end_loop
   phi,          // (initial value): carried round the loop just opened; all phis of a loop follow it directly
   end_loop,     // (loop, next value of each of its phis, in order). After it a phi's position means its final value

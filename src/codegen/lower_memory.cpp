@@ -307,7 +307,7 @@ int64_t Lower::behind_tile(const UOp& load) const {
 // Asks memory for the line of an element of what a load or a store accesses.
 void Lower::ask(const UOp& access, int level, int at) {
   const UOp& array = access.src(0);
-  e_.push(level, make(InstOp::prefetch, array.dtype(), 0, {pointers_[static_cast<size_t>(array.as<ParamArg>().slot)], at}));
+  e_.push(level, make(InstOp::prefetch, array.dtype(), filling_row_, {pointers_[static_cast<size_t>(array.as<ParamArg>().slot)], at}));
 }
 
 // ---- lanes a few elements apart: memory is accessed as if they were side by side, with a mask, and shuffled ----

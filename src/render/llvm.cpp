@@ -158,7 +158,7 @@ class Function {
       case InstOp::store: case InstOp::scatter: return store(u);
       case InstOp::prefetch:
         address(u, false);
-        put(out_, "  call void @llvm.prefetch.p0(ptr ", name("p"), ", i32 0, i32 3, i32 1)\n");
+        put(out_, "  call void @llvm.prefetch.p0(ptr ", name("p"), ", i32 0, i32 ", u.value ? 2 : 3, ", i32 1)\n");
         return;
       case InstOp::loop: return loop(u);
       case InstOp::phi: values_[at_] = name(); return;  // written when the loop ends
