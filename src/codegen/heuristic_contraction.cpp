@@ -120,6 +120,8 @@ class Contraction : public Choice {
     const double most_shared = 0.5 * static_cast<double>(target_.l3_bytes) / static_cast<double>(target_.cores);
     const double by_columns = stream_cost(outputs / batch) < kDistant ? 0 : kCrossed;
     for (const UOp& v : along) {
+      int64_t rounds = static_cast<int64_t>(batch);  // of panels along v
+      for (const UOp& o : along) if (!(o == v)) rounds *= extent(o);
       const bool windows = rows_of(of_lanes, v, reduce).windowed;
       const bool turned = !windows && turns(v, reduce);
       const double once = stream_cost(all) < kDistant || (turned && !load_pages_apart(v)) ? stream_cost(all) : kWaited;
@@ -172,7 +174,7 @@ class Contraction : public Choice {
             const bool may_cut = across.size() == 1 && !how.packable;
             for (int64_t blocks = 1; blocks == 1 || (may_cut && blocks <= 8 && blocks * 4 * height <= extent(r)); blocks *= 2)
               consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), packing * static_cast<double>(blocks) + anew,
-                       far, by_columns, busy(products * blocks, panels, cut ? last_of(v, vectors * lanes_) : 1));
+                       far, by_columns, busy(rounds * blocks, panels, cut ? last_of(v, vectors * lanes_) : 1));
           }
         }
       }
