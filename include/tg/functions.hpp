@@ -7,6 +7,21 @@
 
 namespace tg {
 
+// Creation.
+[[nodiscard]] inline Tensor tensor(std::initializer_list<Value> values, const TensorOptions& o = {}) { return {values, o}; }
+[[nodiscard]] inline Tensor full(const Sizes& shape, Scalar value, const TensorOptions& o = {}) { return Tensor::full(shape, value, o); }
+[[nodiscard]] inline Tensor zeros(const Sizes& shape, const TensorOptions& o = {}) { return Tensor::zeros(shape, o); }
+[[nodiscard]] inline Tensor ones(const Sizes& shape, const TensorOptions& o = {}) { return Tensor::ones(shape, o); }
+[[nodiscard]] inline Tensor arange(Scalar stop, const TensorOptions& o = {}) { return Tensor::arange(stop, o); }
+[[nodiscard]] inline Tensor arange(Scalar start, Scalar stop, Scalar step = 1, const TensorOptions& o = {}) {
+  return Tensor::arange(start, stop, step, o);
+}
+[[nodiscard]] inline Tensor eye(int64_t rows, int64_t columns = -1, const TensorOptions& o = {}) { return Tensor::eye(rows, columns, o); }
+[[nodiscard]] inline Tensor rand(const Sizes& shape, const TensorOptions& o = {}) { return Tensor::rand(shape, o); }
+[[nodiscard]] inline Tensor randn(const Sizes& shape, const TensorOptions& o = {}) { return Tensor::randn(shape, o); }
+[[nodiscard]] inline Tensor randint(const Sizes& shape, int64_t low, int64_t high, const TensorOptions& o = {}) {
+  return Tensor::randint(shape, low, high, o);
+}
 // Elementwise functions of two operands, at least one of them a tensor, besides those in tg/tensor.hpp; shapes broadcast. Float32 results
 // are within 4 units in the last place. Those of real numbers give float32 for integers.
 [[nodiscard]] Tensor div(const Operand& a, const Operand& b,
