@@ -61,8 +61,9 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
   };
 
   // What is split: the steps, or the rounds of so many of them; a part has `block` of these, the last one perhaps fewer.
-  const Dim split = v.rows ? Dim(n.value() / v.rows) : n, block = floor_div(split + Dim(v.size - 1), Dim(v.size)),
-            parts = floor_div(split + block - Dim(1), block);
+  const Dim split = v.rows ? Dim(n.value() / v.rows) : n;
+  const int64_t wanted = std::min(v.size, std::max<int64_t>(split.max(), 1));
+  const Dim block = floor_div(split + Dim(wanted - 1), Dim(wanted)), parts = floor_div(split + block - Dim(1), block);
   const UOp g = range(parts, id, RangeKind::Output), begin = g * block.expr();
   const bool even = split.known() && split.value() % block.value() == 0;
   const Dim own = even ? block : least(split.expr() - begin, block);

@@ -46,7 +46,8 @@ class Columns : public testing::TestWithParam<TestProgram> {};
 
 TEST_P(Columns, OfRowsAtOnceAreRight) {
   compare(GetParam(), "group(r", [](const std::string& r) {
-    return Verbs{Verb::group(r, 1, 8), Verb::group(r, 3, 4), Verb::group(r, 8, 5), Verb::group(r, 100, 1), Verb::group(r, 2, 16)};
+    return Verbs{Verb::group(r, 1, 8), Verb::group(r, 3, 4), Verb::group(r, 8, 5), Verb::group(r, 100, 1),
+                 Verb::group(r, 2, 16), Verb::group(r, INT64_MAX, 8)};
   });
 }
 INSTANTIATE_TEST_SUITE_P(Programs, Columns, testing::ValuesIn(kColumns), [](const auto& test) { return test.param.name; });
@@ -79,7 +80,7 @@ class Planes : public testing::TestWithParam<TestProgram> {};
 
 TEST_P(Planes, InPartsAreRight) {
   compare(GetParam(), "group(r1, 10)", [](const std::string&) {
-    return Verbs{Verb::group("r1", 1), Verb::group("r1", 3), Verb::group("r1", 37)};
+    return Verbs{Verb::group("r1", 1), Verb::group("r1", 3), Verb::group("r1", 37), Verb::group("r1", INT64_MAX)};
   });
 }
 INSTANTIATE_TEST_SUITE_P(Programs, Planes, testing::ValuesIn(kPlanes), [](const auto& test) { return test.param.name; });
