@@ -7,6 +7,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -74,15 +76,18 @@ inline bool load_integer(handle from, int64_t& to) {
   if (to == -1 && PyErr_Occurred()) { PyErr_Clear(); return false; }
   return true;
 }
+/// One list of them, or one alone; what is beyond T, and so beyond every axis, as the nearest that is not.
 template <class T>
 bool load_integers(handle from, std::vector<T>& to) {
   to.clear();
+  using Limits = std::numeric_limits<T>;
+  const auto add = [&](int64_t n) { to.push_back(static_cast<T>(std::clamp<int64_t>(n, Limits::min(), Limits::max()))); };
   int64_t one;
-  if (load_integer(from, one)) { to.push_back(static_cast<T>(one)); return true; }
+  if (load_integer(from, one)) { add(one); return true; }
   if (!isinstance<tuple>(from) && !isinstance<list>(from)) return false;
   for (const handle h : reinterpret_borrow<sequence>(from)) {
     if (!load_integer(h, one)) return false;
-    to.push_back(static_cast<T>(one));
+    add(one);
   }
   return true;
 }

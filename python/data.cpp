@@ -19,6 +19,7 @@ struct Nested {
       const py::sequence list(at);
       shape.push_back(static_cast<int64_t>(list.size()));
       if (list.empty()) break;
+      if (shape.size() > 32) throw ShapeError("Tensor: lists in lists, more than the 32 deep that a tensor has axes");
       at = list[0];
     }
     read(data, "the data", 0);

@@ -305,12 +305,20 @@ def test_masks():
     assert t[a > 5].tolist() == a[a > 5].tolist() and t[Tensor([False, True, False]), 1:].tolist() == a[[False, True, False], 1:].tolist()
 
 
+def endless():
+    """A list that is its own element."""
+    a = []
+    a.append(a)
+    return a
+
+
 @pytest.mark.parametrize("call, python, own", [
     (lambda: tg.ones(2) + tg.ones(3), ValueError, "ShapeError"), (lambda: tg.ones(2).sum(3), IndexError, "IndexError"),
     (lambda: tg.ones(2)[5], IndexError, "IndexError"), (lambda: tg.ones(2) & 1, TypeError, "DTypeError"),
     (lambda: tg.ones(2, device="nowhere"), RuntimeError, "DeviceError"), (lambda: tg.ones(2).backward(), RuntimeError, "GradientError"),
     (lambda: tg.arange(0, 1, 0), ValueError, "ValueError"), (lambda: Tensor([[1], [2, 3]]), ValueError, "ShapeError"),
     (lambda: Tensor([1.0, 2.0])[Tensor([5])].tolist(), IndexError, "IndexError"),
+    (lambda: tg.ones(2).sum(2**40), IndexError, "IndexError"), (lambda: Tensor(endless()), ValueError, "ShapeError"),
 ])
 def test_errors(call, python, own):
     with pytest.raises(python) as info:
