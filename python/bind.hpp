@@ -66,6 +66,7 @@ void bind_guard(py::module_& m, const char* name, const char* doc) {
 
 void bind_dtypes(py::module_& m);
 void bind_errors(py::module_& m);
+void bind_signals();
 void bind_tensor(Api& api);
 void bind_creation(Api& api);
 void bind_random(Api& api);

@@ -5,6 +5,7 @@
 
 #include "python/bind.hpp"
 #include "tg/limits.hpp"
+#include "tg/settings.hpp"
 
 namespace tg::python {
 
@@ -89,6 +90,22 @@ void translate(std::exception_ptr p) {
   } catch (const Error& e) { raise(errors->base, e); }
 }
 }  // namespace
+
+namespace {
+unsigned long main_thread = 0;  // the one that hears of signals
+
+/// Ctrl-C, and whatever else a handler raises, ends a long computation.
+void hear_signals() {
+  if (PyThread_get_thread_ident() != main_thread) return;
+  const py::gil_scoped_acquire lock;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+}  // namespace
+
+void bind_signals() {
+  main_thread = py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>();
+  set_interruption(&hear_signals);
+}
 
 void bind_errors(py::module_& m) {
   errors = new Errors;  // lives as long as the process: errors may be thrown while modules are taken down
@@ -199,6 +216,7 @@ PYBIND11_MODULE(_tg, m) {
   m.attr("__module__") = "tg";  // what classes and functions say they belong to
   bind_dtypes(m);
   bind_errors(m);
+  bind_signals();
   Api api{m, Class(m, "Tensor", "An n-dimensional array that knows how it was computed. Operations are lazy until a value is asked for.",
                    py::dynamic_attr(), py::custom_type_setup(enable_buffer))};
   bind_tensor(api);

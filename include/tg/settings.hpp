@@ -33,4 +33,9 @@ class [[nodiscard]] WithSettings {
   const std::unique_ptr<const Settings> here_;
 };
 
+/// What long computations call in between kernels, about every 50 ms, on the thread that asked for values, as long as no tensor's memory
+/// has changed: what it throws ends the computation, and all tensors are as they were. Null, as it is unless set: nothing. Python's Ctrl-C
+/// comes in here.
+void set_interruption(void (*check)());
+
 }  // namespace tg

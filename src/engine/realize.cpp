@@ -2,6 +2,7 @@
 #include "engine/realize.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <chrono>
 #include <map>
@@ -24,6 +25,7 @@
 #include "schedule/work.hpp"
 #include "tg/error.hpp"
 #include "tg/ir/pattern.hpp"
+#include "tg/settings.hpp"
 
 namespace tg {
 
@@ -36,6 +38,7 @@ struct ReadyPlan {
   std::vector<UOp> variables;
   std::vector<std::shared_ptr<const CompiledKernel>> kernels;  // one a launch
   size_t checked = 0;                                          // launches after which all indices are known to be in bounds
+  size_t harmless = 0;                                         // launches before the first that overwrites what a tensor holds
 };
 
 struct PlanCache {
@@ -56,6 +59,19 @@ size_t check_before_overwriting(Plan& plan) {
   return checked;
 }
 
+size_t before_overwriting(const Plan& plan) {
+  const auto overwrites = [&](const PlanLaunch& l) {
+    return std::any_of(l.buffers.begin(), l.buffers.end(), [&](int b) {
+      const PlanBuffer& p = plan.buffers[static_cast<size_t>(b)];
+      return p.kind == PlanBuffer::Kind::Output && p.input >= 0;
+    });
+  };
+  return static_cast<size_t>(std::find_if(plan.launches.begin(), plan.launches.end(), overwrites) - plan.launches.begin());
+}
+
+constexpr auto kBetweenChecks = std::chrono::milliseconds(50);
+constinit std::atomic<void (*)()> interruption = nullptr;
+
 std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device) {
   const Passes passes = Passes::in_force();
   const std::tuple<const Device*, uint64_t, Hash128> key{&device, passes.number, graph.key()};
@@ -68,6 +84,7 @@ std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device)
   ready->variables = graph.variables;
   ready->plan = passes.plan(graph.roots, device.target());
   ready->checked = check_before_overwriting(ready->plan);
+  ready->harmless = before_overwriting(ready->plan);
   if (logging(2)) log(2, to_string(ready->plan));
   if (tuner) tuner->tune(ready->plan, device);
   std::vector<const Kernel*> kernels;
@@ -106,11 +123,18 @@ class Run {
     const std::vector<PlanLaunch>& all = ready_.plan.launches;
     for (size_t i = 0, next; i < all.size(); i = next) {
       for (next = i + 1; next < all.size() && all[next].with_previous;) ++next;
+      if (i <= ready_.harmless) hear_interruption();
       const auto parts = std::span(all).subspan(i, next - i);
       if (parts[0].blocks > 0) launch_blocks(parts, std::span(ready_.kernels).subspan(i, next - i));
       else launch(parts, *ready_.kernels[i]);
       if (i < ready_.checked && ready_.checked <= next) check();
     }
+  }
+  void hear_interruption() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - heard_ < kBetweenChecks) return;
+    heard_ = now;
+    if (const auto check = interruption.load()) check();
   }
   void check() {
     if (const std::optional<Fault> f = device_.synchronize())
@@ -219,6 +243,7 @@ class Run {
                        k.tuned ? ", tuned" : "", k.from_disk ? " (disk)" : ""));
   }
 
+  std::chrono::steady_clock::time_point heard_ = std::chrono::steady_clock::now();
   const ReadyPlan& ready_;
   const Canonical& graph_;
   Device& device_;
@@ -252,6 +277,8 @@ void bring_copies(std::span<const UOp> roots, Device& here) {
 }
 
 }  // namespace
+
+void set_interruption(void (*check)()) { interruption = check; }
 
 void forget_plans() {
   const std::lock_guard lock(plans().mutex);

@@ -2,20 +2,25 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 #include "base/env.hpp"
 #include "tg/device.hpp"
 #include "tg/nn.hpp"
 #include "tg/optim.hpp"
+#include "tg/settings.hpp"
 #include "tg/tg.hpp"
 
 namespace tg {
 namespace {
 
+struct Interrupted {};
+
 /// The cpu, but for what is told to fail.
 class Failing : public Device {
  public:
-  std::atomic<bool> compiler = false, memory = false, launches = false;
+  std::atomic<bool> compiler = false, memory = false, launches = false, slow = false;
   const Target& target() const override { return target_; }
   void* allocate(size_t bytes) override {
     if (memory) throw DeviceError("no memory today");
@@ -30,6 +35,7 @@ class Failing : public Device {
     return cpu_.load(binary, phases);
   }
   void launch(Program& program, const LaunchArgs& args) override {
+    if (slow) std::this_thread::sleep_for(std::chrono::milliseconds(60));
     cpu_.launch(program, args);
     if (launches) throw DeviceError("no result today");
   }
@@ -69,6 +75,21 @@ TEST_P(Failure, LeavesOperandsAndResultUsable) {
   EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{1, 2, 3}));
   broken = false;
   EXPECT_NEAR(compute(), 6 * odd + 3, 1e-3);
+}
+
+TEST(Interruption, EndsWhatIsComputedBeforeAnythingIsOverwritten) {
+  register_device("failing", [] { return std::make_unique<Failing>(); });
+  auto& failing = dynamic_cast<Failing&>(device("failing"));
+  const TensorOptions on{.device = "failing"};
+  Tensor x = Tensor::full({2, 2}, 2.f, on).contiguous().realize();
+  const Tensor y = x.matmul(x).matmul(x).matmul(x);
+  failing.slow = true;
+  set_interruption([] { throw Interrupted(); });
+  EXPECT_THROW(y.realize(), Interrupted);
+  EXPECT_THROW(x.assign(y).realize(), Interrupted);
+  set_interruption(nullptr);
+  failing.slow = false;
+  EXPECT_EQ(y.at(0, 0).item<float>(), 128);  // 2, 8, 32, 128: of the x that was not overwritten
 }
 
 TEST_P(Failure, OfAnAssignmentMeansItHasNotHappened) {
