@@ -63,7 +63,7 @@ size_t before_overwriting(const Plan& plan) {
   const auto overwrites = [&](const PlanLaunch& l) {
     return std::any_of(l.buffers.begin(), l.buffers.end(), [&](int b) {
       const PlanBuffer& p = plan.buffers[static_cast<size_t>(b)];
-      return p.kind == PlanBuffer::Kind::Output && p.input >= 0;
+      return p.kind != PlanBuffer::Kind::Input && p.input >= 0;
     });
   };
   return static_cast<size_t>(std::find_if(plan.launches.begin(), plan.launches.end(), overwrites) - plan.launches.begin());
