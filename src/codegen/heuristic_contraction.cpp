@@ -84,10 +84,12 @@ class Contraction : public Choice {
  private:
   // What makes steps of the sum in pairs, if the target has an instruction for such products, in vectors of as many lanes.
   const MatrixInstruction* matrix_instruction(const UOp& reduce) const {
-    const int64_t n = extent(reduce_ranges(reduce).back());
+    const auto closed = reduce_ranges(reduce);
+    if (reduces_.size() != 1 || closed.empty()) return nullptr;
+    const int64_t n = extent(closed.back());
     for (const MatrixInstruction& m : target_.matrix)
       if (multiplies(m, reduce) && lanes_ * static_cast<int64_t>(size_of(m.accumulator)) == target_.vector_bytes)
-        return reduces_.size() == 1 && (n % m.depth == 0 || n >= kRounds * m.depth) ? &m : nullptr;
+        return n % m.depth == 0 || n >= kRounds * m.depth ? &m : nullptr;
     return nullptr;
   }
   void matrix(const UOp& reduce) {
@@ -402,7 +404,7 @@ class Contraction : public Choice {
   // panels of lanes pass by.
   void stage_rows(const UOp& operand, const Plan& p, const UOp& reduce) {
     const Rows rows = rows_of(operand, p.rows, reduce);
-    if (rows.windowed && nest_.staged.back().at < 0 && packs(window_bytes(operand, p.rows, reduce), p.rows, p.height)) {
+    if (rows.windowed && !nest_.staged.empty() && nest_.staged.back().at < 0 && packs(window_bytes(operand, p.rows, reduce), p.rows, p.height)) {
       Verb order = Verb::order(nest_.loops());  // the tile's rows outermost, and inside what does not read them
       const auto place = [&](const std::string& n) { return n == name(p.rows) ? 0 : loops_over(n, operand) ? 1 : 2; };
       std::stable_sort(order.axes.begin(), order.axes.end(), [&](const auto& x, const auto& y) { return place(x) < place(y); });

@@ -259,8 +259,8 @@ void bring_copies(std::span<const UOp> roots, Device& here) {
   for (const UOp& u : toposort(roots)) {
     if (u.op() == Op::Param)
       throw ValueError(
-          "realize: this tensor is an argument of a function under vmap, or computed from one: it stands for a whole batch and has no value "
-          "of its own; compute with it, and ask for values of what vmap returns");
+          "realize: this tensor is an argument of a function under vmap, or computed from one: it stands for a whole batch and has no "
+          "value of its own; compute with it, and ask for values of what vmap returns");
     if (u.op() != Op::Copy || u.storage()) continue;
     const UOp from = u.src(0);
     Device* there = nullptr;

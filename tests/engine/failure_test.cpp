@@ -78,6 +78,7 @@ TEST_P(Failure, LeavesOperandsAndResultUsable) {
 }
 
 TEST(Interruption, EndsWhatIsComputedBeforeAnythingIsOverwritten) {
+  const WithSettings lazily({.eager = false});
   register_device("failing", [] { return std::make_unique<Failing>(); });
   auto& failing = dynamic_cast<Failing&>(device("failing"));
   const TensorOptions on{.device = "failing"};
@@ -103,6 +104,7 @@ TEST_P(Failure, OfAnAssignmentMeansItHasNotHappened) {
 }
 
 TEST_P(Failure, LeavesATensorThatWasToRequireAGradient) {
+  const WithSettings lazily({.eager = false});
   Tensor x({1.f, odd}, on);
   const Tensor same = x.detach();
   broken = true;

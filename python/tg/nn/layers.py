@@ -299,7 +299,7 @@ class _Function(Module):
 def _function(module: str, name: str, hidden: str = "", **usual: Any) -> type[_Function]:
     """The class of that name: tg.<name>, with the values that its arguments have unless told, ... where they must be told."""
     shown = tuple(a for a in usual if a not in hidden.split())
-    members = {"_function": staticmethod(getattr(_tg, name)), "_usual": usual, "_shown": shown}
+    members: dict[str, Any] = {"_function": staticmethod(getattr(_tg, name)), "_usual": usual, "_shown": shown}
     return type(module, (_Function,), {"__doc__": f"tg.{name} as a module.", "__module__": __name__, **members})
 
 
