@@ -404,7 +404,8 @@ class Contraction : public Choice {
   // panels of lanes pass by.
   void stage_rows(const UOp& operand, const Plan& p, const UOp& reduce) {
     const Rows rows = rows_of(operand, p.rows, reduce);
-    if (rows.windowed && !nest_.staged.empty() && nest_.staged.back().at < 0 && packs(window_bytes(operand, p.rows, reduce), p.rows, p.height)) {
+    const bool whole = !nest_.staged.empty() && nest_.staged.back().at < 0;
+    if (rows.windowed && whole && packs(window_bytes(operand, p.rows, reduce), p.rows, p.height)) {
       Verb order = Verb::order(nest_.loops());  // the tile's rows outermost, and inside what does not read them
       const auto place = [&](const std::string& n) { return n == name(p.rows) ? 0 : loops_over(n, operand) ? 1 : 2; };
       std::stable_sort(order.axes.begin(), order.axes.end(), [&](const auto& x, const auto& y) { return place(x) < place(y); });

@@ -75,7 +75,7 @@ TEST(Edges, HaveCodeOfTheirOwn) {
 // of one, they are 6.3 for each, since whoever is done first takes what is left.
 TEST(Edges, LeaveAllCoresAsMuch) {
   const Inputs in{"null"};
-  for (const auto& [m, k, n] : {std::array<int64_t, 3>{495, 1032, 589}, {1000, 333, 777}, {175, 902, 296}, {123, 1033, 211}}) {
+  for (const auto& [m, k, n] : {std::array<int64_t, 3>{495, 1032, 589}, {1000, 333, 777}, {175, 902, 296}}) {
     const Case c(in({m, k}).matmul(in({k, n})), device("null"));
     Target t = c.device.target();
     t.vector_bytes = 64, t.vector_registers = 32, t.l2_bytes = 1 << 20, t.l3_bytes = 32 << 20, t.fma_per_cycle = 1, t.cores = 2;
