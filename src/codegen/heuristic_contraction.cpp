@@ -30,6 +30,7 @@ constexpr double kInterleaved = 2;                     // of a vector whose step
 constexpr int64_t kPage = 4096, kWays = 8;             // bytes, and how many lines that are so far apart L1 holds at once
 constexpr int64_t kRun = 64;                           // elements side by side, for the processor to fetch ahead
 constexpr int64_t kTranslated = 1536;                  // pages whose addresses the processor knows
+constexpr int kLineTime = 12;                          // cycles in which a line comes from beyond L2, asked for a tile before
 constexpr int64_t kPanels = 4;                         // of lanes that read packed rows again, before packing them pays
 // Rows have an address each, in a register, where they are not whole steps apart; beyond these, arithmetic waits for some of them.
 constexpr int64_t kAddresses = 12;
@@ -358,7 +359,8 @@ class Contraction : public Choice {
           out.windowed |= extent(k) > 1 && together(step, stride(u.src(1), k));
         }
     }
-    out.foreseen = out.step > 0 && out.step <= kApart && length(reduce) <= kTranslated;
+    const bool in_time = (target_.vector_registers - 4) / target_.fma_per_cycle >= kLineTime;  // beside a step of the largest tile
+    out.foreseen = in_time && out.step > 0 && out.step <= kApart && length(reduce) <= kTranslated;
     out.packable = out.param >= 0 && !out.windowed && !out.streams && out.step >= 64 / static_cast<int64_t>(widest_);
     return out;
   }
