@@ -2,14 +2,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "codegen/choice.hpp"
+#include "codegen/operands.hpp"
 #include "codegen/pack.hpp"
 
 namespace tg {
 namespace {
 
-constexpr double kNear = 0.5, kFar = 1, kDistant = 4;  // cycles of a vector load from L1, and of streaming one from L2 or beyond
-constexpr double kMissed = 4, kCopied = 8;             // of a number that has to be waited for, and of copying one
 constexpr double kWaited = 6;                          // of a vector from beyond L2, asked for ahead, where each lies in another page
 constexpr double kBeyond = 0.15;                       // of a number from beyond L2, foreseen
 constexpr double kPacked = 2, kTurned = 5;             // of packing a vector beside reading it, and of transposing one for that
@@ -20,24 +18,17 @@ constexpr double kScattered = 8;                       // of storing a number in
 constexpr double kOverlapped = 0.15, kHidden = 0.025;  // of what loads cost that arithmetic does not hide: two a cycle, one a cycle
 constexpr double kBegun = 10;                          // of beginning and ending a tile
 constexpr double kTwice = 0.02;                        // what a tile that does not divide its range costs, as code that is made twice
-constexpr double kMask = 1, kWindow = 0.05;            // cycles that a test adds to a row's load, and that packing windows does
 constexpr double kAnew = 1.5;               // of a step whose windows were in L2 for the panel before and no longer are: a tile waits
-constexpr int64_t kApart = 4;               // steps of windows in steps of their elements, or the reverse: a stride, or a dilation
 constexpr double kDone = 0.8;                          // what is left to do where the rounds in which a test fails are left out
 constexpr double kAcross = 5;                          // of adding up the lanes of a vector
 constexpr int64_t kRounds = 8;                         // of a matrix instruction, beside which a last one that is masked is little
 constexpr double kInterleaved = 2;                     // of a vector whose steps are put side by side for a matrix instruction
-constexpr int64_t kPage = 4096, kWays = 8;             // bytes, and how many lines that are so far apart L1 holds at once
-constexpr int64_t kRun = 64;                           // elements side by side, for the processor to fetch ahead
-constexpr int64_t kTranslated = 1536;                  // pages whose addresses the processor knows
-constexpr int kLineTime = 12;                          // cycles in which a line comes from beyond L2, asked for a tile before
-constexpr int64_t kPanels = 4;                         // of lanes that read packed rows again, before packing them pays
 // Rows have an address each, in a register, where they are not whole steps apart; beyond these, arithmetic waits for some of them.
 constexpr int64_t kAddresses = 12;
 
-class Contraction : public Choice {
+class Contraction : public Operands {
  public:
-  explicit Contraction(const Choice& c) : Choice(c) {}
+  explicit Contraction(const Choice& c) : Operands(c) {}
 
   // sum(a * b) where a and b each have loops of their own: every loaded value serves many products, so keep a tile of sums in registers.
   Verbs run(bool may_copy) {
@@ -247,143 +238,6 @@ class Contraction : public Choice {
                passing = std::find(order.axes.begin(), order.axes.end(), name(p.lanes));
     if (passing < rows) std::iter_swap(rows, passing), apply(std::move(order));
   }
-  // Whether all that is loaded for a product either lies side by side along r or is the same for all of it.
-  static bool straight(const UOp& product, const UOp& r) {
-    return std::ranges::all_of(toposort(product), [&](const UOp& u) {
-      return u.op() != Op::Load || stride(u.src(1), r) == 0 || stride(u.src(1), r) == 1;
-    });
-  }
-  // Whether loads are tested along r.
-  bool gated(const UOp& r) const {
-    return std::any_of(accesses_.begin(), accesses_.end(), [&](const Access& a) { return a.gate && reads(a.gate, r); });
-  }
-  // Whether rows of lanes begin in the middle of a vector, so that loads take two cache lines.
-  bool misaligned(const UOp& operand, const UOp& v) const {
-    for (const UOp& u : toposort(operand)) {
-      if (u.op() != Op::Load || stride(u.src(1), v) != 1) continue;
-      for (const Split& s : nest_.splits)
-        if (const int64_t step = stride(u.src(1), s.original); step != kIrregular && step != 0 && step != 1 && step % lanes_ != 0)
-          return true;
-    }
-    return false;
-  }
-  // A vector of what is read again and again and takes so many bytes in all.
-  double stream_cost(double bytes) const {
-    return bytes < 0.5 * static_cast<double>(target_.l1_bytes)   ? kNear
-           : bytes < 0.5 * static_cast<double>(target_.l2_bytes) ? kFar
-                                                                 : kDistant;
-  }
-  double footprint(const UOp& operand) const {
-    double n = static_cast<double>(widest_);
-    for (const Split& s : nest_.splits) if (reads(operand, s.original)) n *= static_cast<double>(extent(s.original));
-    return n;
-  }
-  // Bytes that one row along r takes when windows over it are packed, each element once. 0: they lie well as they are.
-  double window_bytes(const UOp& operand, const UOp& r, const UOp& reduce) const {
-    UOp load;
-    for (const UOp& u : toposort(operand)) {
-      if (u.op() != Op::Load || !reads(u.src(1), r)) continue;
-      if (load) return 0;
-      load = u;
-    }
-    if (!load || in_both(reduce, r) || std::abs(stride(load.src(1), r)) < 64 / static_cast<int64_t>(widest_)) return 0;
-    struct Part { int64_t step, most; bool sum; };
-    std::vector<Part> parts;
-    const auto add = [&](const UOp& k, bool sum) {
-      const int64_t step = std::abs(stride(load.src(1), k)), most = extent(k) - 1;
-      if (k == r || step == 0 || step == kIrregular) return;
-      for (Part& p : parts)
-        if (p.sum != sum && p.step == step) {
-          p.most = gates_ ? std::max(p.most, most) : p.most + most;  // what is tested is inside
-          return;
-        }
-      parts.push_back({step, most, sum});
-    };
-    for (const UOp& k : kernel_.ranges) add(k, false);
-    for (const UOp& k : reduce_ranges(reduce)) add(k, true);
-    auto bytes = static_cast<double>(widest_);
-    for (const Part& p : parts) bytes *= static_cast<double>(p.most + 1);
-    if (gates_) bytes = std::min(bytes, static_cast<double>(std::abs(stride(load.src(1), r))) * static_cast<double>(widest_));
-    return bytes;
-  }
-  // Whether a tile of rows of windows is worth packing: it fits L2 beside what the lanes read, and there are tiles for all cores.
-  bool packs(double window, const UOp& r, int64_t height) const {
-    return window > 0 && window * static_cast<double>(height) <= 0.5 * static_cast<double>(target_.l2_bytes) &&
-           ceil_div(extent(r), height) >= 4 * target_.cores;
-  }
-  struct Rows {
-    int param = -1;
-    int64_t step = 0;
-    int64_t run = 1;  // elements that the sum passes one after the other, at least a quarter of which it reads
-    bool windowed = false, streams = false, packable = false;
-    bool foreseen = false;  // rows share lines, so that each step asks for the next tile's
-    // Whether so many rows, whole pages apart, are more than L1 has places for.
-    bool crowded(int64_t height, size_t bytes) const {
-      return !packable && height > kWays && step > 0 && step * static_cast<int64_t>(bytes) % kPage == 0;
-    }
-  };
-  // One number of each row: packed, from one cache line, each from its own, and maybe all of them from beyond L2.
-  double row_cost(const UOp& operand, const UOp& r, const Rows& rows, int64_t panels) const {
-    if (rows.streams || (rows.packable && panels >= kPanels)) return kNear * repeated_;
-    const bool side_by_side = rows.step < 64 / static_cast<int64_t>(widest_);
-    const double far = rows.windowed && gates_ && !side_by_side ? 1.5 : scattered(operand, rows) ? kMissed : 0;
-    return kNear * repeated_ * (side_by_side ? 1 : 2) + (gated(r) ? kMask : 0) + far;
-  }
-  // Whether each step of the sum reads from another place beyond L2, which the processor does not see coming.
-  bool scattered(const UOp& operand, const Rows& rows) const {
-    return !rows.streams && !rows.windowed && !rows.foreseen && rows.param >= 0 && stream_cost(footprint(operand)) >= kDistant;
-  }
-  // Whether loops that move so far meet in windows.
-  static bool together(int64_t a, int64_t b) {
-    if (a == 0 || b == 0 || a == kIrregular || b == kIrregular) return false;
-    const int64_t more = std::max(std::abs(a), std::abs(b)), less = std::min(std::abs(a), std::abs(b));
-    return more % less == 0 && more / less <= kApart;
-  }
-  // Windows are not packed: they share elements, and lie together as they are.
-  Rows rows_of(const UOp& operand, const UOp& r, const UOp& reduce) const {
-    Rows out;
-    for (const UOp& u : toposort(operand)) {
-      if (u.op() != Op::Load || !reads(u.src(1), r)) continue;
-      out.param = u.src(0).as<ParamArg>().slot;
-      out.step = std::abs(stride(u.src(1), r));
-      int64_t run = 1;
-      for (size_t k = reduce_ranges(reduce).size(); k-- > 0;)
-        if (const int64_t step = std::abs(stride(u.src(1), reduce_ranges(reduce)[k])); step <= 4 * run)
-          run = std::max(run, step * extent(reduce_ranges(reduce)[k]));
-        else break;
-      out.run = std::max(out.run, run);
-      out.streams |= run >= kRun;
-      for (const UOp& k : reduce_ranges(reduce))
-        for (const UOp& o : kernel_.ranges) {
-          const int64_t step = stride(u.src(1), o);
-          out.windowed |= extent(k) > 1 && together(step, stride(u.src(1), k));
-        }
-    }
-    const bool in_time = (target_.vector_registers - 4) / target_.fma_per_cycle >= kLineTime;  // beside a step of the largest tile
-    out.foreseen = in_time && out.step > 0 && out.step <= kApart && length(reduce) <= kTranslated;
-    out.packable = out.param >= 0 && !out.windowed && !out.streams && out.step >= 64 / static_cast<int64_t>(widest_);
-    return out;
-  }
-  // Whether lanes along v lie far apart in all that is loaded for them, and steps of the sum side by side: panels are packed by
-  // transposing.
-  bool turns(const UOp& v, const UOp& reduce) const {
-    return load_cost(v) > 0 && std::ranges::all_of(accesses_, [&](const Access& a) {
-      const int64_t apart = stride(a.index, v);
-      return a.store || apart == 0 || (apart != kIrregular && !a.gate && std::ranges::any_of(reduce_ranges(reduce), [&](const UOp& k) {
-        return stride(a.index, k) == 1 && extent(k) >= lanes_;
-      }));
-    });
-  }
-  // What lanes that do not lie side by side add to a load.
-  double load_cost(const UOp& v) const {
-    double worst = 0;
-    for (const Access& a : accesses_)
-      if (const int64_t s = stride(a.index, v); !a.store && s != 0 && s != 1) worst = static_cast<double>(lanes_) / 2;
-    return worst;
-  }
-  bool load_pages_apart(const UOp& v) const {
-    return std::ranges::any_of(accesses_, [&](const Access& a) { return !a.store && pages_apart(stride(a.index, v)); });
-  }
   // A packed panel of the operand that has the lanes: of all of it before any loop, or of one block of lanes, whose loop then goes
   // outermost so that everything else, or all of a block of rows, reuses it.
   void stage(const UOp& operand, const Plan& p, const UOp& reduce) {
@@ -470,7 +324,6 @@ class Contraction : public Choice {
       return s.reduces() && std::ranges::any_of(s.axes, [&](int i) { return &nest_.axes[static_cast<size_t>(i)] == &a; });
     });
   }
-  bool in_both(const UOp& reduce, const UOp& r) const { return reads(reduce.src(0).src(0), r) && reads(reduce.src(0).src(1), r); }
   bool loops_over(const std::string& axis, const UOp& operand) const {
     for (const UOp& r : kernel_.ranges) if (name(r) == axis) return reads(operand, r);
     return false;
@@ -492,9 +345,7 @@ class Contraction : public Choice {
         sum += s == 1 ? 1.0 : static_cast<double>(lanes_) * (pages_apart(s) ? kScattered : 1);
     return sum;
   }
-  // Costs are of what two multiply-adds take: a cycle, or two, in which twice as many numbers can be repeated in all lanes.
-  const double repeated_ = 0.5 * target_.fma_per_cycle, overlapped_ = target_.fma_per_cycle > 1 ? kOverlapped : kHidden;
-  bool pages_apart(int64_t step) const { return step != kIrregular && std::abs(step) * static_cast<int64_t>(widest_) >= kPage; }
+  const double overlapped_ = target_.fma_per_cycle > 1 ? kOverlapped : kHidden;
 };
 
 }  // namespace
