@@ -99,81 +99,146 @@ class Contraction : public Operands {
     Packing packing = Packing::None;
     int copied = -1;
   };
-  // Lanes along one of `along`, a register tile over one of `across`: the cheapest, in cycles for one product of one lane.
+  // A product seen from the operand that has the lanes.
+  struct Sides {
+    const UOp &reduce, &of_lanes, &of_rows;
+    const std::vector<UOp>&along, &across;  // loops that either has alone
+    double rows = 1, batch = 1;             // how often a staged panel is read, and how many products there are
+    double all = 0;                         // bytes of the operand that has the lanes, of one product
+    double beyond = 0;                      // what a number of the other one costs more from beyond L2
+    double by_columns = 0;                  // of a vector of results that is stored there column by column
+  };
+  // Lanes along one of its loops.
+  struct Lanes {
+    UOp range;
+    int64_t rounds;                      // of panels along it
+    double unpacked, shuffled, to_pack;  // a vector as it lies, what of that arithmetic does not hide, and packing one
+    bool cut;                            // last rounds make what is inside of their range and nothing else
+  };
+  // Rows of a tile along a loop of the other operand.
+  struct Across {
+    UOp range;
+    Rows how;
+    double window;  // bytes of a row of windows, if these are packed
+    bool copied;    // before the product
+    double done;    // the part of the work that tests leave
+  };
+  // Sums in registers: so many rows of so many vectors.
+  struct Tile {
+    int64_t vectors, height, panels;
+    bool packed;              // its windows are
+    double panel, row, anew;  // bytes of a panel, cycles of a row's number, and of windows that another panel has driven out
+  };
+  // Where a tile's vectors come from, and what that costs: a vector's load, its packing shared by the rows it serves, what each row's
+  // number and each vector of results takes more, and the part of the time that cores work.
+  struct Source {
+    Packing packing;
+    int64_t blocks;
+    double load, pack, more, store, used;
+  };
+
+  // The cheapest, in cycles for one product of one lane.
   Plan plan(const std::vector<UOp>& along, const std::vector<UOp>& across, const UOp& reduce, bool may_copy) const {
-    const UOp &a = reduce.src(0).src(0), &b = reduce.src(0).src(1), &of_lanes = reads(a, along[0]) ? a : b,
-              &of_rows = reads(a, along[0]) ? b : a;
+    const Sides s = sides(along, across, reduce);
     Plan best;
-    double rows = 1, batch = 1;  // how often a staged panel is read, and how many products there are
-    for (const UOp& r : across) rows *= static_cast<double>(extent(r));
-    for (const UOp& r : kernel_.ranges) if (in_both(reduce, r)) batch *= static_cast<double>(extent(r));
-    const double all = footprint(of_lanes) / batch, beyond = stream_cost(footprint(of_rows)) < kDistant ? 0 : kBeyond;
-    double outputs = static_cast<double>(widest_);
-    for (const UOp& r : kernel_.ranges) outputs *= static_cast<double>(extent(r));
-    // what all panels may take where windows rather than panels are to stay in L2: each core has them in its share of the last cache
-    const double most_shared = 0.5 * static_cast<double>(target_.l3_bytes) / static_cast<double>(target_.cores);
-    const double by_columns = stream_cost(outputs / batch) < kDistant ? 0 : kCrossed;
     for (const UOp& v : along) {
-      int64_t rounds = static_cast<int64_t>(batch);  // of panels along v
-      for (const UOp& o : along) if (!(o == v)) rounds *= extent(o);
-      const bool windows = rows_of(of_lanes, v, reduce).windowed;
-      const bool turned = !windows && turns(v, reduce);
-      const double once = stream_cost(all) < kDistant || (turned && !load_pages_apart(v)) ? stream_cost(all) : kWaited;
-      const double unpacked = (windows ? kNear : once) * (misaligned(of_lanes, v) ? 2 : 1);
-      // what arithmetic does not hide where nothing is packed
-      const double shuffled = (matrix_instruction(reduce) ? kInterleaved : 0) + (turned ? load_cost(v) : 0);
-      const bool cut = !beside(v);  // last rounds make what is inside of their range and nothing else
-      const double to_pack = kPacked + once + (turned ? kTurned : load_cost(v));
+      const Lanes lanes = lanes_along(v, s);
       for (const UOp& r : across) {
-        const Rows how = rows_of(of_rows, r, reduce);
-        const double window = how.windowed ? window_bytes(of_rows, r, reduce) : 0;
-        const bool copied = may_copy && length(reduce) >= kRun && scattered(of_rows, how) && sole_read(kernel_, how.param).load;
-        const double done = gates_ && !gated(r) && !gated(v) ? kDone : 1;
-        for (int64_t vectors = 1; vectors <= std::min<int64_t>(6, ceil_div(extent(v), lanes_)); ++vectors) {
-          const int64_t panels = ceil_div(extent(v), vectors * lanes_);
-          const double unpacked_row = copied ? kNear + kCopied / static_cast<double>(panels) : row_cost(of_rows, r, how, panels);
-          const double panel = length(reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);
+        const Across rows = rows_along(r, s, may_copy);
+        for (int64_t vectors = 1; vectors <= std::min<int64_t>(6, ceil_div(extent(v), lanes_)); ++vectors)
           for (int64_t height = 1; height <= std::min<int64_t>(extent(r), (target_.vector_registers - 2 - vectors) / vectors); ++height) {
-            const bool packed = packs(window, r, height);
-            const bool addressed = packed || (extent(r) % height == 0 && target_.fma_per_cycle > 1) || height <= kAddresses;
-            const double row = packed ? kNear + kWindow : unpacked_row * (addressed ? 1 : 2) + (how.crowded(height, widest_) ? kFar : 0);
-            const double packing = to_pack * static_cast<double>(height) / rows;
-            const bool unforeseen = how.windowed && beyond > 0 && panels > 1 && !packed && !how.streams && !how.foreseen;
-            const double anew = unforeseen ? kAnew / static_cast<double>(vectors) : 0;
-            // what each row's load takes more from beyond L2: all that its windows pass, if those of a tile do not stay in L2
-            const double passed = static_cast<double>(how.run * (how.step <= kApart ? 1 : height)) * static_cast<double>(widest_);
-            const bool streamed = how.streams && !packed && stream_cost(passed) >= kDistant;
-            const double far = !how.windowed ? beyond : streamed ? beyond * static_cast<double>(how.run) / length(reduce) : 0;
-            const auto consider = [&](Packing how_packed, int64_t blocks, double load, double pack, double more, double store,
-                                      double used) {
-              const auto cycles = [&](double wide, double high) {  // a step of a tile
-                const double of_vectors = std::ceil(wide) * load, loads = of_vectors + high * (row + more);
-                return std::max({wide * high / 2, loads, 4.0}) + overlapped_ * (loads + (packed ? of_vectors : 0)) +
-                       kBegun / length(reduce) + static_cast<double>(vectors) * pack;
-              };
-              const double all_cycles = over_tiles(r, height, 1, !cut, [&](double high) {
-                return over_tiles(v, vectors, lanes_, !cut, [&](double wide) { return cycles(wide, high); });
-              });
-              const double vectors_of_rows = static_cast<double>(extent(r)) * static_cast<double>(extent(v)) / static_cast<double>(lanes_);
-              const double cost = done * all_cycles / (vectors_of_rows * used) +
-                                  (store_cost(v, vectors * lanes_) + store) / length(reduce);
-              if (cost < best.cost) best = {v, r, {}, vectors, height, blocks, cost, how_packed, copied ? how.param : -1};
-            };
-            const auto products = static_cast<int64_t>(batch);
-            const double tiles = efficiency(products * panels * ceil_div(static_cast<int64_t>(rows), height), target_.cores);
-            consider(Packing::None, 1, unpacked + load_cost(v), shuffled, 0, 0, tiles);
-            if (batch == 1 && (stream_cost(all) < kDistant || (how.windowed && !packed && !how.streams && all <= most_shared)))
-              consider(Packing::Whole, 1, std::min(stream_cost(all), kFar), packing * target_.cores, far, 0, tiles);
-            if (panel > 0.75 * static_cast<double>(target_.l2_bytes)) continue;
-            const bool may_cut = across.size() == 1 && !how.packable;
-            for (int64_t blocks = 1; blocks == 1 || (may_cut && blocks <= 8 && blocks * 4 * height <= extent(r)); blocks *= 2)
-              consider(Packing::Panels, blocks, std::min(stream_cost(panel), kFar), packing * static_cast<double>(blocks) + anew,
-                       far, by_columns, busy(rounds * blocks, panels, cut ? last_of(v, vectors * lanes_) : 1));
+            const Tile tile = tile_of(vectors, height, lanes, rows, s);
+            each_source(tile, lanes, rows, s, [&](const Source& from) {
+              const double cost = cost_of(tile, from, lanes, rows, s);
+              if (cost < best.cost)
+                best = {v, r, {}, vectors, height, from.blocks, cost, from.packing, rows.copied ? rows.how.param : -1};
+            });
           }
-        }
       }
     }
     return best;
+  }
+  Sides sides(const std::vector<UOp>& along, const std::vector<UOp>& across, const UOp& reduce) const {
+    const UOp &a = reduce.src(0).src(0), &b = reduce.src(0).src(1);
+    const bool first = reads(a, along[0]);
+    Sides s{reduce, first ? a : b, first ? b : a, along, across};
+    for (const UOp& r : across) s.rows *= static_cast<double>(extent(r));
+    for (const UOp& r : kernel_.ranges) if (in_both(reduce, r)) s.batch *= static_cast<double>(extent(r));
+    s.all = footprint(s.of_lanes) / s.batch;
+    s.beyond = stream_cost(footprint(s.of_rows)) < kDistant ? 0 : kBeyond;
+    double outputs = static_cast<double>(widest_);
+    for (const UOp& r : kernel_.ranges) outputs *= static_cast<double>(extent(r));
+    s.by_columns = stream_cost(outputs / s.batch) < kDistant ? 0 : kCrossed;
+    return s;
+  }
+  Lanes lanes_along(const UOp& v, const Sides& s) const {
+    auto rounds = static_cast<int64_t>(s.batch);
+    for (const UOp& o : s.along) if (!(o == v)) rounds *= extent(o);
+    const bool windows = rows_of(s.of_lanes, v, s.reduce).windowed, turned = !windows && turns(v, s.reduce);
+    const double once = stream_cost(s.all) < kDistant || (turned && !load_pages_apart(v)) ? stream_cost(s.all) : kWaited;
+    const double unpacked = (windows ? kNear : once) * (misaligned(s.of_lanes, v) ? 2 : 1);
+    const double shuffled = (matrix_instruction(s.reduce) ? kInterleaved : 0) + (turned ? load_cost(v) : 0);
+    return {v, rounds, unpacked, shuffled, kPacked + once + (turned ? kTurned : load_cost(v)), !beside(v)};
+  }
+  Across rows_along(const UOp& r, const Sides& s, bool may_copy) const {
+    const Rows how = rows_of(s.of_rows, r, s.reduce);
+    const bool copied = may_copy && length(s.reduce) >= kRun && scattered(s.of_rows, how) && sole_read(kernel_, how.param).load;
+    return {r, how, how.windowed ? window_bytes(s.of_rows, r, s.reduce) : 0, copied, gates_ && !gated(r) ? kDone : 1};
+  }
+  Tile tile_of(int64_t vectors, int64_t height, const Lanes& lanes, const Across& rows, const Sides& s) const {
+    const Rows& how = rows.how;
+    const UOp& r = rows.range;
+    const int64_t panels = ceil_div(extent(lanes.range), vectors * lanes_);
+    const bool packed = packs(rows.window, r, height);
+    const bool addressed = packed || (extent(r) % height == 0 && target_.fma_per_cycle > 1) || height <= kAddresses;
+    const double unpacked = rows.copied ? kNear + kCopied / static_cast<double>(panels) : row_cost(s.of_rows, r, how, panels);
+    const double row = packed ? kNear + kWindow : unpacked * (addressed ? 1 : 2) + (how.crowded(height, widest_) ? kFar : 0);
+    const bool unforeseen = how.windowed && s.beyond > 0 && panels > 1 && !packed && !how.streams && !how.foreseen;
+    const double panel = length(s.reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);
+    return {vectors, height, panels, packed, panel, row, unforeseen ? kAnew / static_cast<double>(vectors) : 0};
+  }
+  // The vectors as they lie, all of them packed, or a panel at a time for each of some blocks of rows.
+  template <class F> void each_source(const Tile& tile, const Lanes& lanes, const Across& rows, const Sides& s, F consider) const {
+    const UOp& r = rows.range;
+    const Rows& how = rows.how;
+    const auto tiles = static_cast<int64_t>(s.batch) * tile.panels * ceil_div(static_cast<int64_t>(s.rows), tile.height);
+    const double used = efficiency(tiles, target_.cores), more = beyond(tile, rows, s);
+    const double pack = lanes.to_pack * static_cast<double>(tile.height) / s.rows;
+    consider(Source{Packing::None, 1, lanes.unpacked + load_cost(lanes.range), lanes.shuffled, 0, 0, used});
+    // what all panels may take where windows rather than panels are to stay in L2: each core has them in its share of the last cache
+    const double most_shared = 0.5 * static_cast<double>(target_.l3_bytes) / static_cast<double>(target_.cores);
+    const bool passing = how.windowed && !tile.packed && !how.streams && s.all <= most_shared;
+    if (s.batch == 1 && (stream_cost(s.all) < kDistant || passing))
+      consider(Source{Packing::Whole, 1, std::min(stream_cost(s.all), kFar), pack * target_.cores, more, 0, used});
+    if (tile.panel > 0.75 * static_cast<double>(target_.l2_bytes)) return;
+    const bool may_cut = s.across.size() == 1 && !how.packable;
+    const double last = lanes.cut ? last_of(lanes.range, tile.vectors * lanes_) : 1;
+    for (int64_t blocks = 1; blocks == 1 || (may_cut && blocks <= 8 && blocks * 4 * tile.height <= extent(r)); blocks *= 2) {
+      const double packing = pack * static_cast<double>(blocks) + tile.anew, working = busy(lanes.rounds * blocks, tile.panels, last);
+      consider(Source{Packing::Panels, blocks, std::min(stream_cost(tile.panel), kFar), packing, more, s.by_columns, working});
+    }
+  }
+  // What each row's number takes more from beyond L2: all that its windows pass, if those of a tile do not stay in L2.
+  double beyond(const Tile& tile, const Across& rows, const Sides& s) const {
+    const Rows& how = rows.how;
+    if (!how.windowed) return s.beyond;
+    const double passed = static_cast<double>(how.run * (how.step <= kApart ? 1 : tile.height)) * static_cast<double>(widest_);
+    const bool streamed = how.streams && !tile.packed && stream_cost(passed) >= kDistant;
+    return streamed ? s.beyond * static_cast<double>(how.run) / length(s.reduce) : 0;
+  }
+  double cost_of(const Tile& tile, const Source& from, const Lanes& lanes, const Across& rows, const Sides& s) const {
+    const UOp &v = lanes.range, &r = rows.range;
+    const auto cycles = [&](double wide, double high) {  // a step of a tile
+      const double of_vectors = std::ceil(wide) * from.load, loads = of_vectors + high * (tile.row + from.more);
+      return std::max({wide * high / 2, loads, 4.0}) + overlapped_ * (loads + (tile.packed ? of_vectors : 0)) +
+             kBegun / length(s.reduce) + static_cast<double>(tile.vectors) * from.pack;
+    };
+    const double all_cycles = over_tiles(r, tile.height, 1, !lanes.cut, [&](double high) {
+      return over_tiles(v, tile.vectors, lanes_, !lanes.cut, [&](double wide) { return cycles(wide, high); });
+    });
+    const double done = gated(v) ? 1 : rows.done;
+    const double vectors_of_rows = static_cast<double>(extent(r)) * static_cast<double>(extent(v)) / static_cast<double>(lanes_);
+    return done * all_cycles / (vectors_of_rows * from.used) + (store_cost(v, tile.vectors * lanes_) + from.store) / length(s.reduce);
   }
   // The part of the time that cores work which share so many rounds of panels. The last of a round takes a part of the others' time: it
   // counts for the core that works longest where that one has whole rounds, or where it comes alone at the end.
