@@ -1,10 +1,12 @@
 // Products of matrices beside the better of OpenBLAS and oneDNN: same layout, same threads, same run, taking turns.
 //
 //   bench_matmul              all rows        bench_matmul 1024 "thin"        those whose name contains one of the words
+//   bench_matmul random       sixty products drawn at random, a remark for each, and the geometric mean of their ratios
 //   {"name": "matmul 1024", "value": 390, "unit": "GFLOP/s", "peer": "oneDNN", "peer_value": 360, "ratio": 1.083}
 //
 // On one thread time is that thread's own, so that other programs' turns are not counted.
 #include <cmath>
+#include <random>
 #include <span>
 #include <thread>
 
@@ -48,16 +50,32 @@ std::vector<Product> products() {
   return out;
 }
 
+// Of any sizes: a sixth with the first operand transposed, a quarter with the second, a quarter of many small ones.
+std::vector<Product> drawn(int n) {
+  std::mt19937 bits(0);
+  const auto below = [&](uint32_t limit) { return static_cast<int>(bits() % limit); };
+  std::vector<Product> out;
+  for (int i = 0; i < n; ++i) {
+    const int batch = below(4) == 0 ? 2 + below(30) : 1, most = batch > 1 ? 200 : 1085;
+    const auto size = [&] { return 16 + below(static_cast<uint32_t>(most)); };
+    const int m = size(), k = size(), columns = size();
+    const bool first = below(6) == 0, second = below(4) == 0;
+    const char* const how = first && second ? ", both transposed" : first ? ", first transposed" : second ? ", second transposed" : "";
+    out.push_back({fmt::format("{} of {} x {} x {}{}", batch, m, k, columns, how), m, k, columns, batch, first, second});
+  }
+  return out;
+}
+
 bool wanted(const std::string& name, std::span<char*> words) {
   return words.empty() || std::ranges::any_of(words, [&](const char* w) { return name.find(w) != std::string::npos; });
 }
 
 // Median times of those that are not empty. Idle threads of each spin for a while: the next begins when they sleep, and its first call,
 // which wakes its own, is free.
-std::vector<double> take_turns(const std::vector<bench::Prepared>& sides, double operations) {
+std::vector<double> take_turns(const std::vector<bench::Prepared>& sides, double operations, int rounds = 7) {
   const int repeats = std::clamp(static_cast<int>(2e9 / operations), 2, 20);
   std::vector<std::vector<double>> times(sides.size());
-  for (int round = 0; round < 7; ++round)
+  for (int round = 0; round < rounds; ++round)
     for (size_t s = 0; s < sides.size(); ++s) {
       if (!sides[s]) continue;
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -82,6 +100,31 @@ Tensor operand(int batch, int rows, int columns, DType type = float32) {
 class Beside {
  public:
   void run(const Product& p) const {
+    const Measured r = measure(p, 7);
+    const double of_peak = p.numbers == Numbers::Float32 ? r.ours * 1e9 / peak_ : 0;
+    bench::report({p.name, r.ours, "GFLOP/s", r.peer, r.theirs, of_peak, r.cold});
+  }
+  // The geometric means of both rates, and so of their ratio.
+  void run_all(const std::vector<Product>& products) const {
+    double ours = 0, theirs = 0;
+    for (const Product& p : products) {
+      const Measured r = measure(p, 3);
+      ours += std::log(r.ours), theirs += std::log(r.theirs);
+      fmt::print("{}: {:.1f}, {} {:.1f} GFLOP/s, {:.3f}\n", p.name, r.ours, r.peer, r.theirs, r.ours / r.theirs);
+      std::fflush(stdout);
+    }
+    const auto n = static_cast<double>(products.size());
+    bench::report(
+        {fmt::format("matmul, geometric mean of {} at random", n), std::exp(ours / n), "GFLOP/s", "the better one", std::exp(theirs / n)});
+  }
+
+ private:
+  struct Measured {
+    double ours, theirs = 0;  // GFLOP/s
+    std::string peer;         // the better one, if there is any
+    bench::Cold cold;
+  };
+  Measured measure(const Product& p, int rounds) const {
     const auto turn = [](bool transposed, int a, int b) { return transposed ? std::pair(b, a) : std::pair(a, b); };
     const auto [a0, a1] = turn(p.first_transposed, p.m, p.k);
     const auto [b0, b1] = turn(p.second_transposed, p.k, p.n);
@@ -99,19 +142,17 @@ class Beside {
     const auto memory = [](const Tensor& t) { return const_cast<void*>(host_memory(t).get()); };
     const bench::Operands operands{memory(a), memory(b), memory(theirs)};
     const std::vector<bench::Prepared> sides{ours, blas_.prepare(p, operands), dnn_.prepare(p, operands)};
-    const std::vector<double> times = take_turns(sides, p.operations());
+    const std::vector<double> times = take_turns(sides, p.operations(), rounds);
     const auto rate = [&](size_t side) { return p.operations() / times[side] * 1e-9; };
     const size_t best = times[1] < times[2] ? 1 : 2;
-    const double of_peak = p.numbers == Numbers::Float32 ? rate(0) * 1e9 / peak_ : 0;
-    if (!sides[best]) return bench::report({p.name, rate(0), "GFLOP/s", "", 0, of_peak, cold});
-    bench::report({p.name, rate(0), "GFLOP/s", best == 1 ? "OpenBLAS" : "oneDNN", rate(best), of_peak, cold});
+    if (!sides[best]) return {rate(0), 0, "", cold};
     const std::vector<float> values = result.to_vector<float>(), expected = theirs.to_vector<float>();
     for (size_t i = 0; i < values.size(); ++i)
       if (!(std::abs(values[i] - expected[i]) <= 1e-5 * p.k + (p.numbers == Numbers::Bfloat16 ? 0.01 * std::abs(expected[i]) : 0)))
         throw ValueError(fmt::format("{}: element {} is {}, the peer has {}", p.name, i, values[i], expected[i]));
+    return {rate(0), rate(best), best == 1 ? "OpenBLAS" : "oneDNN", cold};
   }
 
- private:
   const double peak_ = bench::peak();
   bench::OpenBlas blas_;
   bench::OneDnn dnn_;
@@ -124,10 +165,21 @@ void compare(const std::string& name, double operations, const bench::Prepared& 
   bench::report({name, operations / times[0] * 1e-9, "GFLOP/s", against, operations / times[1] * 1e-9});
 }
 
+// A product with an epilogue, beside the product alone, and beside that and the epilogue of as many numbers that lie in the cache: the rows
+// that fit L2, less the one a thread that any call has, as often as there are others.
 void epilogue(int m, int k, int n) {
-  const Tensor a = operand(1, m, k), b = operand(1, k, n), bias = Tensor::randn({n}).realize();
-  compare(fmt::format("matmul {} x {} x {} with bias and gelu", m, k, n), 2.0 * m * k * n,
-          [&] { (a.matmul(b) + bias).gelu({.tanh = true}).realize(); }, "the product", [&] { a.matmul(b).realize(); });
+  const int few = settings().threads, many = std::max(2 * few, (64 << 10) / n * few);
+  const Tensor a = operand(1, m, k), b = operand(1, k, n), bias = Tensor::randn({n}).realize(), rows = operand(1, many, n),
+               row = operand(1, few, n);
+  const auto end = [&](const Tensor& x) { (x + bias).gelu({.tanh = true}).realize(); };
+  const double operations = 2.0 * m * k * n;
+  const std::vector<double> times =
+      take_turns({[&] { end(a.matmul(b)); }, [&] { a.matmul(b).realize(); }, [&] { end(rows); }, [&] { end(row); }}, operations);
+  const double alone = (times[2] - times[3]) * m / (many - few);
+  const auto rate = [&](double time) { return operations / time * 1e-9; };
+  const std::string name = fmt::format("matmul {} x {} x {} with bias and gelu", m, k, n);
+  bench::report({name, rate(times[0]), "GFLOP/s", "the product", rate(times[1])});
+  bench::report({name + ", beside both apart", rate(times[0]), "GFLOP/s", "in cache", rate(times[1] + alone)});
 }
 
 void contraction(int a, int b, int c, int d) {
@@ -157,6 +209,7 @@ int main(int argc, char** argv) {
   manual_seed(0);
   const Beside peers;
   for (const Product& p : products()) if (wanted(p.name, words)) peers.run(p);
+  if (wanted("random", words)) peers.run_all(drawn(60));
   if (wanted("matmul with bias and gelu", words)) epilogue(2048, 2048, 2048), epilogue(1024, 512, 1024);
   if (wanted("contraction", words)) contraction(7, 509, 73, 1021);
   if (wanted("convolution of a view", words)) convolution_of_view(16, 64, 117);
