@@ -96,22 +96,40 @@ Lower::Panel Lower::fill(const UOp& u, int depth) {
   if (const Windows w = windows_of(u, depth); !w.coordinates.empty()) return fill_windows(u, w, depth);
   Panel p = layout(u, depth);
   filling(depth, [&] {
-    const UOp* const turned = across_lanes_of(u, p);
+    UOp what = u, to = p.place();
+    join_loops(p, what, to);
+    const UOp* const turned = across_lanes_of(what, p);
     for (const UOp& r : p.loops) if (!turned || !(r == *turned)) open(r);
-    const UOp to = p.place();
-    keep_.push_back(to);
-    const UOp done = turned ? fill_turned(p, u, to, *turned) : UOp();
+    keep_.insert(keep_.end(), {what, to});
+    const UOp done = turned ? fill_turned(p, what, to, *turned) : UOp();
     const bool all_done = turned && done == turned->src(0);
     if (turned && !all_done) open(*turned, {done, turned->src(0), {}});
     if (!all_done)
       for_points(p.tile, [&] {
         const std::vector<const Axis*> pair(p.pair ? 1 : 0, p.pair);
-        store_staged(p, u, to, {});
-        for_points(pair, [&] { e_.levels[static_cast<size_t>(level_of(u.ranges()))].memo.erase(key(u, 0)); });
+        store_staged(p, what, to, {});
+        for_points(pair, [&] { e_.levels[static_cast<size_t>(level_of(what.ranges()))].memo.erase(key(what, 0)); });
       });
     for (size_t i = all_done ? 1 : 0; i < p.loops.size(); ++i) e_.close_loop({});
   });
   return p;
+}
+
+// Two loops that memory passes as if they were one, and the panel as well, become one: rows of an image that follow each other.
+void Lower::join_loops(Panel& p, UOp& what, UOp& to) const {
+  for (size_t i = p.loops.size(); i-- > 1;) {
+    const UOp outer = p.loops[i - 1], inner = p.loops[i], index_of = what.src(1);
+    const int64_t n = extent(inner), step = stride(index_of, inner);
+    const bool tested = what.src().size() > 2 && (reads(what.src(2), inner) || reads(what.src(2), outer));
+    if (tested || !is_const(outer.src(0)) || !is_const(inner.src(0)) || step == kIrregular || stride(index_of, outer) != step * n ||
+        stride(to, outer) != stride(to, inner) * n)
+      continue;
+    p.loops[i - 1] = range(Dim(extent(outer) * n), id(inner), RangeKind::Tile);
+    p.loops.erase(p.loops.begin() + static_cast<ptrdiff_t>(i));
+    const Substitution joined{{outer, index(0)}, {inner, p.loops[i - 1]}};
+    what = load(what.src(0), simplify(substitute(index_of, joined)), what.src().size() > 2 ? what.src(2) : UOp());
+    to = simplify(substitute(to, joined));
+  }
 }
 
 // Where lanes lie far apart: a loop of the panel along which elements lie side by side, which whole vectors can be loaded along.

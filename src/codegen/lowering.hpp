@@ -205,6 +205,7 @@ class Lower {
   int load_staged(const UOp& u, const Nest::Staged& s, int level);
   Panel layout(const UOp& u, int depth);
   Panel fill(const UOp& u, int depth);
+  void join_loops(Panel& p, UOp& what, UOp& to) const;
   const UOp* across_lanes_of(const UOp& u, const Panel& p) const;
   UOp fill_turned(const Panel& p, const UOp& u, const UOp& to, const UOp& loop);
 

@@ -148,10 +148,17 @@ class Operands : public Choice {
   bool turns(const UOp& v, const UOp& reduce) const {
     return load_cost(v) > 0 && std::ranges::all_of(accesses_, [&](const Access& a) {
       const int64_t apart = stride(a.index, v);
-      return a.store || apart == 0 || (apart != kIrregular && !a.gate && std::ranges::any_of(reduce_ranges(reduce), [&](const UOp& k) {
-        return stride(a.index, k) == 1 && extent(k) >= lanes_;
-      }));
+      return a.store || apart == 0 || (apart != kIrregular && !a.gate && side_by_side(a.index, reduce) >= lanes_);
     });
+  }
+  // So many elements, one after the other, does the sum pass in loops that follow each other.
+  static int64_t side_by_side(const UOp& index, const UOp& reduce) {
+    int64_t run = 1;
+    const auto closed = reduce_ranges(reduce);
+    for (size_t k = closed.size(); k-- > 0;)
+      if (stride(index, closed[k]) == run) run *= extent(closed[k]);
+      else if (run > 1) break;
+    return run;
   }
   // What lanes that do not lie side by side add to a load.
   double load_cost(const UOp& v) const {
