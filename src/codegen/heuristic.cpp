@@ -21,6 +21,7 @@ constexpr int64_t kRowsAtOnce = 8, kRowsOfPart = 64, kFewRows = 16;
 constexpr int64_t kPlanesOfPart = 4;
 constexpr double kLongPiece = 16 << 10;  // bytes, which are fetched ahead whatever follows them
 constexpr int64_t kWidestTile = 16;  // vectors of a row in registers
+constexpr double kFewTerms = 9;  // of sums that are written out: a window of 3 x 3
 
 class Chooser : public Choice {
  public:
@@ -238,10 +239,19 @@ class Chooser : public Choice {
       }
     if (best) scans(*best) ? scan_lanes(*best) : crossed(*best) ? transpose(*best, *crossed(*best)) : lanes_along(*best);
     for (const Split& s : std::vector<Split>(nest_.splits))
-      if (s.reduces() && best && adds_rounds(*best)) tile(name(s.original), extent(s.original), AxisKind::Unroll);
+      if (s.reduces() && best && (adds_rounds(*best) || of_few_terms(s.original, *best)))
+        tile(name(s.original), extent(s.original), AxisKind::Unroll);
       else if (s.reduces() && gain(s.original) > 0 && !open_over_lanes(s.original, best) && !has_lanes_beside(s.original))
         reduce_lanes(s.original);
     store_while_keeping();
+  }
+  // Whether all reductions over r are made for each lane, of so few terms that they are written out: several of the same ones (a maximum,
+  // and how many there are) then share what those are made of.
+  bool of_few_terms(const UOp& r, const UOp& lanes) const {
+    return is_const(r.src(0)) && std::ranges::all_of(reduces_, [&](const UOp& u) {
+      const auto closed = reduce_ranges(u);
+      return std::find(closed.begin(), closed.end(), r) == closed.end() || (reads(u, lanes) && length(u) <= kFewTerms);
+    });
   }
   // A row's last walk inside the one that keeps the next, which takes some cycles a row. Not where tiles are shifted so that whole lines go
   // around the cache: a vector of what is kept is then read from two that were stored, which waits until they and what is before them
@@ -348,7 +358,7 @@ class Chooser : public Choice {
     const int64_t n = extent(r);
     if (n < lanes_ / 2) return;
     tile(name(r), lanes_, AxisKind::Vector);
-    if (n >= 4 * lanes_) tile(name(r), 4, AxisKind::Unroll);
+    if (n >= 4 * lanes_) tile(name(r), even_parts(ceil_div(n, lanes_), 4), AxisKind::Unroll);
   }
 };
 
