@@ -63,6 +63,7 @@ class Contraction : public Operands {
     tile(name(p.lanes), lanes_, AxisKind::Vector);
     tile(name(p.lanes), p.vectors, AxisKind::Unroll);
     tile(name(p.rows), p.height, AxisKind::Unroll);
+    if (p.also) tile(name(p.also), extent(p.also), AxisKind::Unroll);
     matrix(*best);
     const bool first = reads(a, p.lanes);
     if (p.packing != Packing::None) {
@@ -91,9 +92,10 @@ class Contraction : public Operands {
 
   // How the operand that has the lanes is packed: not; all of it by each core; a panel at a time, for each of so many blocks of rows.
   enum class Packing : uint8_t { None, Whole, Panels };
-  // copied: the operand whose rows are first copied. sum: the range of the sum that has the lanes instead, if any
+  // copied: the operand whose rows are first copied. sum: the range of the sum that has the lanes instead, if any. also: the other axis
+  // of a window, all of which the tile has beside some of `rows`
   struct Plan {
-    UOp lanes, rows, sum = {};
+    UOp lanes, rows, sum = {}, also = {};
     int64_t vectors = 1, height = 1, blocks = 1;
     double cost = 1e30;
     Packing packing = Packing::None;
@@ -115,9 +117,10 @@ class Contraction : public Operands {
     double unpacked, shuffled, to_pack;  // a vector as it lies, what of that arithmetic does not hide, and packing one
     bool cut;                            // last rounds make what is inside of their range and nothing else
   };
-  // Rows of a tile along a loop of the other operand.
+  // Rows of a tile along a loop of the other operand, or along both axes of its windows: all of one for each of the other.
   struct Across {
-    UOp range;
+    UOp range, also;
+    int64_t each;  // rows for each along the range
     Rows how;
     double window;  // bytes of a row of windows, if these are packed
     bool copied;    // before the product
@@ -143,18 +146,18 @@ class Contraction : public Operands {
     Plan best;
     for (const UOp& v : along) {
       const Lanes lanes = lanes_along(v, s);
-      for (const UOp& r : across) {
-        const Across rows = rows_along(r, s, may_copy);
-        for (int64_t vectors = 1; vectors <= std::min<int64_t>(6, ceil_div(extent(v), lanes_)); ++vectors)
-          for (int64_t height = 1; height <= std::min<int64_t>(extent(r), (target_.vector_registers - 2 - vectors) / vectors); ++height) {
+      for (const Across& rows : all_across(s, may_copy))
+        for (int64_t vectors = 1; vectors <= std::min<int64_t>(6, ceil_div(extent(v), lanes_)); ++vectors) {
+          const int64_t most = (target_.vector_registers - 2 - vectors) / vectors / rows.each;
+          for (int64_t height = 1; height <= std::min(extent(rows.range), most); ++height) {
             const Tile tile = tile_of(vectors, height, lanes, rows, s);
             each_source(tile, lanes, rows, s, [&](const Source& from) {
               const double cost = cost_of(tile, from, lanes, rows, s);
               if (cost < best.cost)
-                best = {v, r, {}, vectors, height, from.blocks, cost, from.packing, rows.copied ? rows.how.param : -1};
+                best = {v, rows.range, {}, rows.also, vectors, height, from.blocks, cost, from.packing, rows.copied ? rows.how.param : -1};
             });
           }
-      }
+        }
     }
     return best;
   }
@@ -180,17 +183,24 @@ class Contraction : public Operands {
     const double shuffled = (matrix_instruction(s.reduce) ? kInterleaved : 0) + (turned ? load_cost(v) : 0);
     return {v, rounds, unpacked, shuffled, kPacked + once + (turned ? kTurned : load_cost(v)), !beside(v)};
   }
-  Across rows_along(const UOp& r, const Sides& s, bool may_copy) const {
-    const Rows how = rows_of(s.of_rows, r, s.reduce);
-    const bool copied = may_copy && length(s.reduce) >= kRun && scattered(s.of_rows, how) && sole_read(kernel_, how.param).load;
-    return {r, how, how.windowed ? window_bytes(s.of_rows, r, s.reduce) : 0, copied, gates_ && !gated(r) ? kDone : 1};
+  std::vector<Across> all_across(const Sides& s, bool may_copy) const {
+    std::vector<Across> out;
+    for (const UOp& r : s.across) {
+      const Rows how = rows_of(s.of_rows, r, s.reduce);
+      const bool copied = may_copy && length(s.reduce) >= kRun && scattered(s.of_rows, how) && sole_read(kernel_, how.param).load;
+      out.push_back({r, {}, 1, how, how.windowed ? window_bytes(s.of_rows, r, s.reduce) : 0, copied, gates_ && !gated(r) ? kDone : 1});
+      for (const UOp& o : s.across)
+        if (!(o == r) && !gates_ && over_window(s.of_rows, r, s.reduce) && over_window(s.of_rows, o, s.reduce))
+          out.push_back({r, o, extent(o), how, 0, false, 1});
+    }
+    return out;
   }
   Tile tile_of(int64_t vectors, int64_t height, const Lanes& lanes, const Across& rows, const Sides& s) const {
     const Rows& how = rows.how;
     const UOp& r = rows.range;
     const int64_t panels = ceil_div(extent(lanes.range), vectors * lanes_);
     const bool packed = packs(rows.window, r, height);
-    const bool addressed = packed || (extent(r) % height == 0 && target_.fma_per_cycle > 1) || height <= kAddresses;
+    const bool addressed = packed || rows.also || (extent(r) % height == 0 && target_.fma_per_cycle > 1) || height <= kAddresses;
     const double unpacked = rows.copied ? kNear + kCopied / static_cast<double>(panels) : row_cost(s.of_rows, r, how, panels);
     const double row = packed ? kNear + kWindow : unpacked * (addressed ? 1 : 2) + (how.crowded(height, widest_) ? kFar : 0);
     const bool unforeseen = how.windowed && s.beyond > 0 && panels > 1 && !packed && !how.streams && !how.foreseen;
@@ -201,10 +211,10 @@ class Contraction : public Operands {
   template <class F> void each_source(const Tile& tile, const Lanes& lanes, const Across& rows, const Sides& s, F consider) const {
     const UOp& r = rows.range;
     const Rows& how = rows.how;
-    const auto tiles = static_cast<int64_t>(s.batch) * tile.panels * ceil_div(static_cast<int64_t>(s.rows), tile.height);
+    const int64_t high = tile.height * rows.each, tiles = static_cast<int64_t>(s.batch) * tile.panels * ceil_div(static_cast<int64_t>(s.rows), high);
     const double used = efficiency(tiles, target_.cores), more = beyond(tile, rows, s);
-    const double pack = lanes.to_pack * static_cast<double>(tile.height) / s.rows;
-    consider(Source{Packing::None, 1, lanes.unpacked + load_cost(lanes.range), lanes.shuffled, 0, 0, used});
+    const double pack = lanes.to_pack * static_cast<double>(high) / s.rows;
+    if (!rows.also) consider(Source{Packing::None, 1, lanes.unpacked + load_cost(lanes.range), lanes.shuffled, 0, 0, used});
     // what all panels may take where windows rather than panels are to stay in L2: each core has them in its share of the last cache
     const double most_shared = 0.5 * static_cast<double>(target_.l3_bytes) / static_cast<double>(target_.cores);
     const bool passing = how.windowed && !tile.packed && !how.streams && s.all <= most_shared;
@@ -228,16 +238,17 @@ class Contraction : public Operands {
   }
   double cost_of(const Tile& tile, const Source& from, const Lanes& lanes, const Across& rows, const Sides& s) const {
     const UOp &v = lanes.range, &r = rows.range;
+    const auto each = static_cast<double>(rows.each);
     const auto cycles = [&](double wide, double high) {  // a step of a tile
       const double of_vectors = std::ceil(wide) * from.load, loads = of_vectors + high * (tile.row + from.more);
       return std::max({wide * high / 2, loads, 4.0}) + overlapped_ * (loads + (tile.packed ? of_vectors : 0)) +
              kBegun / length(s.reduce) + static_cast<double>(tile.vectors) * from.pack;
     };
     const double all_cycles = over_tiles(r, tile.height, 1, !lanes.cut, [&](double high) {
-      return over_tiles(v, tile.vectors, lanes_, !lanes.cut, [&](double wide) { return cycles(wide, high); });
+      return over_tiles(v, tile.vectors, lanes_, !lanes.cut, [&](double wide) { return cycles(wide, high * each); });
     });
     const double done = gated(v) ? 1 : rows.done;
-    const double vectors_of_rows = static_cast<double>(extent(r)) * static_cast<double>(extent(v)) / static_cast<double>(lanes_);
+    const double vectors_of_rows = each * static_cast<double>(extent(r)) * static_cast<double>(extent(v)) / static_cast<double>(lanes_);
     return done * all_cycles / (vectors_of_rows * from.used) + (store_cost(v, tile.vectors * lanes_) + from.store) / length(s.reduce);
   }
   // The part of the time that cores work which share so many rounds of panels. The last of a round takes a part of the others' time: it
@@ -326,6 +337,7 @@ class Contraction : public Operands {
   void stage_rows(const UOp& operand, const Plan& p, const UOp& reduce) {
     const Rows rows = rows_of(operand, p.rows, reduce);
     const bool whole = !nest_.staged.empty() && nest_.staged.back().at < 0;
+    if (p.also) return;
     if (rows.windowed && whole && packs(window_bytes(operand, p.rows, reduce), p.rows, p.height)) {
       Verb order = Verb::order(nest_.loops());  // the tile's rows outermost, and inside what does not read them
       const auto place = [&](const std::string& n) { return n == name(p.rows) ? 0 : loops_over(n, operand) ? 1 : 2; };

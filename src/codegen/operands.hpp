@@ -118,6 +118,14 @@ class Operands : public Choice {
     const int64_t more = std::max(std::abs(a), std::abs(b)), less = std::min(std::abs(a), std::abs(b));
     return more % less == 0 && more / less <= kApart;
   }
+  // Whether r moves a window along a loop of the sum.
+  static bool over_window(const UOp& operand, const UOp& r, const UOp& reduce) {
+    return std::ranges::any_of(toposort(operand), [&](const UOp& u) {
+      return u.op() == Op::Load && std::ranges::any_of(reduce_ranges(reduce), [&](const UOp& k) {
+        return extent(k) > 1 && together(stride(u.src(1), r), stride(u.src(1), k));
+      });
+    });
+  }
   // Windows are not packed: they share elements, and lie together as they are.
   Rows rows_of(const UOp& operand, const UOp& r, const UOp& reduce) const {
     Rows out;
