@@ -93,7 +93,7 @@ class Contraction : public Operands {
   // How the operand that has the lanes is packed: not; all of it by each core; a panel at a time, for each of so many blocks of rows.
   enum class Packing : uint8_t { None, Whole, Panels };
   // copied: the operand whose rows are first copied. sum: the range of the sum that has the lanes instead, if any. also: the other axis
-  // of a window, all of which the tile has beside some of `rows`
+  // of a window, where the tile has all of both
   struct Plan {
     UOp lanes, rows, sum = {}, also = {};
     int64_t vectors = 1, height = 1, blocks = 1;
@@ -117,7 +117,7 @@ class Contraction : public Operands {
     double unpacked, shuffled, to_pack;  // a vector as it lies, what of that arithmetic does not hide, and packing one
     bool cut;                            // last rounds make what is inside of their range and nothing else
   };
-  // Rows of a tile along a loop of the other operand, or along both axes of its windows: all of one for each of the other.
+  // Rows of a tile along a loop of the other operand, or all along both axes of its windows.
   struct Across {
     UOp range, also;
     int64_t each;  // rows for each along the range
@@ -149,7 +149,7 @@ class Contraction : public Operands {
       for (const Across& rows : all_across(s, may_copy))
         for (int64_t vectors = 1; vectors <= std::min<int64_t>(6, ceil_div(extent(v), lanes_)); ++vectors) {
           const int64_t most = (target_.vector_registers - 2 - vectors) / vectors / rows.each;
-          for (int64_t height = 1; height <= std::min(extent(rows.range), most); ++height) {
+          for (int64_t height = rows.also ? extent(rows.range) : 1; height <= std::min(extent(rows.range), most); ++height) {
             const Tile tile = tile_of(vectors, height, lanes, rows, s);
             each_source(tile, lanes, rows, s, [&](const Source& from) {
               const double cost = cost_of(tile, from, lanes, rows, s);
@@ -190,7 +190,7 @@ class Contraction : public Operands {
       const bool copied = may_copy && length(s.reduce) >= kRun && scattered(s.of_rows, how) && sole_read(kernel_, how.param).load;
       out.push_back({r, {}, 1, how, how.windowed ? window_bytes(s.of_rows, r, s.reduce) : 0, copied, gates_ && !gated(r) ? kDone : 1});
       for (const UOp& o : s.across)
-        if (!(o == r) && !gates_ && over_window(s.of_rows, r, s.reduce) && over_window(s.of_rows, o, s.reduce))
+        if (o.as<RangeArg>().id > r.as<RangeArg>().id && !gates_ && over_window(s.of_rows, r, s.reduce) && over_window(s.of_rows, o, s.reduce))
           out.push_back({r, o, extent(o), how, 0, false, 1});
     }
     return out;

@@ -118,11 +118,12 @@ class Operands : public Choice {
     const int64_t more = std::max(std::abs(a), std::abs(b)), less = std::min(std::abs(a), std::abs(b));
     return more % less == 0 && more / less <= kApart;
   }
-  // Whether r moves a window along a loop of the sum.
+  // Whether r moves a window along a loop of the sum, by less than it is wide.
   static bool over_window(const UOp& operand, const UOp& r, const UOp& reduce) {
     return std::ranges::any_of(toposort(operand), [&](const UOp& u) {
       return u.op() == Op::Load && std::ranges::any_of(reduce_ranges(reduce), [&](const UOp& k) {
-        return extent(k) > 1 && together(stride(u.src(1), r), stride(u.src(1), k));
+        const int64_t of_r = stride(u.src(1), r), of_k = stride(u.src(1), k);
+        return extent(k) > 1 && together(of_r, of_k) && std::abs(of_r) < extent(k) * std::abs(of_k);
       });
     });
   }
