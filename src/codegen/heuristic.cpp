@@ -358,7 +358,7 @@ class Chooser : public Choice {
     const int64_t n = extent(r);
     if (n < lanes_ / 2) return;
     tile(name(r), lanes_, AxisKind::Vector);
-    if (n >= 4 * lanes_) tile(name(r), even_parts(ceil_div(n, lanes_), 4), AxisKind::Unroll);
+    if (n >= 4 * lanes_) tile(name(r), n % lanes_ == 0 ? even_parts(n / lanes_, 4) : 4, AxisKind::Unroll);
   }
 };
 

@@ -190,7 +190,8 @@ class Contraction : public Operands {
       const bool copied = may_copy && length(s.reduce) >= kRun && scattered(s.of_rows, how) && sole_read(kernel_, how.param).load;
       out.push_back({r, {}, 1, how, how.windowed ? window_bytes(s.of_rows, r, s.reduce) : 0, copied, gates_ && !gated(r) ? kDone : 1});
       for (const UOp& o : s.across)
-        if (o.as<RangeArg>().id > r.as<RangeArg>().id && !gates_ && over_window(s.of_rows, r, s.reduce) && over_window(s.of_rows, o, s.reduce))
+        if (o.as<RangeArg>().id > r.as<RangeArg>().id && !gates_ && over_window(s.of_rows, r, s.reduce) &&
+            over_window(s.of_rows, o, s.reduce))
           out.push_back({r, o, extent(o), how, 0, false, 1});
     }
     return out;
@@ -211,7 +212,8 @@ class Contraction : public Operands {
   template <class F> void each_source(const Tile& tile, const Lanes& lanes, const Across& rows, const Sides& s, F consider) const {
     const UOp& r = rows.range;
     const Rows& how = rows.how;
-    const int64_t high = tile.height * rows.each, tiles = static_cast<int64_t>(s.batch) * tile.panels * ceil_div(static_cast<int64_t>(s.rows), high);
+    const int64_t high = tile.height * rows.each,
+                  tiles = static_cast<int64_t>(s.batch) * tile.panels * ceil_div(static_cast<int64_t>(s.rows), high);
     const double used = efficiency(tiles, target_.cores), more = beyond(tile, rows, s);
     const double pack = lanes.to_pack * static_cast<double>(high) / s.rows;
     if (!rows.also) consider(Source{Packing::None, 1, lanes.unpacked + load_cost(lanes.range), lanes.shuffled, 0, 0, used});

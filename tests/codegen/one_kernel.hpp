@@ -87,6 +87,11 @@ struct Case {
   std::vector<std::shared_ptr<Buffer>> buffers;
 };
 
+// d(convolution)/d(its weight): x's shape, w's shape.
+inline Tensor weight_gradient(const Inputs& in, const Sizes& image, const Sizes& kernel) {
+  const Tensor w = Tensor::zeros(kernel, {.device = in.device, .requires_grad = true}), y = in(image).conv2d(w);
+  return gradient(y, {w}, {.seed = in(y.shape())})[0];
+}
 // d(convolution)/d(its input): x's shape, w's shape.
 inline Tensor input_gradient(const Inputs& in, const Sizes& image, const Sizes& kernel, const ConvOptions& o = {}) {
   const Tensor x = Tensor::zeros(image, {.device = in.device, .requires_grad = true}), y = x.conv2d(in(kernel), o);

@@ -32,6 +32,20 @@ TEST(Panels, OfRowsAreTransposedInRegisters) {
   }
 }
 
+// Rows of images that are shorter than a vector follow each other: they are packed as one, for any tile of the windows that pass them.
+TEST(Panels, OfSmallImagesAreTransposedInRegisters) {
+  for (const auto& [height, width] : std::vector<std::pair<int64_t, int64_t>>{{6, 6}, {8, 8}, {5, 7}, {3, 5}})
+    for (const char* tile : {"tile(i1, 4, unroll)", "tile(i2, 3, unroll); tile(i3, 3, unroll)"}) {
+      const auto build = [&](const char* device) { return weight_gradient({device}, {3, 4, height + 2, width + 2}, {37, 4, 3, 3}); };
+      const Verbs packed =
+          parse_verbs(fmt::format("tile(i0, 16, vector); tile(i0, 2, unroll); {}; order(i0, i1, i2, i3); stage(p1, i0)", tile));
+      const Case c(build("cpu"), device("cpu"));
+      EXPECT_EQ(c.run(packed), build("interpreter").to_vector<double>()) << height << " x " << width;
+      const bool shorter = height * width < 16;
+      EXPECT_EQ(counted(build("null"), 1 << 20, packed).gathers > 0, shorter) << height << " x " << width;
+    }
+}
+
 // A tile of numbers that share lines: its last one asks for the line behind, where the next tile begins, if they come from beyond L2.
 TEST(Panels, OfWindowsAskForTheNextTile) {
   const Inputs in{"null"};
