@@ -243,7 +243,7 @@ class Chooser : public Choice {
         tile(name(s.original), extent(s.original), AxisKind::Unroll);
       else if (s.reduces() && gain(s.original) > 0 && !open_over_lanes(s.original, best) && !has_lanes_beside(s.original))
         reduce_lanes(s.original);
-    store_while_keeping();
+    overlap_rows();
   }
   // Whether all reductions over r are made for each lane, of so few terms that they are written out: several of the same ones (a maximum,
   // and how many there are) then share what those are made of.
@@ -253,13 +253,19 @@ class Chooser : public Choice {
       return std::find(closed.begin(), closed.end(), r) == closed.end() || (reads(u, lanes) && length(u) <= kFewTerms);
     });
   }
-  // A row's last walk inside the one that keeps the next, which takes some cycles a row. Not where tiles are shifted so that whole lines go
-  // around the cache: a vector of what is kept is then read from two that were stored, which waits until they and what is before them
-  // have left for memory.
-  void store_while_keeping() {
-    if (kernel_.kept.empty()) return;
+  // A row's last walk inside one over the next, which takes some cycles a row: that which keeps it, or one with much arithmetic.
+  void overlap_rows() {
     const UOp& last = kernel_.ranges.back();
-    if (extent(last) >= 8 * lanes_ && !nest_.split_of(last).before) apply(Verb::pipeline(name(last)));
+    const auto loops = [&](const Split& s) {
+      return std::ranges::count_if(s.axes, [&](int a) { return nest_.axes[static_cast<size_t>(a)].kind == AxisKind::Loop; });
+    };
+    const bool fits = std::ranges::all_of(nest_.splits, [&](const Split& s) {
+      return s.reduces() || s.original == last ? loops(s) == 1 : loops(s) == std::ssize(s.axes);
+    });
+    const bool much = !kernel_.kept.empty() || std::ranges::any_of(reduces_, [&](const UOp& u) {
+      return reduce_ranges(u).size() == 1 && much_work(u.src(0), reduce_ranges(u)[0]);
+    });
+    if (fits && much && extent(last) >= 8 * lanes_) apply(Verb::pipeline(name(last)));
   }
   // Whether lanes may go along a loop whose rounds follow each other: those of scans do, elements that are put in their places do not.
   bool scans(const UOp& r) const {

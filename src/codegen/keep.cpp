@@ -45,9 +45,10 @@ bool along(const UOp& value, const UOp& r) {
 // The loops outside that a value over r depends on, a bit each (of an id, which r shares with loops that it is never inside of).
 uint64_t outside(const UOp& value, const UOp& r) { return value.ranges() & ~r.ranges(); }
 
-// Operations on each element, a few for a function: what is less is made again sooner than stored and loaded.
-bool worth_keeping(const UOp& value, const UOp& r) {
-  constexpr int kWorth = 6, kFunction = 8;
+}  // namespace
+
+bool much_work(const UOp& value, const UOp& r) {
+  constexpr int kMuch = 6, kFunction = 8;
   int n = 0;
   for (const UOp& u : toposort(value)) {
     if (!is_elementwise(u.op()) || u.dtype() == DType::index || !(u.ranges() & r.ranges())) continue;
@@ -56,10 +57,8 @@ bool worth_keeping(const UOp& value, const UOp& r) {
       default: ++n;
     }
   }
-  return n >= kWorth;
+  return n >= kMuch;
 }
-
-}  // namespace
 
 std::vector<UOp> computed_again(const Kernel& k, const UOp& r) {
   std::vector<UOp> out;
@@ -86,7 +85,7 @@ std::vector<UOp> computed_again(const Kernel& k, const UOp& r) {
     for (size_t i = below.size(); i-- > 0;) {
       const UOp& v = below[i];
       if (!is_elementwise(v.op()) || !(v.ranges() & r.ranges()) || !outside(v, r) || (outside(v, r) & ~outputs) || !along(v, r)) continue;
-      if (std::any_of(out.begin(), out.end(), [&](const UOp& whole) { return reads(whole, v); }) || !worth_keeping(v, r)) continue;
+      if (std::any_of(out.begin(), out.end(), [&](const UOp& whole) { return reads(whole, v); }) || !much_work(v, r)) continue;
       const auto parts = toposort(v);
       const bool changes = std::any_of(parts.begin(), parts.end(), [&](const UOp& u) {
         return u.op() == Op::Load && (written >> u.src(0).as<ParamArg>().slot & 1);

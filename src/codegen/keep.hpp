@@ -17,6 +17,10 @@ std::vector<UOp> computed_again(const Kernel&, const UOp& r);
 /// The same value at another place of the row; reductions over r that it depends on stay as they are.
 UOp moved(const UOp& value, const UOp& r, const UOp& to);
 
+/// Whether a value over r takes many operations an element, a function counted as a few: what takes less is sooner made again than stored
+/// and loaded.
+bool much_work(const UOp& value, const UOp& r);
+
 /// Throws ValueError where nothing is computed again.
 Kernel keep(const Kernel&, const Nest&, const Verb&);
 

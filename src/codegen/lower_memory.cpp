@@ -54,6 +54,11 @@ int Lower::mask_of(const UOp& gate, int lanes) {
 int Lower::emit_load(const UOp& u, int level) {
   UOp at = u.src(1);
   if (const KeptArray* k = kept(u)) {
+    if (walking_ && k == &kept_[0] && at == k->store.src(1)) {  // it is what the walk keeps there
+      const int value = emit(k->store.src(2)), lanes = e_.lanes(value), mask = u.src().size() > 2 ? mask_of(u.src(2), lanes) : -1;
+      const int none = e_.broadcast(e_.constant(u.dtype(), 0), lanes);
+      return mask < 0 ? value : e_.alu(level, Op::Where, u.dtype(), {mask, value, none});
+    }
     if (!row_before_) fill_row(*k);
     at = in_row(at, *k);
     keep_.push_back(at);
@@ -79,7 +84,7 @@ int Lower::emit_load(const UOp& u, int level) {
   if (step > 1) i.src.push_back(every(level, step, lanes, mask));
   else if (mask >= 0) i.src.push_back(mask);
   const int loaded = e_.push(level, std::move(i));
-  const int64_t far = level < e_.depth() ? 0 : !lanes_from ? behind_tile(u) : step == 1 && mask < 0 ? ahead(u) : 0;
+  const int64_t far = level < e_.depth() ? 0 : !lanes_from ? behind_tile(u) : step == 1 ? ahead(u) : 0;
   if (far > 0) ask(u, level, e_.alu(level, Op::Add, DType::index, {a.base, e_.constant(DType::index, far)}));
   return step > 1 ? shuffle(level, loaded, lanes, [&](int k) { return k * step; }) : loaded;
 }
@@ -267,7 +272,7 @@ int64_t Lower::ahead(const UOp& load) const {
     return s == kIrregular ? 0 : s;
   };
   const auto asks = [&] {
-    if (keeps) return filling_row_;
+    if (keeps || pipeline_) return filling_row_;
     if (!others) return level_ == INT_MAX;
     const auto all = toposort(scope_);
     return std::ranges::none_of(all, [](const UOp& u) { return u.op() == Op::Reduce; });
@@ -340,7 +345,7 @@ void Lower::add_kept(const Kept& k, const UOp& bound) {
     first[a.range] = index(0);
     covered *= a.most;
   }
-  if (pipeline_) {
+  if (pipeline_) {  // what is stored begins in tiles of its own
     int64_t stored = 1;
     for (int i : nest_.split_of(kernel_.ranges.back()).axes) stored *= nest_.axes[static_cast<size_t>(i)].most;
     covered = std::max(covered, stored);

@@ -87,7 +87,7 @@ void Lower::emit_reduces(const UOp& first) {
   const std::vector<UOp> outer = std::exchange(scope_, {});
   for (const UOp& r : group) scope_.push_back(r.src(0));
   const bool filling = std::exchange(filling_row_, false);
-  at_level(level, [&] { emit_loops(group, level); });
+  at_level(level, [&] { note(group, reduced(group), level); });
   filling_row_ = filling;
   scope_ = outer;
 }
@@ -165,9 +165,9 @@ bool Lower::is_contraction(const UOp& r) {
 // point of the part of the sum that is unrolled.
 class Lower::Loops {
  public:
-  Loops(Lower& lower, const std::vector<UOp>& group);
+  Loops(Lower& lower, const std::vector<UOp>& group, std::function<void()> beside);
   void emit() { from(0); }
-  void keep_results(int level);
+  std::vector<State> results();
 
  private:
   using Sizes = std::span<const int64_t>;
@@ -184,6 +184,7 @@ class Lower::Loops {
   Lower& l_;
   Emitter& e_ = l_.e_;
   const std::vector<UOp>& group_;
+  const std::function<void()> beside_;  // what else each round does
   std::vector<UOp> loops_;
   std::vector<const Axis*> outs_, own_;  // of the register tile, of the sum
   const UOp* lanes_of_ = nullptr;        // the part of the sum that has the lanes
@@ -192,13 +193,26 @@ class Lower::Loops {
   std::vector<std::vector<std::vector<State>>> states_;
 };
 
-void Lower::emit_loops(const std::vector<UOp>& group, int level) {
-  Loops loops(*this, group);
+// What reductions that share their loops come to: those of the first for each point of the register tile, then those of the next.
+std::vector<Lower::State> Lower::reduced(const std::vector<UOp>& group, std::function<void()> beside) {
+  Loops loops(*this, group, std::move(beside));
   loops.emit();
-  loops.keep_results(level);
+  return loops.results();
 }
 
-Lower::Loops::Loops(Lower& lower, const std::vector<UOp>& group) : l_(lower), group_(group), states_(group.size()) {
+// Notes results as the reductions' values.
+void Lower::note(const std::vector<UOp>& group, const std::vector<State>& results, int level) {
+  const std::vector<const Axis*> outs = axes_in(unrolled(group[0].ranges()));
+  size_t i = 0;
+  for (const UOp& r : group)
+    for_points(outs, [&] {
+      for (size_t c = 0; c < results[i].size(); ++c) e_.levels[static_cast<size_t>(level)].memo[key(r, c)] = results[i][c];
+      ++i;
+    });
+}
+
+Lower::Loops::Loops(Lower& lower, const std::vector<UOp>& group, std::function<void()> beside)
+    : l_(lower), group_(group), beside_(std::move(beside)), states_(group.size()) {
   uint64_t own_unrolled = 0;
   for (const UOp& r : reduce_ranges(group[0])) {
     const Axis* const axis = l_.axis_of_[id(r)];
@@ -279,6 +293,7 @@ void Lower::Loops::round() {
     });
     ++o;
   });
+  if (beside_) beside_();
 }
 
 // Runs body with states of their own for the sums, which then are added to those that were.
@@ -292,8 +307,8 @@ template <class F> void Lower::Loops::apart(const F& body) {
       for (size_t p = 0; p < states_[g][o].size(); ++p) states_[g][o][p] = l_.combined(group_[g], before[g][o][p], states_[g][o][p]);
 }
 
-// Joins what was unrolled, lanes and threads, and notes the results as the reductions' values.
-void Lower::Loops::keep_results(int level) {
+// Joins what was unrolled, lanes and threads.
+std::vector<Lower::State> Lower::Loops::results() {
   std::vector<State> results;
   for (size_t g = 0; g < group_.size(); ++g)
     for (auto& parts : states_[g]) {
@@ -303,12 +318,7 @@ void Lower::Loops::keep_results(int level) {
   const auto reduction = [&](size_t i) -> const UOp& { return group_[i / states_[0].size()]; };
   for (int n : threads_)
     l_.block_.combine(results, n, [&](size_t i, const State& x, const State& y) { return l_.combined(reduction(i), x, y); });
-  size_t i = 0;
-  for (const UOp& r : group_)
-    l_.for_points(outs_, [&] {
-      for (size_t c = 0; c < results[i].size(); ++c) e_.levels[static_cast<size_t>(level)].memo[l_.key(r, c)] = results[i][c];
-      ++i;
-    });
+  return results;
 }
 
 int Lower::lanes_of_value(const UOp& r, const UOp* own) const {

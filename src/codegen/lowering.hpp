@@ -2,8 +2,8 @@
 // What lowers one kernel, for the ten files that share the work: loops and expressions (lower.cpp), last rounds of register tiles
 // (lower_edges.cpp), memory and what is kept of rows (lower_memory.cpp), copies in scratch (lower_stage.cpp), also of windows
 // (lower_window.cpp), reductions (lower_reduce.cpp), their results where those are stored with lanes of their own (lower_result.cpp),
-// rows that are stored while the next one is kept (lower_pipeline.cpp), scans (lower_scan.cpp) and matrix instructions (lower_matrix.cpp).
-// Each calls the others: a reduction is emitted where an expression needs it, its loads inside its loop.
+// rows that are stored while the next one is reduced (lower_pipeline.cpp), scans (lower_scan.cpp) and matrix instructions
+// (lower_matrix.cpp). Each calls the others: a reduction is emitted where an expression needs it, its loads inside its loop.
 //
 // An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
 // each point of the register tile that it depends on (key).
@@ -232,12 +232,15 @@ class Lower {
   void fill_row(const KeptArray& k);
   void walk_row(const KeptArray& k);
 
-  // ---- rows that are stored while the next one is kept ----
+  // ---- rows that are stored while the next one is reduced ----
 
   void add_pipeline(std::span<const UOp> roots);
   void emit_pipeline();
   void bind_row_before(int row, const std::vector<int>& handed);
-  void store_row_before(const UOp& keeping);
+  void ask_for_ends();
+  void walk_beside(int follows);
+  Part beside(const Part& rounds) const;
+  void store_row_before(const Part& rounds);
 
   // ---- matrix instructions ----
 
@@ -262,12 +265,13 @@ class Lower {
   bool beside_lanes(const Axis& a) const;
   void emit_reduces(const UOp& first);
   class Loops;
-  void emit_loops(const std::vector<UOp>& group, int level);
   static bool rounds_off(const UOp& r);
   static bool is_contraction(const UOp& r);
   std::vector<std::vector<int64_t>> chain_blocks(const std::vector<UOp>& loops, const std::vector<UOp>& group) const;
   std::vector<UOp> known_before(const UOp& innermost, const std::vector<UOp>& group) const;
   using State = Block::State;
+  std::vector<State> reduced(const std::vector<UOp>& group, std::function<void()> beside = {});
+  void note(const std::vector<UOp>& group, const std::vector<State>& results, int level);
   static Monoid monoid(const UOp& r) { return r.op() == Op::Scan ? r.as<ScanArg>().monoid : r.as<ReduceArg>().monoid; }
   int lanes_of_value(const UOp& r, const UOp* own) const;
   State initial(const UOp& r, int lanes);
@@ -320,7 +324,9 @@ class Lower {
   std::vector<UOp> stores_, reduces_;
   std::vector<KeptArray> kept_;
   const Pipeline* pipeline_;
-  UOp overlapped_;                // what is kept in the walk that stores the row before
+  UOp driver_;                    // the reduction in whose walk the row before is stored,
+  const Axis* reduced_ = nullptr; // and its loop
+  bool walking_ = false;          // whether that walk is being emitted
   std::vector<UOp> handed_on_;    // Store(stand-in, 0, value)
   size_t rows_ = 0;               // how many loops of order_ are over rows
   bool row_before_ = false;       // whether it is what is being computed

@@ -108,7 +108,7 @@ class Editor {
       if (target_.grid) for (const int64_t n : {16, 64, 256}) if (n <= 2 * a.most) appended(Verb::tile(a.name, n, AxisKind::Thread));
       if (!target_.grid && lanes_ > 1) appended(Verb::tile(a.name, lanes_, AxisKind::Vector));
     }
-    if (!kernel_.kept.empty() && !nest.pipelined) appended(Verb::pipeline(nest.axes[kernel_.ranges.size() - 1].name));
+    if (!target_.grid && !kernel_.ranges.empty() && !nest.pipelined) appended(Verb::pipeline(nest.axes[kernel_.ranges.size() - 1].name));
     if (!reduces_) return;
     for (const UOp& p : kernel_.params) {
       const int slot = p.as<ParamArg>().slot;

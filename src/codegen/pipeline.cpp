@@ -9,9 +9,9 @@
 
 #include "codegen/access.hpp"
 #include "codegen/decompose.hpp"
-#include "codegen/keep.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/op_info.hpp"
 
 namespace tg {
 namespace {
@@ -43,17 +43,45 @@ const Kept* kept(const Kernel& k, const UOp& load) {
   return nullptr;
 }
 
+// The reduction in whose walk over a row the one before can be stored: that which reads first what is kept, or that with the most
+// operations; none where no row is as long as what is stored.
+UOp driver(const Kernel& k) {
+  const UOp& last = k.ranges.back();
+  const auto of_row = [&](const UOp& u) {
+    if (u.op() != Op::Reduce || reduce_ranges(u).size() != 1) return false;
+    const UOp& r = reduce_ranges(u)[0];
+    return r.src(0) == last.src(0) && (k.kept.empty() || r == k.kept[0].range) &&
+           std::ranges::all_of(k.ranges, [&](const UOp& o) { return o == last || reads(u, o); });
+  };
+  UOp out;
+  size_t most = 0;
+  for (const UOp& u : toposort(k.stores)) {
+    if (!of_row(u)) continue;
+    size_t operations = 0;
+    for (const UOp& v : toposort(u.src(0))) {
+      if (!(v.ranges() & reduce_ranges(u)[0].ranges())) continue;
+      if (!k.kept.empty() && v.op() == Op::Load && kept(k, v) == &k.kept[0]) return u;
+      operations += is_elementwise(v.op()) && v.dtype() != DType::index;
+    }
+    if (k.kept.empty() && (!out || operations > most)) out = u, most = operations;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string_view pipeline_obstacle(const Kernel& k) {
-  if (k.kept.empty()) return "nothing is kept of rows";
+  if (k.ranges.size() < 2) return "there is one row";
   if (k.sequential) return "rounds of this kernel's loops follow each other";
   const UOp& last = k.ranges.back();
-  const Kept& first = k.kept[0];
-  if (!(first.range.src(0) == last.src(0))) return "the row that is kept is not as long as that which is stored";
-  for (const UOp& r : k.ranges)
-    if (!(r == last) && !reads(first.store, r)) return "what is kept is the same for several rows";
-  for (const UOp& u : toposort(first.store)) if (u.op() == Op::Load && kept(k, u)) return "what is kept first needs what else is kept";
+  if (!k.kept.empty()) {
+    const Kept& first = k.kept[0];
+    if (!(first.range.src(0) == last.src(0))) return "the row that is kept is not as long as that which is stored";
+    for (const UOp& r : k.ranges)
+      if (!(r == last) && !reads(first.store, r)) return "what is kept is the same for several rows";
+    for (const UOp& u : toposort(first.store)) if (u.op() == Op::Load && kept(k, u)) return "what is kept first needs what else is kept";
+  }
+  if (!driver(k)) return "no reduction walks along rows as long as what is stored";
   for (const UOp& u : of_rows(k)) if (u.ranges() & last.ranges()) return "a reduction is made for each element that is stored";
   std::unordered_set<UOp> written;
   for (const UOp& s : k.stores) written.insert(s.src(0));
@@ -69,6 +97,8 @@ std::string_view pipeline_obstacle(const Kernel& k) {
 }
 
 Pipeline pipeline(const Kernel& given, const Nest& nest, const Target& target) {
+  if (target.grid)
+    throw ValueError(fmt::format("pipeline({}): this target's rows do not follow each other", to_string(given.ranges.back())));
   Kernel k = given;  // decomposed, while it shows that a row's numbers are not above their maximum
   const std::vector<UOp> roots = decompose(given.roots(), target);
   for (size_t i = 0; i < k.stores.size(); ++i) k.stores[i] = roots[i];
@@ -105,18 +135,15 @@ Pipeline pipeline(const Kernel& given, const Nest& nest, const Target& target) {
       r = substitute(r, out.before);
     }
   }
-  const Kept& first = k.kept[0];
-  std::vector<UOp> src(first.store.src().begin(), first.store.src().end());
-  src[1] = substitute(src[1], {{first.range, last}});
-  src[2] = moved(src[2], first.range, last);
-  out.kernel.kept.push_back({simplify(first.store.with(src)), last});
-  UOp row_before = index(0);  // each row has other values
-  for (const UOp& r : out.kernel.ranges) if (!(r == last)) row_before = row_before + r;
-  for (const UOp& value : of_rows(k)) {
+  const auto hand = [&](const UOp& value) {
     const UOp place = param(static_cast<int>(k.params.size() + out.kernel.kept.size()), value.dtype());
     out.kernel.kept.push_back({store(place, index(0), value), out.kernel.ranges[0]});
-    rows[value] = load(place, row_before);
-  }
+    return place;
+  };
+  hand(driver(k));
+  UOp row_before = index(0);  // each row has other values
+  for (const UOp& r : out.kernel.ranges) if (!(r == last)) row_before = row_before + r;
+  for (const UOp& value : of_rows(k)) rows[value] = load(hand(value), row_before);
   out.kernel.stores = substitute(k.stores, rows);
   return out;
 }

@@ -44,9 +44,11 @@ inline Tensor half(const Tensor& x) { return x.cast(bfloat16).realize(); }
 
 // One kernel and the memory it runs over.
 struct Case {
-  Case(const Tensor& y, Device& d) : device(d), like(y) {
-    const UOp node = node_of(y, "test");
-    const Canonical c = canonicalize(std::span(&node, 1));
+  Case(const Tensor& y, Device& d) : Case(std::vector{y}, d) {}
+  Case(const std::vector<Tensor>& stored, Device& d) : device(d), like(stored) {
+    std::vector<UOp> nodes;
+    for (const Tensor& y : like) nodes.push_back(node_of(y, "test"));
+    const Canonical c = canonicalize(nodes);
     const Plan p = schedule(c.roots);
     if (p.launches.size() != 1) throw InternalError("this test wants one kernel:\n" + to_string(p));
     kernel = p.launches[0].kernel;
@@ -70,19 +72,24 @@ struct Case {
     for (const auto& [dtype, n] : g.temporaries) all.push_back(make_buffer(device, static_cast<size_t>(n.value()) * size_of(dtype)));
     std::vector<MemoryRef> refs;
     for (const auto& b : all) refs.push_back(b->ref());
-    std::vector<float> out(static_cast<size_t>(like.numel()), -1e30f);
-    const bool whole = like.dtype() == int32;
-    device.copy_in(refs[0], out.data(), out.size() * sizeof(float));
+    const auto slot = [&](size_t i) { return static_cast<size_t>(kernel.stores[i].src(0).as<ParamArg>().slot); };
+    std::vector<std::vector<float>> out;
+    for (size_t i = 0; i < like.size(); ++i) {
+      out.emplace_back(static_cast<size_t>(like[i].numel()), -1e30f);
+      device.copy_in(refs[slot(i)], out[i].data(), out[i].size() * sizeof(float));
+    }
     device.launch(*program, {refs, {}, grids});
     EXPECT_FALSE(device.synchronize());
-    device.copy_out(out.data(), refs[0], out.size() * sizeof(float));
     Numbers numbers;
-    for (float& v : out) numbers.push_back(whole ? std::bit_cast<int32_t>(v) : v);
+    for (size_t i = 0; i < like.size(); ++i) {
+      device.copy_out(out[i].data(), refs[slot(i)], out[i].size() * sizeof(float));
+      for (float& v : out[i]) numbers.push_back(like[i].dtype() == int32 ? std::bit_cast<int32_t>(v) : v);
+    }
     return numbers;
   }
 
   Device& device;
-  Tensor like;
+  std::vector<Tensor> like;  // what it stores
   Kernel kernel;
   std::vector<std::shared_ptr<Buffer>> buffers;
 };

@@ -84,8 +84,8 @@ uint64_t digest() {
   }
   uint64_t hash = 14695981039346656037ull;
   for (const Tensor& t : {x.sum(), x.sum({.axis = 0}), x.sum({.axis = 1}), x.var(), Tensor::rand({1000003}).sum(), x.softmax(),
-                          x.softmax(0), x.layer_norm(y.sum({.axis = 1}), {}), x.matmul(y), x.cumsum(1), of_conv[0], of_conv[1],
-                          hidden.weight, last.bias})
+                          x.log_softmax(), x.softmax(0), x.layer_norm(y.sum({.axis = 1}), {}), x.matmul(y), x.cumsum(1), of_conv[0],
+                          of_conv[1], hidden.weight, last.bias})
     for (const float v : t.to_vector<float>()) hash = (hash ^ std::bit_cast<uint32_t>(v)) * 1099511628211ull;
   return hash;
 }
