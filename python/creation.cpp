@@ -42,8 +42,8 @@ void bind_creation(Api& api) {
     return Tensor::full(x.shape(), value, {.dtype = dtype == DType::void_ ? x.dtype() : dtype, .device = x.device()});
   }, "One number in that shape, dtype and device.", Released(), py::arg("input"), py::arg("fill_value"), py::arg("dtype") = py::none());
   factory(api, "full", [](const Shape& size, const Scalar& value, DType dtype, const Device& device, bool grad) {
-    return Tensor::full(size.sizes, value,
-                            tensor_options(dtype == DType::void_ && value.dtype() == DType::int64 ? DType::int32 : dtype, device, grad));
+    const bool narrow = dtype == DType::void_ && value.dtype() == DType::int64 && value.to<int32_t>() == value.to<int64_t>();
+    return Tensor::full(size.sizes, value, tensor_options(narrow ? DType::int32 : dtype, device, grad));
   }, "One number everywhere.", Released(), py::arg("size"), py::arg("fill_value"), py::kw_only());
   const auto arange = [](const Scalar& start, const Scalar& stop, const Scalar& step, DType dtype, const Device& device, bool grad) {
     const bool whole = !is_float(start.dtype()) && !is_float(stop.dtype()) && !is_float(step.dtype());

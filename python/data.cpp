@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "python/bind.hpp"
+#include "python/numbers.hpp"
+#include "tensor/impl.hpp"
 
 namespace tg::python {
 
@@ -43,7 +45,9 @@ struct Nested {
 
 Scalar number_of(py::handle h) {
   if (py::isinstance<Tensor>(h)) return released([&x = h.cast<const Tensor&>()] { return x.item(); });
+  if (is_array(h)) return tensor_of(h).item();  // without axes
   py::detail::type_caster<Scalar> number;
+  if (is_too_large(h)) throw ValueError("Tensor: " + too_large(h));
   if (!number.load(h, true))
     throw py::type_error("Tensor: " + py::repr(h).cast<std::string>() + " is neither a number nor a list of numbers");
   return number;
@@ -69,12 +73,33 @@ Tensor filled(const std::vector<Scalar>& numbers, const Sizes& shape, const Tens
   return Tensor::from_memory(elements.data(), static_cast<int64_t>(elements.size()), detail::dtype_of<T>(), shape, options);
 }
 
+/// Whether it is a list of tensors or arrays that have axes, or of lists of them.
+bool holds_arrays(py::handle data) {
+  if (!PyList_Check(data.ptr()) && !PyTuple_Check(data.ptr())) return false;
+  const py::sequence list(py::reinterpret_borrow<py::sequence>(data));
+  if (list.empty()) return false;
+  const py::object first = list[0];
+  if (!py::isinstance<Tensor>(first) && !is_array(first)) return holds_arrays(first);
+  return py::hasattr(first, "ndim") && first.attr("ndim").cast<int>() > 0;
+}
+/// They are joined along a new axis.
+Tensor from_arrays(py::handle data, const TensorOptions& options) {
+  std::vector<Tensor> parts;
+  for (const py::handle part : py::reinterpret_borrow<py::sequence>(data)) parts.push_back(tensor_of(part, {.device = options.device}));
+  return released([&] {
+    Tensor joined = Tensor::stack(parts, 0);
+    joined = (options.dtype == DType::void_ ? joined : joined.cast(options.dtype)).realize();
+    return options.requires_grad ? joined.detach().set_requires_grad() : joined;
+  });
+}
+
 Tensor from_lists(py::handle data, TensorOptions options) {
   const Nested nested(data);
   std::vector<Scalar> numbers;
   numbers.reserve(nested.numbers.size());
   for (const py::object& o : nested.numbers) numbers.push_back(number_of(o));
   if (options.dtype == DType::void_) options.dtype = common_dtype(numbers);
+  else if (!is_float(options.dtype)) for (const Scalar& s : numbers) (void)weak_constant(s, options.dtype, "Tensor");
   const bool floats = std::any_of(numbers.begin(), numbers.end(), [](const Scalar& s) { return is_float(s.dtype()); });
   if (floats) return filled<double>(numbers, nested.shape, options);
   return options.dtype == DType::uint64 ? filled<uint64_t>(numbers, nested.shape, options)
@@ -127,9 +152,23 @@ py::object nested_lists(const std::vector<Scalar>& numbers, const Sizes& shape, 
 
 }  // namespace
 
+bool is_too_large(py::handle number) {
+  if (!PyLong_Check(number.ptr())) return false;
+  int overflow = 0;
+  (void)PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+  if (overflow <= 0) return overflow != 0;
+  (void)PyLong_AsUnsignedLongLong(number.ptr());
+  const bool beyond = PyErr_Occurred() != nullptr;
+  PyErr_Clear();
+  return beyond;
+}
+std::string too_large(py::handle number) {
+  return py::str(number).cast<std::string>() + " is outside the range of all integer dtypes, -2^63 to 2^64 - 1; give a float, float(n)";
+}
+
 bool is_array(py::handle data) {
   if (py::isinstance<Tensor>(data) || PyUnicode_Check(data.ptr()) || PyBytes_Check(data.ptr())) return false;
-  return PyObject_CheckBuffer(data.ptr()) || py::hasattr(data, "__array__");
+  return PyObject_CheckBuffer(data.ptr()) || py::hasattr(data, "__array__") || py::hasattr(data, "__array_interface__");
 }
 
 Tensor tensor_of(py::handle data, const TensorOptions& options) {
@@ -139,9 +178,11 @@ Tensor tensor_of(py::handle data, const TensorOptions& options) {
     if (!options.device.empty()) t = t.to(options.device);
     return options.requires_grad ? t.set_requires_grad() : t;
   }
-  if (!is_array(data)) return from_lists(data, options);
+  py::detail::type_caster<Scalar> number;  // numpy.float32(1): an array only where it says the dtype
+  const bool is_number = options.dtype != DType::void_ && number.load(data, true);
+  if (is_number || !is_array(data)) return holds_arrays(data) ? from_arrays(data, options) : from_lists(data, options);
   if (PyObject_CheckBuffer(data.ptr())) return from_buffer(data, options);
-  return from_buffer(data.attr("__array__")(), options);
+  return from_buffer(py::module_::import("numpy").attr("asarray")(data), options);
 }
 
 Sizes sizes_of(const py::args& arguments, const char* function) {

@@ -3,6 +3,7 @@
 //   in:  x.sum(dim=1, keepdim=True)      out: Tensor::sum({.axis = 1, .keepdim = true})
 #include "python/bind.hpp"
 #include "tg/arrange.hpp"
+#include "tg/extrema.hpp"
 
 namespace tg::python {
 
@@ -18,10 +19,36 @@ py::object found_type() {
 
 namespace {
 
-void bind_reductions(Api& api) {
+/// max, min and median: with PyTorch's dim values and indices, with NumPy's axis or with neither values.
+void bind_extrema(Api& api) {
   for (const auto& [name, f] : {std::pair("max", &maximum), std::pair("min", &minimum)})
     both(api, name, [f = f](const Tensor& a, const Tensor& b) { return f(a, b); }, "Of two tensors: as maximum and minimum.",
          py::arg("other"));
+  const auto keepdim = py::arg("keepdim") = false;
+  const auto values = [&]<class Options>(const char* name, Tensor (Tensor::*f)(const Options&) const, const char* doc) {
+    both(api, name, [f](const Tensor& x, const Axes& axis, bool keep) { return (x.*f)({.axis = axis, .keepdim = keep}); }, doc,
+         py::kw_only(), py::arg("axis") = py::none(), keepdim);
+  };
+  const auto found = [&](const char* name, Found (*f)(const Tensor&, const ArgOptions&), const char* doc) {
+    both(api, name, [f](const Tensor& x, int dim, bool keep) { return f(x, {.axis = dim, .keepdim = keep}); }, doc, py::arg("dim"),
+         keepdim);
+  };
+  found("max", &max_with_indices, "With dim, as PyTorch: the largest along it, and where it is, int32: the first of equals, which alone "
+        "has the gradient, or the first nan. What is not used is not computed. ValueError of nothing.");
+  values("max", &Tensor::max, "With axis, as NumPy, or with neither: the largest alone; equals share the gradient.");
+  found("min", &min_with_indices, "With dim, as PyTorch: the smallest along it, and where it is, int32: the first of equals, which alone "
+        "has the gradient, or the first nan. What is not used is not computed. ValueError of nothing.");
+  values("min", &Tensor::min, "With axis, as NumPy, or with neither: the smallest alone; equals share the gradient.");
+  found("median", &median_with_indices, "With dim, as PyTorch: the lower of two in the middle along it, and where it is, int32; nan, and "
+        "where the first is, if any is. ValueError of nothing.");
+  values("median", &Tensor::median, "With axis, as NumPy, or with neither: the lower of two in the middle alone.");
+  for (const auto& [name, f] : {std::pair("amax", &Tensor::max), std::pair("amin", &Tensor::min)})
+    both(api, name, [f = f](const Tensor& x, const Axes& dim, bool keep) { return (x.*f)({.axis = dim, .keepdim = keep}); },
+         "The largest (smallest) over the axes, or of all; nan if any is; equals share the gradient. ValueError of nothing.",
+         py::arg("dim") = py::none(), keepdim);
+}
+
+void bind_reductions(Api& api) {
   struct Row {
     const char* name;
     Tensor (Tensor::*function)(const ReduceOptions&) const;
@@ -31,8 +58,6 @@ void bind_reductions(Api& api) {
       {"sum", &Tensor::sum, "Over the axes, or all; bool and narrow integers in 32 bits, 16-bit floats accumulated in float32."},
       {"prod", &Tensor::prod, "The product over the axes, or all."},
       {"mean", &Tensor::mean, "The mean over the axes, or all; float32 of integers."},
-      {"max", &Tensor::max, "The largest; nan if any is; ValueError of nothing."},
-      {"min", &Tensor::min, "The smallest; nan if any is; ValueError of nothing."},
       {"any", &Tensor::any, "Whether any is not 0."},
       {"all", &Tensor::all, "Whether none is 0."},
       {"logsumexp", &Tensor::logsumexp, "log(sum(exp(input))), without overflow."},
@@ -41,9 +66,6 @@ void bind_reductions(Api& api) {
     both(api, row.name, [f = row.function](const Tensor& x, const Axes& dim, bool keepdim, DType dtype) {
       return (x.*f)({.axis = dim, .keepdim = keepdim, .dtype = dtype});
     }, row.doc, py::arg("dim") = py::none(), py::arg("keepdim") = false, py::kw_only(), py::arg("dtype") = py::none());
-  for (const auto& [name, f] : {std::pair("amax", &Tensor::max), std::pair("amin", &Tensor::min)})
-    both(api, name, [f = f](const Tensor& x, const Axes& dim, bool keepdim) { return (x.*f)({.axis = dim, .keepdim = keepdim}); },
-         "As max and min.", py::arg("dim") = py::none(), py::arg("keepdim") = false);
   for (const auto& [name, f] : {std::pair("var", &Tensor::var), std::pair("std", &Tensor::std)})
     both(api, name, [f = f](const Tensor& x, const Axes& dim, double correction, bool keepdim) {
       return (x.*f)({.axis = dim, .keepdim = keepdim, .correction = correction});
@@ -89,8 +111,6 @@ void bind_order(Api& api) {
        "Where the elements of sort were, int32.", dim, descending);
   both(api, "topk", [](const Tensor& x, int64_t k, int axis, bool largest) { return x.topk(k, axis, largest); },
        "The k largest (smallest) along an axis, in order, and where they were.", py::arg("k"), dim, py::arg("largest") = true);
-  both(api, "median", [](const Tensor& x, const Axes& axis, bool keepdim) { return x.median({.axis = axis, .keepdim = keepdim}); },
-       "The lower of two in the middle; nan if any is.", py::arg("dim") = py::none(), py::arg("keepdim") = false);
 }
 
 /// x.name(2, 3), x.name((2, 3)) and x.name(size=(2, 3)), by the keyword given, and tg.name(x, (2, 3)).
@@ -158,6 +178,8 @@ void bind_movement(Api& api) {
        py::arg("sizes"));
   both(api, "transpose", [](const Tensor& x, int a, int b) { return x.transpose(a, b); }, "Two axes exchanged.", py::arg("dim0") = 0,
        py::arg("dim1") = 1);
+  both(api, "transpose", [](const Tensor& x, const Shape& axes) { return x.permute(as_ints(axes.sizes)); },
+       "As permute: NumPy's transpose.", py::arg("axes"));
   both(
       api, "squeeze", [](const Tensor& x, const Axes& dim) { return x.squeeze(dim); },
       "Without the axes, which are of size 1; all such without dim.",
@@ -207,13 +229,20 @@ void bind_products(Api& api) {
   for (const char* name : {"matmul", "dot", "mm", "bmm"})
     both(api, name, [](const Tensor& a, const Tensor& b) { return a.matmul(b); },
          "(..., m, k) by (..., k, n); leading axes broadcast; vectors as in NumPy.", py::arg("other"));
-  api.tensor.def(
-      "__matmul__", [](const Tensor& a, const Tensor& b) { return a.matmul(b); }, Released(), py::is_operator(), py::arg("other"));
+  const auto product = [](const Operand& a, const Operand& b) {
+    if (!a.tensor || !b.tensor) throw ShapeError("matmul: a number has no axis to contract; use * instead");
+    return a.tensor->matmul(*b.tensor);
+  };
+  api.tensor.def("__matmul__", [=](const Tensor& a, const Operand& b) { return product(a, b); }, Released(), py::is_operator(),
+                 py::arg("other"));
+  api.tensor.def("__rmatmul__", [=](const Tensor& b, const Operand& a) { return product(a, b); }, Released(), py::is_operator(),
+                 py::arg("other"));
 }
 
 }  // namespace
 
 void bind_functions(Api& api) {
+  bind_extrema(api);
   bind_reductions(api);
   bind_order(api);
   bind_movement(api);

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "python/bind.hpp"
+#include "python/numbers.hpp"
 
 namespace tg::python {
 
@@ -131,9 +132,12 @@ void bind_indexing(Api& api) {
   c.def("__setitem__", [](const py::object& x, const py::object& key, const py::object& value) {
     if (const auto of = origin(value); of && of->first.is(x) && of->second.is(key)) return;  // x[key] += 1 has written already
     py::detail::type_caster<Operand> operand;
-    if (!operand.load(value, true))
-          throw py::type_error("a tensor, number or array can be written, not " + py::repr(value).cast<std::string>());
-    set(x, key, operand);
+    if (PyList_Check(value.ptr()) || PyTuple_Check(value.ptr())) {
+      const auto& whole = x.cast<const Tensor&>();
+      set(x, key, tensor_of(value, {.dtype = whole.dtype(), .device = whole.device()}));
+    } else if (operand.load(value, true)) set(x, key, operand);
+    else if (is_too_large(value)) throw ValueError("x[...] = ...: " + too_large(value));
+    else throw py::type_error("a tensor, number, array or list can be written, not " + py::repr(value).cast<std::string>());
     write_through(x);
   }, py::arg("key"), py::arg("value"));
   c.def("__iter__", [](const py::object& x) {

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "python/bind.hpp"
+#include "python/numbers.hpp"
 #include "tg/limits.hpp"
 #include "tg/settings.hpp"
 
@@ -31,6 +32,10 @@ void bind_dtypes(py::module_& m) {
   dtype.def_property_readonly("name", [](DTypeObject t) { return std::string(name_of(t.value)); }, "'float32'.")
       .def_property_readonly("itemsize", [](DTypeObject t) { return size_of(t.value); }, "Bytes of one element.")
       .def_property_readonly("is_floating_point", [](DTypeObject t) { return is_float(t.value); }, "Whether it is a float.")
+      .def_property_readonly("dtype", [](DTypeObject t) {
+        if (t.value == DType::bfloat16) throw py::attribute_error("NumPy has no bfloat16");
+        return py::module_::import("numpy").attr("dtype")(std::string(name_of(t.value)));
+      }, "NumPy's of the same name, so that numpy.dtype(tg.float32) is one.")
       .def("__repr__", [](DTypeObject t) { return "tg." + std::string(name_of(t.value)); })
       .def("__eq__", [](DTypeObject t, py::handle o) { DType other; return read_dtype(o, other) && other == t.value; })
       .def("__hash__", [](DTypeObject t) { return static_cast<int>(t.value); })
@@ -75,8 +80,30 @@ py::object new_error(py::module_& m, const char* name, const char* doc, const py
   return error;
 }
 
+/// What a message says in C++, and in Python: names of operations in front of it, and remedies.
+using Words = std::pair<std::string_view, std::string_view>;
+constexpr Words kFirst[] = {{"at: ", "x[...]: "}, {"set: ", "x[...] = ...: "}, {"set_requires_grad: ", "requires_grad: "}};
+constexpr Words kWithin[] = {
+    {"{.keep_graph = true}", "retain_graph=True"},
+    {"{.seed = ...}", "gradient=..."},
+    {"set_requires_grad()", "requires_grad_()"},
+    {"tg::gradient(y, {x})", "tg.autograd.grad(y, x)"},
+    {"do it while a NoGrad lives", "do it inside tg.no_grad()"},
+    {"replacement = true", "replacement=True"},
+    {"at(...)", "x[...]"},
+    {"at(mask)", "x[mask]"},
+    {"Dataset::in_batches", "collate_fn"},
+    {", or add one with tg::register_device", ""},
+};
+std::string in_python(std::string text) {
+  for (const auto& [cpp, python] : kFirst) if (text.starts_with(cpp)) text.replace(0, cpp.size(), python);
+  for (const auto& [cpp, python] : kWithin)
+    if (const size_t at = text.find(cpp); at != std::string::npos) text.replace(at, cpp.size(), python);
+  return text;
+}
+
 void translate(std::exception_ptr p) {
-  const auto raise = [](const py::object& type, const std::exception& e) { PyErr_SetString(type.ptr(), e.what()); };
+  const auto raise = [](const py::object& type, const std::exception& e) { PyErr_SetString(type.ptr(), in_python(e.what()).c_str()); };
   try {
     if (p) std::rethrow_exception(p);
   } catch (const ShapeError& e) { raise(errors->shape, e);
@@ -125,7 +152,8 @@ void bind_errors(py::module_& m) {
 }
 
 namespace {
-/// Another name of an argument, NumPy's or PyTorch's: of all functions that have an argument of our name, or of the ones named.
+/// Another name of an argument, NumPy's or PyTorch's: of all functions that have an argument of our name (and none of that one), or of
+/// the ones named. Without a name of ours: what NumPy's functions hand to methods, and must be None.
 struct OtherName {
   const char *other, *own, *functions;
 };
@@ -157,40 +185,65 @@ constexpr OtherName kOtherNames[] = {
     {"running_var", "var", "batch_norm"},
     {"obj", "data", "asarray"},
     {"ndarray", "data", "from_numpy"},
+    {"out", nullptr, ""},
+    {"dtype", nullptr, ""},
 };
 
-using Names = std::vector<std::pair<PyObject*, PyObject*>>;  // other, own
+using Names = std::vector<std::pair<PyObject*, PyObject*>>;  // other, own or null
 /// Of each function that has any, by the object that Python hands to it first.
 std::unordered_map<PyObject*, Names>& other_names() { static auto& leaked = *new std::unordered_map<PyObject*, Names>; return leaked; }
 PyCFunctionWithKeywords dispatcher = nullptr;  // pybind11's, the same for all functions
 
-/// Calls it with {"axis": 1} renamed to {"dim": 1}.
+/// Where no overload takes the arguments and one of them is a whole number beyond 64 bits, the error is about that number.
+void blame_large_number(PyObject*& result, PyObject* args, PyObject* keywords) {
+  const auto blame = [&](py::handle value) {
+    if (!is_too_large(value)) return;
+    PyErr_Clear();
+    Py_CLEAR(result);
+    PyErr_SetString(errors->value.ptr(), too_large(value).c_str());
+  };
+  for (const py::handle value : py::reinterpret_borrow<py::tuple>(args)) blame(value);
+  if (keywords) for (const auto& [name, value] : py::reinterpret_borrow<py::dict>(keywords)) blame(value);
+}
+
+/// Calls it with {"axis": 1, "out": None} as {"dim": 1}.
 PyObject* renaming(PyObject* self, PyObject* args, PyObject* keywords) {
   py::object renamed;
   for (const auto& [other, own] : keywords ? other_names().at(self) : Names()) {
-    if (!PyDict_Contains(keywords, other) || PyDict_Contains(keywords, own)) continue;
+    PyObject* value = PyDict_GetItem(keywords, other);
+    if (!value || (own && PyDict_Contains(keywords, own))) continue;
+    if (!own && value != Py_None) {
+      PyErr_Format(PyExc_TypeError, "%U= must be None: a function gives a new tensor; write it with x[...] = ..., or convert it with "
+                   "x.to()", other);
+      return nullptr;
+    }
     if (!renamed) renamed = py::reinterpret_steal<py::object>(PyDict_Copy(keywords));
-    PyDict_SetItem(renamed.ptr(), own, PyDict_GetItem(keywords, other));
-    PyDict_DelItem(renamed.ptr(), other);
     keywords = renamed.ptr();
+    if (own) PyDict_SetItem(keywords, own, value);
+    PyDict_DelItem(keywords, other);
   }
-  return dispatcher(self, args, keywords);
+  PyObject* result = dispatcher(self, args, keywords);
+  if ((!result && PyErr_ExceptionMatches(PyExc_TypeError)) || result == Py_NotImplemented) blame_large_number(result, args, keywords);
+  return result;
 }
 
 Names names_of(py::handle function) {
   const std::string doc = py::str(function.attr("__doc__")), name = " " + std::string(py::str(function.attr("__name__"))) + " ";
+  const auto has = [&](const char* argument) { return doc.find(argument + std::string(": ")) != std::string::npos; };
+  const auto interned = [](const char* s) { return s ? PyUnicode_InternFromString(s) : nullptr; };
   Names out;
   for (const auto& [other, own, functions] : kOtherNames)
-    if (doc.find(own + std::string(": ")) != std::string::npos &&
-        (!*functions || (" " + std::string(functions) + " ").find(name) != std::string::npos))
-      out.emplace_back(PyUnicode_InternFromString(other), PyUnicode_InternFromString(own));
+    if (own && *functions ? has(own) && (" " + std::string(functions) + " ").find(name) != std::string::npos
+                          : !has(other) && (!own || has(own)))
+      out.emplace_back(interned(other), interned(own));
   return out;
 }
 }  // namespace
 
 void accept_other_names(Api& api) {
   py::list all;
-  for (const auto& [other, own, functions] : kOtherNames) all.append(py::make_tuple(other, own, functions));
+  for (const auto& [other, own, functions] : kOtherNames)
+    if (own) all.append(py::make_tuple(other, own, functions));
   api.module.attr("_other_names") = all;
   for (const py::object& scope : {py::object(api.module), py::object(api.tensor)}) {
     for (const py::handle value : py::dict(scope.attr("__dict__")).attr("values")()) {
@@ -199,9 +252,7 @@ void accept_other_names(Api& api) {
       if (PyInstanceMethod_Check(f)) f = PyInstanceMethod_GET_FUNCTION(f);
       if (!PyCFunction_Check(f)) continue;
       PyMethodDef& method = *reinterpret_cast<PyCFunctionObject*>(f)->m_ml;
-      Names names = names_of(f);
-      if (!(method.ml_flags & METH_KEYWORDS) || names.empty() || !other_names().emplace(PyCFunction_GET_SELF(f), std::move(names)).second)
-        continue;
+      if (!(method.ml_flags & METH_KEYWORDS) || !other_names().emplace(PyCFunction_GET_SELF(f), names_of(f)).second) continue;
       dispatcher = reinterpret_cast<PyCFunctionWithKeywords>(reinterpret_cast<void (*)()>(method.ml_meth));
       method.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(renaming));
     }

@@ -219,7 +219,10 @@ void enable_buffer(PyHeapTypeObject* type) {
 }
 
 Tensor shared(py::handle data, const TensorOptions& options) {
-  if (py::isinstance<Tensor>(data)) return data.cast<Tensor>();
+  if (py::isinstance<Tensor>(data)) {
+    const auto& t = data.cast<const Tensor&>();
+    return (options.dtype == DType::void_ ? t : t.cast(options.dtype)).to(options.device.empty() ? t.device() : options.device);
+  }
   if (is_array(data)) {
     if (PyObject_CheckBuffer(data.ptr()))
       if (const auto t = borrowed_buffer(data, options)) return *t;

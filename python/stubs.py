@@ -57,10 +57,12 @@ def chosen(arguments, result):
     return [(one, "Tensor"), (other, types[2].replace("tuple", "Tuple[Tensor, ...]"))]
 
 
-def spelled(arguments, own, others):
-    """The same with each other name that an argument may have."""
+def spelled(arguments, own, others, doc):
+    """The same with each other name that an argument may have, unless an overload has one of that name."""
     out = [arguments]
     for other, ours, functions in others:
+        if not functions and re.search(rf"\b{other}: ", doc):
+            continue
         if (not functions or own in functions.split()) and re.search(rf"\b{ours}:", arguments) and not re.search(rf"\b{other}:", arguments):
             out += [re.sub(rf"\b{ours}:", f"{other}:", a) for a in out if re.search(rf"\b{ours}:", a)]
     return out
@@ -70,7 +72,8 @@ def function(name, f, others=(), indent="", static=False):
     """A function, by a name that may be another than its own."""
     own = getattr(f, "__name__", name)
     doc = re.sub(rf"^(\d+\. )?{re.escape(own)}\(", rf"\g<1>{name}(", f.__doc__ or "", flags=re.M)
-    found = [pair for arguments, result in signatures(doc, name) for a in spelled(arguments, own, others) for pair in chosen(a, result)]
+    found = [pair for arguments, result in signatures(doc, name) for a in spelled(arguments, own, others, doc)
+             for pair in chosen(a, result)]
     for arguments, result in found:
         if static:
             yield f"{indent}@staticmethod"

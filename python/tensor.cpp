@@ -83,12 +83,12 @@ void bind_gradients(Class& c) {
 
 void bind_conversions(Class& c) {
   c.def(
-       "to", [](const Tensor& x, DType t) { return x.cast(t); }, "Converted to a dtype, or on another device.", Released(),
-       py::arg("dtype"))
+       "to", [](const Tensor& x, DType t, bool) { return x.cast(t); },
+       "Converted to a dtype, or on another device; non_blocking changes nothing.", Released(), py::arg("dtype"),
+       py::arg("non_blocking") = false)
       .def(
-          "to", [](const Tensor& x, const std::string& device, DType t) { return (t == DType::void_ ? x : x.cast(t)).to(device); },
-          Released(),
-           py::arg("device"), py::arg("dtype") = py::none())
+          "to", [](const Tensor& x, const std::string& device, DType t, bool) { return (t == DType::void_ ? x : x.cast(t)).to(device); },
+          Released(), py::arg("device"), py::arg("dtype") = py::none(), py::arg("non_blocking") = false)
       .def("to", [](const Tensor& x, const Tensor& other) { return x.cast(other.dtype()).to(other.device()); },
            "Of the dtype and on the device of another tensor.", Released(), py::arg("other"))
       .def("cast", &Tensor::cast, "Converted: floats to integers truncate and saturate, nan to 0.", Released(), py::arg("dtype"))

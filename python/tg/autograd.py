@@ -33,7 +33,8 @@ def _listed(tensors: Any) -> list[Any]:
 @_unseen
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
          grad_outputs: Optional[Tensor | Sequence[Optional[Tensor]]] = None, retain_graph: Optional[builtins.bool] = None,
-         create_graph: builtins.bool = False, allow_unused: builtins.bool = True) -> tuple[Tensor, ...]:
+         create_graph: builtins.bool = False, only_inputs: builtins.bool = True,
+         allow_unused: builtins.bool = True) -> tuple[Tensor, ...]:
     """The sum over outputs of grad_outputs times d(output)/d(each of inputs), without touching any grad. Outputs of one element need no
     grad_outputs. Zeros where nothing depends on an input, or GradientError where allow_unused is False."""
     ys, seeds = _listed(outputs), _listed(grad_outputs)

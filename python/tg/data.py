@@ -153,11 +153,12 @@ class DataLoader:
     batch_size examples each, the last perhaps fewer unless drop_last; in another order each epoch with shuffle; made ahead by num_workers
     threads, each up to prefetch_factor batches; orders, and what examples draw at random, follow from the generator. collate_fn makes a
     batch of a list of examples; without it tensors of one place are stacked. What reading an example raises is raised by the loop.
+    pin_memory and persistent_workers change nothing: batches are in the host's memory, and threads are begun quickly.
     """
 
     def __init__(self, dataset: Any, batch_size: int = 1, shuffle: bool = False, *, num_workers: int = 0, drop_last: bool = False,
-                 generator: Optional[Generator] = None, prefetch_factor: int = 2,
-                 collate_fn: Optional[Callable[[list[Any]], Any]] = None):
+                 generator: Optional[Generator] = None, prefetch_factor: Optional[int] = 2,
+                 collate_fn: Optional[Callable[[list[Any]], Any]] = None, pin_memory: bool = False, persistent_workers: bool = False):
         self.dataset = dataset
         self._reader = reader = _Reader(dataset, collate_fn)
         if collate_fn is not None:
@@ -166,7 +167,8 @@ class DataLoader:
             examples, reader.structure = taken
         else:
             examples = _tg._Dataset(len(dataset), reader.example)
-        self._loader = _tg._DataLoader(examples, batch_size, shuffle, drop_last, num_workers, prefetch_factor, generator)
+        self._loader = _tg._DataLoader(examples, batch_size, shuffle, drop_last, num_workers,
+                                      2 if prefetch_factor is None else prefetch_factor, generator)
 
     def __len__(self) -> int:
         return len(self._loader)

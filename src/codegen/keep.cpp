@@ -65,8 +65,9 @@ std::vector<UOp> computed_again(const Kernel& k, const UOp& r) {
   if (k.ranges.empty() || k.sequential || r.src(0).ranges() != 0) return out;
   const std::vector<UOp> all = toposort(k.stores);
   const std::unordered_set<UOp> present(all.begin(), all.end());
-  uint64_t written = 0, outputs = 0;
-  for (const UOp& s : k.stores) written |= uint64_t{1} << s.src(0).as<ParamArg>().slot;
+  std::unordered_set<int> written;  // slots of parameters
+  uint64_t outputs = 0;
+  for (const UOp& s : k.stores) written.insert(s.src(0).as<ParamArg>().slot);
   for (const UOp& o : k.ranges) outputs |= o.ranges();
   const UOp& last = k.ranges.back();
   std::vector<UOp> walks;  // reductions over r, those that others need first
@@ -88,7 +89,7 @@ std::vector<UOp> computed_again(const Kernel& k, const UOp& r) {
       if (std::any_of(out.begin(), out.end(), [&](const UOp& whole) { return reads(whole, v); }) || !much_work(v, r)) continue;
       const auto parts = toposort(v);
       const bool changes = std::any_of(parts.begin(), parts.end(), [&](const UOp& u) {
-        return u.op() == Op::Load && (written >> u.src(0).as<ParamArg>().slot & 1);
+        return u.op() == Op::Load && written.contains(u.src(0).as<ParamArg>().slot);
       });
       if (!changes && again(v, w)) out.push_back(v);
     }

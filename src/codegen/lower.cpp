@@ -23,7 +23,7 @@ LoweredPhase Lower::run() {
   for (const Axis& a : nest_.axes) axis_of_[id(a.range)] = &a;
   const std::vector<UOp> roots = decompose(shifted(bind(kernel_, nest_)), target_);
   stores_.assign(roots.begin(), roots.begin() + static_cast<ptrdiff_t>(kernel_.stores.size()));
-  for (const UOp& s : stores_) written_ |= uint64_t{1} << s.src(0).as<ParamArg>().slot;
+  for (const UOp& s : stores_) written_.insert(s.src(0).as<ParamArg>().slot);
   threads_ = Threads(nest_, stores_, target_);
   scope_ = stores_;
   const size_t arrays = pipeline_ ? pipeline_->kept : kernel_.kept.size();
@@ -32,7 +32,7 @@ LoweredPhase Lower::run() {
   for (const UOp& u : toposort(roots)) {
     if (u.op() == Op::Reduce) add_reduce(u);
     if (u.op() == Op::Scan) place_scan(u);
-    const bool load = u.op() == Op::Load && (written_ >> u.src(0).as<ParamArg>().slot & 1);
+    const bool load = u.op() == Op::Load && written_.contains(u.src(0).as<ParamArg>().slot);
     if (load || std::ranges::any_of(u.src(), [&](const UOp& s) { return changing_.contains(s.node()); })) changing_.insert(u.node());
   }
   if (!nest_.matrix.empty()) choose_matrix();
@@ -104,7 +104,7 @@ void Lower::buffers_and_scalars() {
   for (const UOp& b : kernel_.params) {
     const int slot = b.as<ParamArg>().slot;
     p.buffers.push_back(b.dtype());
-    p.written.push_back(written_ >> slot & 1);
+    p.written.push_back(written_.contains(slot));
     pointers_.push_back(e_.push(0, make(InstOp::buffer, b.dtype(), slot)));
   }
   for (const KeptArray& k : kept_) pointers_.push_back(place(k));

@@ -73,7 +73,7 @@ int Lower::emit_load(const UOp& u, int level) {
   const Address a = address(at, vector);
   const int mask = gate ? mask_of(gate, lanes) : -1, step = spread(a, lanes);
   const bool contiguous = lanes == 1 || step > 0;
-  if (!contiguous && !(written_ >> slot & 1)) {
+  if (!contiguous && !written_.contains(slot)) {
     const auto [free, inside] = unclamped(at, gate, lanes);
     if (const Axis* rows = crossing(free, address(free, vector), lanes); rows && !(gate && (gate.ranges() & bit(rows->range))))
       return load_transposed(u, free, inside, *rows, level);

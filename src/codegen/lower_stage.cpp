@@ -26,7 +26,7 @@ int Lower::next_id() const {
 // whose places are data.
 const Nest::Staged* Lower::staging(const UOp& u) const {
   const int slot = u.src(0).as<ParamArg>().slot;
-  if (written_ >> slot & 1) return nullptr;
+  if (written_.contains(slot)) return nullptr;
   const auto is_load = [](const UOp& n) { return n.op() == Op::Load; };
   for (const Nest::Staged& s : nest_.staged) {
     if (s.param != slot) continue;

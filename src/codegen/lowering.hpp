@@ -343,7 +343,8 @@ class Lower {
   std::array<int, 64> depth_of_{};
   std::array<int64_t, 64> point_{};
   std::array<int64_t, 64> inside_{};        // how many points of a register tile matter in the round that is open; 0: all
-  uint64_t written_ = 0, blocks_ = 0;
+  std::unordered_set<int> written_;  // slots of parameters
+  uint64_t blocks_ = 0;
   // A condition that is true in a loop that is open, but for the vectors that are at this point of a register tile.
   struct Hold { UOp condition; int depth; int tile = -1; int64_t but = 0; };
   bool holds(const Hold& h) const { return h.tile < 0 || point_[h.tile] != h.but; }

@@ -77,6 +77,7 @@ Tensor::Tensor(std::initializer_list<Value> values, const TensorOptions& options
   HostArray array(dtype_of(options, literals.dtype), literals.shape);
   for (size_t i = 0; i < literals.numbers.size(); ++i) {
     const Scalar& s = literals.numbers[i];
+    if (!is_float(array.dtype)) (void)weak_constant(s, array.dtype, "Tensor");
     const Number n = is_float(s.dtype()) ? Number{0, s.to<double>()}
                                          : Number{s.dtype() == DType::uint64 ? static_cast<int64_t>(s.to<uint64_t>()) : s.to<int64_t>(), 0};
     array.set(i, convert(n, is_float(s.dtype()) ? DType::float64 : s.dtype(), array.dtype));

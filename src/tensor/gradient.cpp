@@ -124,7 +124,7 @@ Tensor& Tensor::set_requires_grad(bool on) {
     impl_->leaf = impl_->requires_grad = false;
     return *this;
   }
-  require_dtype(is_float(dtype()), "set_requires_grad", dtype(), "only floats have gradients; cast(tg::float32) first");
+  require_dtype(is_float(dtype()), "set_requires_grad", dtype(), "only floats have gradients; cast it to float32 first");
   realize();
   {
     const std::lock_guard lock(impl_->mutex);

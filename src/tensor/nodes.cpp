@@ -126,20 +126,25 @@ DType beside(DType tensor, const Scalar& s) {
   if (s.dtype() != DType::bool_ && tensor == DType::bool_) return DType::int32;
   return tensor;
 }
+// Of bool: whether the number is not 0. ValueError outside the range of an integer dtype, DTypeError of a fraction or nan.
 UOp weak_constant(const Scalar& s, DType dtype, std::string_view operation) {
   if (is_float(dtype)) return constant(dtype, s.to<double>());
+  if (dtype == DType::bool_) return constant(dtype, s.to<bool>());
+  const auto beyond = [&](const auto& v) {
+    return ValueError(
+        fmt::format("{}: {} is outside the range of {}; cast the tensor to a wider dtype first", operation, v, name_of(dtype)));
+  };
   if (is_float(s.dtype())) {
-    const double v = s.to<double>(), back = std::trunc(v);
-    if (v != back)
+    const double v = s.to<double>();
+    if (v != std::trunc(v))
       throw DTypeError(fmt::format("{}: {} is not a value of {}; cast the tensor to a float first", operation, v, name_of(dtype)));
+    if (std::abs(v) >= 0x1p63) throw beyond(v);
     return weak_constant(Scalar(s.to<int64_t>(), DType::int64), dtype, operation);
   }
   const int64_t v = s.dtype() == DType::uint64 ? static_cast<int64_t>(s.to<uint64_t>()) : s.to<int64_t>();
   const bool beyond_int64 = s.dtype() == DType::uint64 && v < 0;
   const bool fits = beyond_int64 ? dtype == DType::uint64 : round_to(dtype, {v, 0}).i == v && (v >= 0 || !is_unsigned(dtype));
-  if (!fits)
-    throw ValueError(fmt::format("{}: {} is outside the range of {}; cast the tensor to a wider dtype first", operation,
-                                 beyond_int64 ? std::to_string(static_cast<uint64_t>(v)) : std::to_string(v), name_of(dtype)));
+  if (!fits) throw beyond(beyond_int64 ? std::to_string(static_cast<uint64_t>(v)) : std::to_string(v));
   return constant(dtype, v);
 }
 DType index_dtype(int64_t elements) { return elements <= INT32_MAX ? DType::int32 : DType::int64; }

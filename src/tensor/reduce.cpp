@@ -8,6 +8,7 @@
 #include "tensor/impl.hpp"
 #include "tensor/root.hpp"
 #include "tensor/special.hpp"
+#include "tg/extrema.hpp"
 #include "tg/ir/op_info.hpp"
 
 namespace tg {
@@ -77,10 +78,14 @@ Tensor extremum(const Tensor& x, Monoid monoid, const ReduceOptions& o, std::str
   return make(reduced(cast(u, o.dtype == DType::void_ ? u.dtype() : o.dtype), monoid, axes, o.keepdim), x);
 }
 
-Tensor arg_extremum(const Tensor& x, bool turned, const ArgOptions& o, std::string_view operation) {
-  UOp u = source_of(x, operation);
+/// Where the largest (for Min the smallest) along an axis is, which stays as 1.
+UOp place_of(UOp u, Monoid monoid, int axis) {
   if (u.dtype() == DType::bool_) u = cast(u, DType::uint8);
-  if (turned) u = is_float(u.dtype()) ? u * -1 : UOp::make(Op::Xor, {u, constant(u.dtype(), -1)});
+  if (monoid == Monoid::Min) u = is_float(u.dtype()) ? u * -1 : UOp::make(Op::Xor, {u, constant(u.dtype(), -1)});
+  return UOp::make(Op::Get, {reduce(u, Monoid::ArgMax, {axis})}, int64_t{1}, DType::int32);
+}
+Tensor arg_extremum(const Tensor& x, Monoid monoid, const ArgOptions& o, std::string_view operation) {
+  UOp u = source_of(x, operation);
   if (o.axis.list().size() > 1)
     throw ValueError(
         fmt::format("{}: {} axes; it takes one, or none for the index into the flattened tensor", operation, o.axis.list().size()));
@@ -89,8 +94,31 @@ Tensor arg_extremum(const Tensor& x, bool turned, const ArgOptions& o, std::stri
   const Shape shape = reduced_shape(u.shape(), all, o.keepdim);
   const bool flat = o.axis.list().empty() || x.rank() == 0;
   if (flat) u = reshape(u, {u.shape().numel()});
-  const UOp best = UOp::make(Op::Reduce, {u}, ReduceArg{Monoid::ArgMax, 1u << (flat ? 0 : all[0])});
-  return make(reshape(UOp::make(Op::Get, {best}, int64_t{1}, DType::int32), shape), x);
+  return make(reshape(place_of(u, monoid, flat ? 0 : all[0]), shape), x);
+}
+
+/// dy where the result was found, and nowhere else.
+template <Monoid monoid>
+UOp gradient_of_found(const UOp& u, const UOp& dy, size_t) {
+  const UOp& x = u.src(1);
+  if (u.shape() == x.shape()) return dy;  // of one element
+  size_t axis = 0;
+  while (u.shape()[axis] == x.shape()[axis]) ++axis;
+  Dims along(x.shape().rank(), 1);
+  along[axis] = x.shape()[axis];
+  const UOp positions = reshape(iota(x.shape()[axis].value(), DType::int32), along);
+  const UOp elsewhere = not_equal(broadcast(positions, x.shape()), broadcast(place_of(x, monoid, static_cast<int>(axis)), x.shape()));
+  return where(elsewhere, constant(dy.dtype(), 0), broadcast(dy, x.shape()));
+}
+/// The extremum along an axis as one of its elements, which alone has the gradient, and where that is.
+template <Monoid monoid>
+Found found_extremum(const Tensor& t, const ArgOptions& o, std::string_view operation) {
+  static const Function kFound{std::string(operation), gradient_of_found<monoid>};
+  const Tensor indices = arg_extremum(t, monoid, o, operation);
+  const Tensor x = o.axis.list().empty() || t.rank() == 0 ? t.flatten() : t;
+  const UOp u = source_of(x, operation);
+  const std::vector<int> axis = checked_axes(o.axis.list().empty() ? Axes(0) : o.axis, x.rank(), operation);
+  return {make(special::function(kFound, reduce(u, monoid, axis), {u}), x).reshape(indices.shape()), indices};
 }
 
 ReduceOptions kept(const Axes& axis) {
@@ -106,8 +134,11 @@ Tensor Tensor::sum(const ReduceOptions& o) const { return accumulate(*this, Mono
 Tensor Tensor::prod(const ReduceOptions& o) const { return accumulate(*this, Monoid::Prod, o, "prod"); }
 Tensor Tensor::max(const ReduceOptions& o) const { return extremum(*this, Monoid::Max, o, "max"); }
 Tensor Tensor::min(const ReduceOptions& o) const { return extremum(*this, Monoid::Min, o, "min"); }
-Tensor Tensor::argmax(const ArgOptions& o) const { return arg_extremum(*this, false, o, "argmax"); }
-Tensor Tensor::argmin(const ArgOptions& o) const { return arg_extremum(*this, true, o, "argmin"); }
+Tensor Tensor::argmax(const ArgOptions& o) const { return arg_extremum(*this, Monoid::Max, o, "argmax"); }
+Tensor Tensor::argmin(const ArgOptions& o) const { return arg_extremum(*this, Monoid::Min, o, "argmin"); }
+
+Found max_with_indices(const Tensor& x, const ArgOptions& o) { return found_extremum<Monoid::Max>(x, o, "max"); }
+Found min_with_indices(const Tensor& x, const ArgOptions& o) { return found_extremum<Monoid::Min>(x, o, "min"); }
 
 Tensor Tensor::any(const ReduceOptions& o) const {
   const Tensor x = dtype() == DType::bool_ ? *this : *this != 0;

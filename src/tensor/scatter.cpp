@@ -80,7 +80,7 @@ Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Operand& va
   require_dtype(v.dtype() == x.dtype(), "scatter", v.dtype(),
                 fmt::format("the values must be {}, as the tensor; cast them", name_of(x.dtype())));
   require_dtype(x.dtype() != DType::bool_ || mode == Scatter::Set, "scatter", x.dtype(),
-                "bool can be set, not added; cast it to tg::int32");
+                "bool can be set, not added; cast it to int32");
   std::vector<std::pair<int64_t, int64_t>> part;
   for (int64_t size : wanted) part.emplace_back(0, size);
   const Tensor numbers = Tensor::arange(x.numel(), {.dtype = DType::int64, .device = x.device()}).reshape(own);
@@ -104,14 +104,15 @@ Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& v
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {
-  require_dtype(mask.dtype() == DType::bool_, "masked_fill", mask.dtype(), "the mask is bool; compare, or cast it to tg::bool_");
+  require_dtype(mask.dtype() == DType::bool_, "masked_fill", mask.dtype(), "the mask is bool; compare, or cast it to bool");
   if (broadcast_shape(shape_of(x.shape()), shape_of(mask.shape()), "masked_fill") != shape_of(x.shape()))
     throw ShapeError(
         fmt::format("masked_fill: a mask of shape {} does not broadcast to shape {}", to_string(mask.shape()), to_string(x.shape())));
+  if (!value.tensor) (void)weak_constant(value.scalar, x.dtype(), "masked_fill");
   return where(mask, value, x).cast(x.dtype());
 }
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
-  require_dtype(mask.dtype() == DType::bool_, "masked_select", mask.dtype(), "the mask is bool; compare, or cast it to tg::bool_");
+  require_dtype(mask.dtype() == DType::bool_, "masked_select", mask.dtype(), "the mask is bool; compare, or cast it to bool");
   const Sizes shape = sizes_of(broadcast_shape(shape_of(x.shape()), shape_of(mask.shape()), "masked_select"));
   return line(x.expand(shape)).at(line(mask.expand(shape)));
 }

@@ -8,6 +8,8 @@
 #include <limits>
 
 #include "tensor/impl.hpp"
+#include "tg/extrema.hpp"
+#include "tg/functions.hpp"
 
 namespace tg {
 namespace {
@@ -75,21 +77,26 @@ Found Tensor::topk(int64_t k, int axis, bool largest) const {
   return {part(all.values, a, 0, k), part(all.indices, a, 0, k)};
 }
 
-Tensor Tensor::median(const ArgOptions& o) const {
+Found median_with_indices(const Tensor& t, const ArgOptions& o) {
   if (o.axis.list().size() > 1)
     throw ValueError(fmt::format("median: {} axes; it takes one, or none for that of all elements", o.axis.list().size()));
-  (void)checked_axes(o.axis, rank(), "median");
-  const bool all = o.axis.list().empty() || rank() == 0;
-  const Tensor x = all ? flatten() : *this;
-  const int a = all ? 0 : checked_axis(o.axis.list()[0], rank(), "median");
+  (void)checked_axes(o.axis, t.rank(), "median");
+  const bool all = o.axis.list().empty() || t.rank() == 0;
+  const Tensor x = all ? t.flatten() : t;
+  const int a = all ? 0 : checked_axis(o.axis.list()[0], t.rank(), "median");
   const int64_t n = x.shape()[static_cast<size_t>(a)];
   if (n == 0) throw ValueError("median: of no elements; the axis must not be empty");
-  Sizes kept = shape();
+  Sizes kept = t.shape();
   for (size_t i = 0; i < kept.size(); ++i) if (all || static_cast<int>(i) == a) kept[i] = 1;
   if (!o.keepdim) all ? kept.clear() : static_cast<void>(kept.erase(kept.begin() + a));
-  const Tensor half = part(x.sort({.axis = a}).values, a, (n - 1) / 2, (n - 1) / 2 + 1).reshape(kept);
+  const Found all_sorted = x.sort({.axis = a});
+  const auto middle = [&](const Tensor& s) { return part(s, a, (n - 1) / 2, (n - 1) / 2 + 1).reshape(kept); };
+  const Found half{middle(all_sorted.values), middle(all_sorted.indices)};
   if (!is_float(x.dtype())) return half;
-  return tg::where(x.isnan().any({.axis = a}).reshape(kept), std::numeric_limits<double>::quiet_NaN(), half);
+  const Found worst = max_with_indices(x, {.axis = a});  // the first nan, where there is one
+  const Tensor values = worst.values.detach().reshape(kept), broken = values.isnan();
+  return {tg::where(broken, values, half.values), tg::where(broken, worst.indices.reshape(kept), half.indices)};
 }
+Tensor Tensor::median(const ArgOptions& o) const { return median_with_indices(*this, o).values; }
 
 }  // namespace tg

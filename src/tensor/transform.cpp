@@ -57,7 +57,7 @@ Traced trace(const TensorFunction& f, const Tensors& x, const std::vector<int>& 
       throw ValueError(fmt::format("{}: there is no argument {}; the function was given {}, counted from 0", what, a, x.size()));
     const Tensor& t = x[static_cast<size_t>(a)];
     if (!is_float(t.dtype()))
-      throw GradientError(fmt::format("{}: argument {} is {}; only floats have gradients, cast it to tg::float32 first", what, a,
+      throw GradientError(fmt::format("{}: argument {} is {}; only floats have gradients, cast it to float32 first", what, a,
                                       name_of(t.dtype())));
     out.arguments.push_back(own_node(node_of(t, what)));
     inside[static_cast<size_t>(a)] = make(out.arguments.back(), t.device(), true);

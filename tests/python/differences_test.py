@@ -52,10 +52,12 @@ def _():
     assert torch.ones(2, dtype=torch.int8).sum().dtype == torch.int64
 
 
-@row("a number that a dtype has not, `int8 + 1000`")
+@row("a number that a dtype has not, `int8 + 1000`, `tensor(300, dtype=int8)`")
 def _():
-    with pytest.raises(ValueError, match="outside the range of int8"):
-        tg.ones(1, dtype="int8") + 1000
+    for f in (lambda: tg.ones(1, dtype="int8") + 1000, lambda: tg.tensor(300, dtype=tg.int8)):
+        with pytest.raises(ValueError, match="outside the range of int8"):
+            f()
+    assert tg.tensor(np.array([300]), dtype="int8").tolist() == tg.tensor([300]).to("int8").tolist() == [44]
     assert (torch.ones(1, dtype=torch.int8) + 1000).item() == -23
 
 
@@ -87,13 +89,14 @@ def _():
     assert np.isnan(tg.scaled_dot_product_attention(tg.Tensor(q), tg.Tensor(k), tg.Tensor(v), is_causal=True).numpy())[:, :, 200:].all()
 
 
-@row("`max(dim)`, `min(dim)`, `median(dim)`")
+@row("`max`, `min`, `median` with `axis=`")
 def _():
     x = np.array([[1.0, 3.0, 2.0]], "f")
     for name in ("max", "min", "median"):
-        mine, theirs = getattr(tg.tensor(x), name)(1), getattr(torch.tensor(x), name)(1)
-        assert isinstance(mine, tg.Tensor) and mine.tolist() == theirs.values.tolist()
-    assert tg.tensor(x).argmax(1).tolist() == torch.tensor(x).max(1).indices.tolist()
+        mine, theirs = getattr(tg.tensor(x), name), getattr(torch.tensor(x), name)(1)
+        assert isinstance(mine(axis=1), tg.Tensor) and mine(axis=1).tolist() == theirs.values.tolist()
+        for found in (mine(1), mine(dim=1)):
+            assert found.values.tolist() == theirs.values.tolist() and found.indices.tolist() == theirs.indices.tolist()
 
 
 @row("`silu`, `mish`, `hardswish` at -inf")
@@ -160,11 +163,13 @@ def _():
     assert (tg.ones(1) * 1.5).dtype == tg.float32
 
 
-@row("a fraction written to integers, `x[0] = 2.7`")
+@row("a fraction or nan given to integers, `x[0] = 2.7`, `tensor([2.7], dtype=int8)`")
 def _():
     x = tg.arange(3)
-    with pytest.raises(tg.DTypeError):
-        x[0] = 2.7
+    for f in (lambda: x.__setitem__(0, 2.7), lambda: tg.tensor([2.7], dtype="int8"), lambda: tg.tensor(np.nan, dtype="int8")):
+        with pytest.raises(tg.DTypeError):
+            f()
+    assert tg.tensor([2.7]).to("int8").item() == torch.tensor([2.7], dtype=torch.int8).item() == 2
     x[0] = 2.0
     assert x.tolist() == [2, 1, 2]
 
@@ -244,12 +249,12 @@ def _():
     assert x.grad is None
 
 
-@row("hooks, `retain_grad`")
+@row("hooks, `retain_grad`, `grad_fn`")
 def _():
     x = tg.ones(2, requires_grad=True)
     y = x * 3
     assert tg.autograd.grad((y * y).sum(), y)[0].tolist() == [6, 6]
-    assert not {"retain_grad", "register_hook", "register_forward_hook"} & {*dir(x), *dir(nn.Linear(1, 1))}
+    assert not {"retain_grad", "register_hook", "register_forward_hook", "grad_fn"} & {*dir(x), *dir(nn.Linear(1, 1))}
 
 
 @row("`autograd.Function`")
@@ -413,7 +418,8 @@ def _():
         def __getitem__(self, i):
             names.add((os.getpid(), threading.get_ident()))
             return i
-    loaders = [tg.data.DataLoader(Data(), 2, shuffle=True, num_workers=n, generator=tg.Generator(1)) for n in (0, 1, 2)]
+    loaders = [tg.data.DataLoader(Data(), 2, shuffle=True, num_workers=n, pin_memory=n > 1, persistent_workers=n > 1,
+                                  generator=tg.Generator(1)) for n in (0, 1, 2)]
     batches = [[b.tolist() for b in loader] for loader in loaders]
     assert batches[0] == batches[1] == batches[2] and {pid for pid, _ in names} == {os.getpid()} and len(names) > 1
 
@@ -421,6 +427,18 @@ def _():
 @row("random numbers")
 def _():  # jax.random.uniform(jax.random.PRNGKey(0), (3,)), with jax_threefry_partitionable
     assert np.allclose(tg.rand(3, generator=tg.Generator.with_key((0, 0))).numpy(), [0.947667, 0.9785799, 0.33229148])
+
+
+@row("tensors of the other library")
+def _():
+    x, t = tg.arange(6).view(2, 3), torch.arange(6).view(2, 3)
+    for theirs in (torch.from_dlpack(x), torch.from_numpy(np.array(x))):
+        assert torch.equal(theirs, t.int())
+    for mine in (tg.tensor(t), tg.as_tensor(t), tg.from_dlpack(t)):
+        assert mine.tolist() == x.tolist() and mine.dtype == tg.int64
+    for f in (torch.tensor, torch.as_tensor, lambda x: t[x[0, 0]]):
+        with pytest.raises(TypeError, match="len.. of a tensor without axes"):
+            f(x)
 
 
 @row("files")
@@ -444,7 +462,7 @@ def _(tmp_path):
 
 @row("what else PyTorch has")
 def _():
-    assert not {"unique", "addmm", "fft"} & set(dir(tg)) and not hasattr(nn, "LSTM") and not hasattr(tg.linalg, "solve")
+    assert not {"unique", "addmm", "fft", "distributions"} & set(dir(tg)) and not hasattr(nn, "LSTM") and not hasattr(tg.linalg, "solve")
 
 
 @row("errors")

@@ -164,7 +164,7 @@ def test_every_function_is_in_the_stub():
         assert [n for n in names if f"{indent}def {n}(" not in stub] == []
 
 
-MODULES = ["tg", "tg.data", "tg.nn", "tg.nn.functional", "tg.nn.init", "tg.nn.utils", "tg.optim", "tg.lr_scheduler",
+MODULES = ["tg", "tg.data", "tg.nn", "tg.nn.functional", "tg.nn.init", "tg.nn.utils", "tg.optim", "tg.optim.lr_scheduler",
            "tg.autograd", "tg.cuda", "tg.func", "tg.grad_mode", "tg.linalg", "tg.utils", "tg.utils.checkpoint", "tg.utils.data",
            "tg.nn.layers", "tg.nn.module"]
 

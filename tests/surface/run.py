@@ -18,6 +18,7 @@ args.source, args.build = args.source.resolve(), args.build.resolve()
 TABLE = Path(__file__).parent / "surface.txt"
 
 CPP = """#include <tg/data.hpp>
+#include <tg/extrema.hpp>
 #include <tg/lr.hpp>
 #include <tg/mapped.hpp>
 #include <tg/memory.hpp>

@@ -357,7 +357,7 @@ TEST(Backward, Errors) {
   expect_throw<GradientError>([&] { loss.backward(); },
                               "backward: it ran before and the history was dropped; pass {.keep_graph = true} to the first backward");
   expect_throw<DTypeError>([] { Tensor({1}).set_requires_grad(); },
-                           "set_requires_grad: not defined for int32; only floats have gradients; cast(tg::float32) first");
+                           "set_requires_grad: not defined for int32; only floats have gradients; cast it to float32 first");
   expect_throw<GradientError>([&] { Tensor copy = x; copy += 1; },
                               "+=: a leaf that requires a gradient cannot be changed in place; do it while a NoGrad lives, or use "
                               "assign, neither of which records history");

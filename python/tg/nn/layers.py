@@ -270,8 +270,11 @@ class _Function(Module):
     _function: Callable[..., Tensor]
     _usual: dict[str, Any]  # its arguments after the input, in order
     _shown: tuple[str, ...]  # those that its repr tells
+    _inplace = False  # whether inplace may stand behind them
 
     def __init__(self, *values: Any, inplace: bool = False, **keywords: Any):
+        if self._inplace and len(values) == len(self._usual) + 1:
+            *values, inplace = values  # type: ignore[assignment]
         given = {**dict(zip(self._usual, values)), **keywords}
         if unknown := [*given.keys() - self._usual.keys(), *values[len(self._usual):]]:
             raise TypeError(f"{type(self).__name__} has no argument {unknown[0]!r}; it has {', '.join(self._usual) or 'none'}")
@@ -296,10 +299,14 @@ class _Function(Module):
         def __getattr__(self, name: str) -> Any: ...
 
 
+_IN_PLACE = "ReLU ReLU6 SiLU Mish SELU Hardsigmoid Hardswish LeakyReLU ELU CELU Hardtanh".split()
+
+
 def _function(module: str, name: str, hidden: str = "", **usual: Any) -> type[_Function]:
     """The class of that name: tg.<name>, with the values that its arguments have unless told, ... where they must be told."""
     shown = tuple(a for a in usual if a not in hidden.split())
-    members: dict[str, Any] = {"_function": staticmethod(getattr(_tg, name)), "_usual": usual, "_shown": shown}
+    members: dict[str, Any] = {"_function": staticmethod(getattr(_tg, name)), "_usual": usual, "_shown": shown,
+                               "_inplace": module in _IN_PLACE}
     return type(module, (_Function,), {"__doc__": f"tg.{name} as a module.", "__module__": __name__, **members})
 
 

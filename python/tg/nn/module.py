@@ -250,6 +250,11 @@ class ModuleDict(Module, dict[str, Module]):
 
     __hash__ = object.__hash__  # type: ignore[assignment]
 
+    def __getattr__(self, name: str) -> Any:
+        if name not in self:
+            raise AttributeError(f"'ModuleDict' object has no attribute or module {name!r}")
+        return self[name]
+
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules, by key."""
         return iter(self.items())

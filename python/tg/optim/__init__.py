@@ -166,4 +166,4 @@ class ExponentialAverage(_tg._ExponentialAverage):
         super().__init__(named(params), decay)
 
 
-from tg import lr_scheduler as lr_scheduler  # noqa: E402
+from tg.optim import lr_scheduler as lr_scheduler  # noqa: E402

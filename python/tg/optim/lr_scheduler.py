@@ -1,4 +1,4 @@
-"""Schedules of learning rates, the C++ ones; tg.optim.lr_scheduler is this module.
+"""Schedules of learning rates, the C++ ones.
 
     schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=1000)
     optimizer.step(loss)
