@@ -12,6 +12,7 @@
 #include "schedule/plan.hpp"
 #include "schedule/same_values.hpp"
 #include "schedule/work.hpp"
+#include "tg/error.hpp"
 #include "tg/ir/pattern.hpp"
 
 namespace tg {
@@ -81,18 +82,21 @@ class Builder {
           make(g);
           kernels_[static_cast<size_t>(other)] = {};
         }
+    std::vector<std::set<int>> readers(static_cast<size_t>(n));  // of what a group overwrites, beside those that it is after anyway
     for (int g = 0; g < n; ++g)
       for (const UOp& u : demands_.groups[static_cast<size_t>(g)].outputs) {
         if (!in_place(u)) continue;
         const int target = buffer_of(u.src(0));
         for (int other = 0; other < n; ++other) {
           const auto& bound = kernels_[static_cast<size_t>(other)].buffers;
-          if (other != g && std::find(bound.begin(), bound.end(), target) != bound.end())
-            demands_.groups[static_cast<size_t>(g)].after.insert(other);
+          if (other != g && std::find(bound.begin(), bound.end(), target) != bound.end() &&
+              !demands_.groups[static_cast<size_t>(g)].after.contains(other))
+            readers[static_cast<size_t>(g)].insert(other);
         }
       }
-    std::vector<int> order, state(static_cast<size_t>(n), 0);
-    for (int g = 0; g < n; ++g) visit(g, state, order);
+    std::vector<int> order;
+    while (!ordered(readers, order)) {}
+    for (size_t g = 0; g < readers.size(); ++g) demands_.groups[g].after.insert(readers[g].begin(), readers[g].end());
     std::erase_if(order, [&](int g) { return demands_.groups[static_cast<size_t>(g)].outputs.empty(); });
     return order;
   }
@@ -120,19 +124,59 @@ class Builder {
       return in_place(u) && std::find(buffers.begin(), buffers.end(), buffers_.at(u.src(0))) != buffers.end();
     });
   }
-  void visit(int root, std::vector<int>& state, std::vector<int>& order) {
-    std::vector<int> stack{root};
-    while (!stack.empty()) {
-      const int g = stack.back();
-      int& s = state[static_cast<size_t>(g)];
-      if (s == 2) { stack.pop_back(); continue; }
-      if (s == 1) { s = 2; order.push_back(g); stack.pop_back(); continue; }
-      s = 1;
-      for (int a : demands_.groups[static_cast<size_t>(g)].after) {
-        if (state[static_cast<size_t>(a)] == 1) release_in_place(g);  // a cycle: some assignment cannot be made in place
-        else if (state[static_cast<size_t>(a)] == 0) stack.push_back(a);
+  // Each group after those that it is after and those that read what it overwrites. False where groups wait for each other: then one of
+  // them, which waits for readers alone, writes to other memory from now on.
+  bool ordered(std::vector<std::set<int>>& readers, std::vector<int>& order) {
+    enum : uint8_t { New, Open, Done };
+    std::vector<std::vector<int>> waits;
+    for (size_t g = 0; g < readers.size(); ++g) {
+      std::set<int> all = demands_.groups[g].after;
+      all.insert(readers[g].begin(), readers[g].end());
+      waits.emplace_back(all.begin(), all.end());
+    }
+    std::vector<uint8_t> state(waits.size(), New);
+    std::vector<int> path;
+    order.clear();
+    const auto open = [&](int g) {
+      path.push_back(g);
+      state[static_cast<size_t>(g)] = Open;
+    };
+    for (int root = 0; root < static_cast<int>(waits.size()); ++root) {
+      if (state[static_cast<size_t>(root)] == New) open(root);
+      while (!path.empty()) {
+        const int g = path.back();
+        std::vector<int>& left = waits[static_cast<size_t>(g)];
+        if (left.empty()) {
+          state[static_cast<size_t>(g)] = Done;
+          order.push_back(g);
+          path.pop_back();
+          continue;
+        }
+        const int next = left.back();
+        left.pop_back();
+        if (state[static_cast<size_t>(next)] == New) open(next);
+        else if (state[static_cast<size_t>(next)] == Open) {
+          path.push_back(next);
+          break_circle(path, readers);
+          return false;
+        }
       }
     }
+    return true;
+  }
+  // The path ends where it was before.
+  void break_circle(const std::vector<int>& path, std::vector<std::set<int>>& readers) {
+    for (size_t i = path.size() - 1; i > 0; --i) {
+      const int g = path[i - 1];
+      if (!readers[static_cast<size_t>(g)].contains(path[i])) {
+        if (g == path.back()) break;
+        continue;
+      }
+      release_in_place(g);
+      readers[static_cast<size_t>(g)].clear();
+      return;
+    }
+    throw InternalError("schedule: groups read each other's results");
   }
   void release_in_place(int g) {
     for (const UOp& u : demands_.groups[static_cast<size_t>(g)].outputs)

@@ -44,6 +44,26 @@ TEST(Assign, AGraphBuiltBeforeRealizingFindsItsLeaf) {
   y.backward();
   expect_near(w.grad(), {6, 8});
 }
+TEST(Assign, WhatReadsTheNewOfOneAndTheOldOfAnother) {
+  Tensor p({1.f, -2.f}), v({0.f, 0.f}), a({0.f, 0.f});
+  std::vector<double> pe{1, -2}, ve(2), ae(2);
+  for (int step = 0; step < 3; ++step) {
+    v.assign(v * 0.5 + p * p);
+    const Tensor d = (a + 1) / (v + 1) * p;  // the new v, the old a and p; the new p is stored beside the new v
+    a.assign(a * 0.5 + d * d);
+    p.assign(p - d * 0.5);
+    realize({v, a, p});
+    for (size_t i = 0; i < 2; ++i) {
+      ve[i] = ve[i] * 0.5 + pe[i] * pe[i];
+      const double de = (ae[i] + 1) / (ve[i] + 1) * pe[i];
+      ae[i] = ae[i] * 0.5 + de * de;
+      pe[i] -= de * 0.5;
+    }
+    expect_near(p, pe);
+    expect_near(a, ae);
+    expect_near(v, ve);
+  }
+}
 TEST(Assign, OlderReadersKeepTheOlderValue) {
   Tensor x({1.f, 2.f});
   const Tensor before = x * 10;
