@@ -33,6 +33,17 @@ void bind_schedules(py::module_& m) {
   m.def("_exponential_lr", &nn::exponential_lr, py::arg("gamma"));
   m.def("_linear_lr", &nn::linear_lr, py::arg("start_factor") = 1.0 / 3, py::arg("end_factor") = 1.0, py::arg("total_iters") = 5);
   m.def("_cosine_lr", &nn::cosine_lr, py::arg("T_max"), py::arg("eta_min") = 0.0);
+  m.def("_constant_lr", &nn::constant_lr, py::arg("factor") = 1.0 / 3, py::arg("total_iters") = 5);
+  m.def("_polynomial_lr", &nn::polynomial_lr, py::arg("total_iters") = 5, py::arg("power") = 1.0);
+  m.def("_cosine_restarts_lr", &nn::cosine_restarts_lr, py::arg("T_0"), py::arg("T_mult") = 1, py::arg("eta_min") = 0.0);
+  m.def("_cyclic_lr", [](double low, double high, int64_t up, std::optional<int64_t> down, const std::string& mode, double gamma) {
+    constexpr std::pair<std::string_view, nn::Cycle> modes[] = {
+        {"triangular", nn::Cycle::Triangular}, {"triangular2", nn::Cycle::Halving}, {"exp_range", nn::Cycle::Exponential}};
+    for (const auto& [name, cycle] : modes)
+      if (name == mode) return nn::cyclic_lr(low, high, {.up = up, .down = down.value_or(0), .cycle = cycle, .gamma = gamma});
+    throw ValueError("CyclicLR: mode is 'triangular', 'triangular2' or 'exp_range', not '" + mode + "'");
+  }, py::arg("base_lr"), py::arg("max_lr"), py::arg("step_size_up") = 2000, py::arg("step_size_down") = py::none(),
+        py::arg("mode") = "triangular", py::arg("gamma") = 1.0);
   m.def("_one_cycle_lr", [](double max_lr, int64_t steps, double rise, const std::string& strategy, double div, double final_div) {
     if (strategy != "cos" && strategy != "linear")
           throw ValueError("OneCycleLR: anneal_strategy is 'cos' or 'linear', not '" + strategy + "'");
@@ -84,28 +95,69 @@ void bind_optimizers(py::module_& m) {
       .def_property("steps", &Optimizer::steps, &Optimizer::set_steps, "Steps taken; Adam's bias correction depends on it.");
   const auto lr = py::arg("lr") = 1e-3;
   const auto betas = py::arg("betas") = Betas(0.9, 0.999);
-  optimizer<nn::SGD>(m, "_SGD", "v = momentum v + g; p -= lr v, or with Nesterov p -= lr (g + momentum v).",
-                     [](double rate, double momentum, double weight_decay, bool nesterov) {
-                       return nn::SgdOptions{.lr = rate, .momentum = momentum, .weight_decay = weight_decay, .nesterov = nesterov};
+  const auto eps = py::arg("eps") = 1e-8;
+  const auto decay = py::arg("weight_decay") = 0.0, momentum = py::arg("momentum") = 0.0;
+  const auto maximize = py::arg("maximize") = false;
+  optimizer<nn::SGD>(m, "_SGD", "v = momentum v + (1 - dampening) g; p -= lr v, or with Nesterov p -= lr (g + momentum v).",
+                     [](double rate, double v, double dampening, double d, bool nesterov, bool up) {
+                       return nn::SgdOptions{.lr = rate, .momentum = v, .dampening = dampening, .weight_decay = d, .nesterov = nesterov,
+                                             .maximize = up};
                      },
-                     lr, py::arg("momentum") = 0.0, py::arg("weight_decay") = 0.0, py::arg("nesterov") = false);
-  const auto adam = [](double rate, Betas b, double eps, double weight_decay) {
-    return nn::AdamOptions{.lr = rate, .beta1 = b.first, .beta2 = b.second, .eps = eps, .weight_decay = weight_decay};
+                     lr, momentum, py::arg("dampening") = 0.0, decay, py::arg("nesterov") = false, maximize);
+  const auto adam = [](double rate, Betas b, double e, double d, bool amsgrad, bool up) {
+    return nn::AdamOptions{.lr = rate, .beta1 = b.first, .beta2 = b.second, .eps = e, .weight_decay = d, .amsgrad = amsgrad,
+                           .maximize = up};
   };
-  optimizer<nn::Adam>(m, "_Adam", "Kingma, Ba 2015.", adam, lr, betas, py::arg("eps") = 1e-8, py::arg("weight_decay") = 0.0);
-  optimizer<nn::AdamW>(m, "_AdamW", "Adam with decoupled weight decay: Loshchilov, Hutter 2019.", adam, lr, betas, py::arg("eps") = 1e-8,
-                       py::arg("weight_decay") = 0.01);
+  const auto amsgrad = py::arg("amsgrad") = false;
+  optimizer<nn::Adam>(m, "_Adam", "Kingma, Ba 2015; amsgrad: Reddi, Kale, Kumar 2018.", adam, lr, betas, eps, decay, amsgrad, maximize);
+  optimizer<nn::AdamW>(m, "_AdamW", "Adam with decoupled weight decay: Loshchilov, Hutter 2019.", adam, lr, betas, eps,
+                       py::arg("weight_decay") = 0.01, amsgrad, maximize);
   optimizer<nn::LAMB>(m, "_LAMB", "Adam's update, scaled by the norm of the parameter: You et al. 2020.",
-                      [](double rate, Betas b, double eps, double weight_decay) {
-                        return nn::LambOptions{.lr = rate, .beta1 = b.first, .beta2 = b.second, .eps = eps, .weight_decay = weight_decay};
+                      [](double rate, Betas b, double e, double d) {
+                        return nn::LambOptions{.lr = rate, .beta1 = b.first, .beta2 = b.second, .eps = e, .weight_decay = d};
                       },
-                      lr, betas, py::arg("eps") = 1e-6, py::arg("weight_decay") = 0.0);
+                      lr, betas, py::arg("eps") = 1e-6, decay);
   optimizer<nn::Muon>(m, "_Muon", "Momentum whose update of a matrix is made orthogonal: Jordan et al. 2024.",
-                      [](double rate, double weight_decay, double momentum, bool nesterov, int steps) {
-                        return nn::MuonOptions{.lr = rate, .momentum = momentum, .weight_decay = weight_decay, .nesterov = nesterov,
-                                               .steps = steps};
+                      [](double rate, double d, double v, bool nesterov, int steps) {
+                        return nn::MuonOptions{.lr = rate, .momentum = v, .weight_decay = d, .nesterov = nesterov, .steps = steps};
                       },
                       lr, py::arg("weight_decay") = 0.1, py::arg("momentum") = 0.95, py::arg("nesterov") = true, py::arg("ns_steps") = 5);
+  optimizer<nn::RMSprop>(m, "_RMSprop", "The gradient over the root of its mean square, or centered over its deviation: Hinton 2012.",
+                         [](double rate, double alpha, double e, double d, double v, bool centered, bool up) {
+                           return nn::RmspropOptions{.lr = rate, .alpha = alpha, .eps = e, .weight_decay = d, .momentum = v,
+                                                     .centered = centered, .maximize = up};
+                         },
+                         py::arg("lr") = 1e-2, py::arg("alpha") = 0.99, eps, decay, momentum, py::arg("centered") = false, maximize);
+  optimizer<nn::Adagrad>(m, "_Adagrad", "The gradient over the root of the sum of its squares: Duchi, Hazan, Singer 2011.",
+                         [](double rate, double lr_decay, double d, double initial, double e, bool up) {
+                           return nn::AdagradOptions{.lr = rate, .lr_decay = lr_decay, .weight_decay = d, .initial = initial, .eps = e,
+                                                     .maximize = up};
+                         },
+                         py::arg("lr") = 1e-2, py::arg("lr_decay") = 0.0, decay, py::arg("initial_accumulator_value") = 0.0,
+                         py::arg("eps") = 1e-10, maximize);
+  optimizer<nn::Adadelta>(m, "_Adadelta", "The gradient in units of the last updates: Zeiler 2012.",
+                          [](double rate, double rho, double e, double d, bool up) {
+                            return nn::AdadeltaOptions{.lr = rate, .rho = rho, .eps = e, .weight_decay = d, .maximize = up};
+                          },
+                          py::arg("lr") = 1.0, py::arg("rho") = 0.9, py::arg("eps") = 1e-6, decay, maximize);
+  optimizer<nn::Adamax>(m, "_Adamax", "Adam by the largest gradient instead of the mean square: Kingma, Ba 2015.",
+                        [](double rate, Betas b, double e, double d, bool up) {
+                          return nn::AdamaxOptions{.lr = rate, .beta1 = b.first, .beta2 = b.second, .eps = e, .weight_decay = d,
+                                                   .maximize = up};
+                        },
+                        py::arg("lr") = 2e-3, betas, eps, decay, maximize);
+  optimizer<nn::NAdam>(m, "_NAdam", "Adam with Nesterov's momentum: Dozat 2016.",
+                       [](double rate, Betas b, double e, double d, double momentum_decay, bool up) {
+                         return nn::NadamOptions{.lr = rate, .beta1 = b.first, .beta2 = b.second, .eps = e, .weight_decay = d,
+                                                 .momentum_decay = momentum_decay, .maximize = up};
+                       },
+                       py::arg("lr") = 2e-3, betas, eps, decay, py::arg("momentum_decay") = 4e-3, maximize);
+  optimizer<nn::RAdam>(m, "_RAdam", "Adam whose division begins, rectified, when the variance is known: Liu et al. 2020.",
+                       [](double rate, Betas b, double e, double d, bool up) {
+                         return nn::RadamOptions{.lr = rate, .beta1 = b.first, .beta2 = b.second, .eps = e, .weight_decay = d,
+                                                 .maximize = up};
+                       },
+                       lr, betas, eps, decay, maximize);
   m.def("_clip_grad_norm", &nn::clip_grad_norm, "Scales the gradients so that their norm is at most max_norm; gives the norm they had.",
         Released(), py::arg("parameters"), py::arg("max_norm"), py::arg("norm_type") = 2.0);
   m.def("_clip_grad_value", &nn::clip_grad_value, "Limits every element of the gradients.", Released(), py::arg("parameters"),

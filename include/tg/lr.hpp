@@ -20,6 +20,19 @@ using LrRule = std::function<double(double base, int64_t t)>;
 [[nodiscard]] LrRule linear_lr(double from = 1.0 / 3, double to = 1, int64_t steps = 5);
 /// Half a cosine from base to `least` in `steps` steps, and back in as many. Loshchilov, Hutter 2017.
 [[nodiscard]] LrRule cosine_lr(int64_t steps, double least = 0);
+[[nodiscard]] LrRule constant_lr(double factor = 1.0 / 3, int64_t steps = 5);  // times the factor for the first `steps` steps
+[[nodiscard]] LrRule polynomial_lr(int64_t steps = 5, double power = 1);       // times (1 - t / steps)^power, down to 0
+/// cosine_lr down, from the base again every `first` steps, each time `times` as many. Loshchilov, Hutter 2017. ValueError: times below 1.
+[[nodiscard]] LrRule cosine_restarts_lr(int64_t first, int64_t times = 1, double least = 0);
+enum class Cycle : uint8_t { Triangular, Halving, Exponential };  // equal; each half as high as the last; times gamma every step
+struct CyclicOptions {  // of cyclic_lr
+  detail::ByName by_name_only = detail::by_name;
+  int64_t up = 2000, down = 0;  // steps to rise and to fall, 0: as many
+  Cycle cycle = Cycle::Triangular;  // how high each is
+  double gamma = 1;             // of Exponential
+};
+/// From low to high and back on lines, again and again, whatever the base. Smith 2017.
+[[nodiscard]] LrRule cyclic_lr(double low, double high, const CyclicOptions& options = {});
 struct OneCycleOptions {
   detail::ByName by_name_only = detail::by_name;
   double rise = 0.3;            // the part of the steps on which it rises

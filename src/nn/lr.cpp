@@ -51,6 +51,37 @@ LrRule cosine_lr(int64_t steps, double least) {
   require_steps(steps, "cosine_lr");
   return [=](double base, int64_t t) { return between(base, least, static_cast<double>(t) / static_cast<double>(steps), false); };
 }
+LrRule constant_lr(double factor, int64_t steps) {
+  return [=](double base, int64_t t) { return t < steps ? base * factor : base; };
+}
+LrRule polynomial_lr(int64_t steps, double power) {
+  require_steps(steps, "polynomial_lr");
+  return [=](double base, int64_t t) {
+    return base * std::pow(1 - static_cast<double>(std::min(t, steps)) / static_cast<double>(steps), power);
+  };
+}
+LrRule cosine_restarts_lr(int64_t first, int64_t times, double least) {
+  require_steps(first, "cosine_restarts_lr");
+  require(times >= 1, "cosine_restarts_lr", "times", static_cast<double>(times), "1 or more");
+  return [=](double base, int64_t t) {
+    int64_t steps = first;
+    for (t = times == 1 ? t % first : t; t >= steps; steps *= times) t -= steps;
+    return between(base, least, static_cast<double>(t) / static_cast<double>(steps), false);
+  };
+}
+LrRule cyclic_lr(double low, double high, const CyclicOptions& o) {
+  require_steps(o.up, "cyclic_lr");
+  require(o.down >= 0, "cyclic_lr", "the number of steps down", static_cast<double>(o.down), "0 or more");
+  const int64_t all = o.up + (o.down == 0 ? o.up : o.down);
+  return [=, up = o.up, cycle = o.cycle, gamma = o.gamma](double, int64_t t) {
+    const auto at = static_cast<double>(t % all), rise = static_cast<double>(up), whole = static_cast<double>(all);
+    const double part = at <= rise ? at / rise : (whole - at) / (whole - rise);
+    const double height = cycle == Cycle::Halving       ? std::pow(0.5, static_cast<double>(t / all))
+                          : cycle == Cycle::Exponential ? std::pow(gamma, static_cast<double>(t))
+                                                        : 1;
+    return low + (high - low) * part * height;
+  };
+}
 LrRule one_cycle_lr(double max_lr, int64_t steps, const OneCycleOptions& o) {
   require_steps(steps, "one_cycle_lr");
   require(o.rise > 0 && o.rise < 1, "one_cycle_lr", "rise", o.rise, "a part of the steps, above 0 and below 1");

@@ -29,15 +29,16 @@ void require(bool satisfied, std::string_view what, double value, std::string_vi
 }
 void require_rate(double lr) { require(lr >= 0 && std::isfinite(lr), "lr", lr, "a finite number from 0 on"); }
 void require_part(double v, std::string_view what) { require(v >= 0 && v < 1, what, v, "0 or more and less than 1"); }
-void check_moments(double beta1, double beta2, double eps) {
-  require_part(beta1, "beta1");
-  require_part(beta2, "beta2");
-  require(eps >= 0, "eps", eps, "0 or more");
+template <class O>
+void require_betas(const O& o) {
+  require_part(o.beta1, "beta1");
+  require_part(o.beta2, "beta2");
 }
 
 /// A copy in memory of its own: equal constants would be one node.
-Tensor own(const Tensor& like, DType dtype) {
-  return Tensor::from(std::vector<float>(static_cast<size_t>(like.numel())), like.shape(), {.dtype = dtype, .device = like.device()});
+Tensor own(const Tensor& like, DType dtype, double value = 0) {
+  const std::vector<double> values(static_cast<size_t>(like.numel()), value);
+  return Tensor::from(values, like.shape(), {.dtype = dtype, .device = like.device()});
 }
 
 /// The matrix nearest to g, all of whose singular values become about 1: the quintic iteration of Jordan et al. 2024.
@@ -52,30 +53,71 @@ Tensor orthogonal(const Tensor& g, int steps) {
   return tall ? x.transpose() : x;
 }
 
+/// What a group's rule keeps of each parameter, after a look at its options.
+struct Kept {
+  double lr, weight_decay;
+  std::vector<std::string> moments;
+  bool maximize = false, matrices = false;
+  double initial = 0;  // what the moments begin with
+};
+Kept kept(const SgdOptions& o) {
+  require_part(o.momentum, "momentum");
+  require_part(o.dampening, "dampening");
+  if (o.nesterov && o.momentum == 0)
+    throw ValueError("optimizer: nesterov without momentum has no meaning; set momentum, such as 0.9");
+  if (o.nesterov && o.dampening != 0) throw ValueError("optimizer: nesterov with dampening has no meaning; leave one out");
+  return {o.lr, o.weight_decay, o.momentum != 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{}, o.maximize};
+}
+Kept kept(const LambOptions& o) {
+  require_betas(o);
+  require(o.eps >= 0, "eps", o.eps, "0 or more");
+  return {o.lr, o.weight_decay, {"m", "v"}};
+}
+Kept kept(const MuonOptions& o) {
+  require_part(o.momentum, "momentum");
+  require(o.steps >= 1, "the number of iterations", o.steps, "1 or more");
+  return {o.lr, o.weight_decay, {"momentum"}, false, true};
+}
+Kept kept(const RmspropOptions& o) {
+  require_part(o.alpha, "alpha");
+  require_part(o.momentum, "momentum");
+  require(o.eps >= 0, "eps", o.eps, "0 or more");
+  std::vector<std::string> moments{"v"};
+  if (o.momentum != 0) moments.emplace_back("momentum");
+  if (o.centered) moments.emplace_back("mean");
+  return {o.lr, o.weight_decay, moments, o.maximize};
+}
+Kept kept(const AdagradOptions& o) {
+  require(o.lr_decay >= 0, "lr_decay", o.lr_decay, "0 or more");
+  require(o.initial >= 0, "the sum to begin with", o.initial, "0 or more");
+  require(o.eps >= 0, "eps", o.eps, "0 or more");
+  return {o.lr, o.weight_decay, {"sum"}, o.maximize, false, o.initial};
+}
+Kept kept(const AdadeltaOptions& o) {
+  require_part(o.rho, "rho");
+  require(o.eps >= 0, "eps", o.eps, "0 or more");
+  return {o.lr, o.weight_decay, {"v", "delta"}, o.maximize};
+}
+template <class O>
+Kept kept(const O& o) {  // of Adam's kin
+  require_betas(o);
+  require(o.eps >= 0, "eps", o.eps, "0 or more");
+  if constexpr (requires { o.momentum_decay; }) require(o.momentum_decay >= 0, "momentum_decay", o.momentum_decay, "0 or more");
+  Kept k{o.lr, o.weight_decay, {"m", "v"}, o.maximize};
+  if constexpr (requires { o.amsgrad; })
+    if (o.amsgrad) k.moments.emplace_back("largest");
+  return k;
+}
+
 }  // namespace
 
 void Optimizer::add(const State& state, const Rule& rule) {
-  bool first = true, second = true, matrices = false;
-  double lr = 0, decay = 0;
-  if (const auto* sgd = std::get_if<SgdOptions>(&rule)) {
-    require_part(sgd->momentum, "momentum");
-    if (sgd->nesterov && sgd->momentum == 0)
-      throw ValueError("optimizer: nesterov without momentum has no meaning; set momentum, such as 0.9");
-    first = sgd->momentum != 0, second = false, lr = sgd->lr, decay = sgd->weight_decay;
-  } else if (const auto* adam = std::get_if<AdamRule>(&rule)) {
-    check_moments(adam->options.beta1, adam->options.beta2, adam->options.eps);
-    lr = adam->options.lr, decay = adam->options.weight_decay;
-  } else if (const auto* lamb = std::get_if<LambOptions>(&rule)) {
-    check_moments(lamb->beta1, lamb->beta2, lamb->eps);
-    lr = lamb->lr, decay = lamb->weight_decay;
-  } else {
-    const auto& muon = std::get<MuonOptions>(rule);
-    require_part(muon.momentum, "momentum");
-    require(muon.steps >= 1, "the number of iterations", muon.steps, "1 or more");
-    second = false, matrices = true, lr = muon.lr, decay = muon.weight_decay;
-  }
-  require_rate(lr);
-  require(decay >= 0, "weight_decay", decay, "0 or more");
+  const Kept what = std::visit([]<class R>(const R& r) {
+    if constexpr (std::is_same_v<R, AdamRule>) return kept(r.options);
+    else return kept(r);
+  }, rule);
+  require_rate(what.lr);
+  require(what.weight_decay >= 0, "weight_decay", what.weight_decay, "0 or more");
   std::vector<Slot> slots;
   std::vector<Tensor> buffers;
   for (const auto& [name, t] : state) {
@@ -85,15 +127,15 @@ void Optimizer::add(const State& state, const Rule& rule) {
     }
     const auto is_this = [&, &p = t](const Slot& s) { return TensorImpl::of(s.parameter).get() == TensorImpl::of(p).get(); };
     if (std::ranges::any_of(slots_, is_this)) throw ValueError(fmt::format("optimizer: parameter {} is in another group already", name));
-    if (matrices && t.rank() < 2)
+    if (what.matrices && t.rank() < 2)
       throw ValueError(fmt::format("optimizer: Muon is for matrices, and parameter {} has shape {}; give it to another optimizer", name,
                                    to_string(t.shape())));
+    slots.push_back({name, groups_.size(), t, {}});
     // Moments of 16-bit parameters are kept in float32.
-    const DType work = working_dtype(t.dtype());
-    slots.push_back({name, groups_.size(), t, first ? own(t, work) : Tensor(), second ? own(t, work) : Tensor()});
+    for (size_t i = 0; i < what.moments.size(); ++i) slots.back().moments.push_back(own(t, working_dtype(t.dtype()), what.initial));
   }
   if (slots.empty()) throw ValueError("optimizer: no tensor in the state requires a gradient");
-  groups_.push_back({rule, lr, lr});
+  groups_.push_back({rule, what.lr, what.lr, what.moments, what.maximize});
   slots_.insert(slots_.end(), slots.begin(), slots.end());
   buffers_.insert(buffers_.end(), buffers.begin(), buffers.end());
 }
@@ -129,13 +171,11 @@ std::vector<Tensor> Optimizer::parameters() const {
 
 State Optimizer::state() const {
   State out;
-  for (const Slot& s : slots_) {
-    const Rule& rule = groups_[s.group].rule;
-    const bool adam = std::holds_alternative<AdamRule>(rule) || std::holds_alternative<LambOptions>(rule);
-    if (s.first.defined()) out.emplace_back((adam ? "m." : "momentum.") + s.name, s.first);
-  }
-  for (const Slot& s : slots_)
-    if (s.second.defined()) out.emplace_back("v." + s.name, s.second);
+  size_t most = 0;
+  for (const Group& g : groups_) most = std::max(most, g.moments.size());
+  for (size_t i = 0; i < most; ++i)
+    for (const Slot& s : slots_)
+      if (i < s.moments.size()) out.emplace_back(groups_[s.group].moments[i] + "." + s.name, s.moments[i]);
   return out;
 }
 
@@ -147,42 +187,88 @@ struct Optimizer::Stepping {
   std::vector<Tensor>& all;
 
   Tensor bound(std::string_view name, double value) const { return scalar(fmt::format("{}.{}", slot.group, name), value, p); }
-  const Tensor& moved(Tensor& moment, const Tensor& value) {
-    all.push_back(moment.assign(value));
-    return moment;
+  /// A moment, or what it becomes: read after that, it is that.
+  Tensor& kept(size_t i) const { return slot.moments[i]; }
+  const Tensor& moved(size_t i, const Tensor& value) {
+    all.push_back(kept(i).assign(value));
+    return kept(i);
   }
+  const Tensor& averaged(size_t i, double decay, const Tensor& next) { return moved(i, kept(i) * decay + next * (1 - decay)); }
   Tensor shrunk(double weight_decay) const { return weight_decay != 0 ? p * bound("kept", 1 - lr * weight_decay) : p; }
+  void decay(double weight_decay) { if (weight_decay != 0) g = g + p * weight_decay; }
+  double bias(double beta) const { return 1 - std::pow(beta, t); }  // what a running mean is of its value after t steps
 
   Tensor operator()(const SgdOptions& o) {
-    if (o.weight_decay != 0) g = g + p * o.weight_decay;
+    decay(o.weight_decay);
     if (o.momentum != 0) {
-      const Tensor& v = moved(slot.first, slot.first * o.momentum + g);
+      const Tensor& v = moved(0, kept(0) * o.momentum + (o.dampening != 0 ? g * bound("new", t > 1 ? 1 - o.dampening : 1) : g));
       g = o.nesterov ? g + v * o.momentum : v;
     }
     return p - g * bound("lr", lr);
   }
   Tensor operator()(const AdamRule& rule) {
     const AdamOptions& o = rule.options;
-    if (o.weight_decay != 0 && !rule.decoupled) g = g + p * o.weight_decay;
-    const Tensor& m = moved(slot.first, slot.first * o.beta1 + g * (1 - o.beta1));
-    const Tensor& v = moved(slot.second, slot.second * o.beta2 + g.square() * (1 - o.beta2));
-    const Tensor rate = bound("rate", lr / (1 - std::pow(o.beta1, t))), scale = bound("scale", 1 / std::sqrt(1 - std::pow(o.beta2, t)));
-    return (rule.decoupled ? shrunk(o.weight_decay) : p) - rate * m / (v.sqrt() * scale + o.eps);
+    if (!rule.decoupled) decay(o.weight_decay);
+    const Tensor &m = averaged(0, o.beta1, g), &v = averaged(1, o.beta2, g.square());
+    const Tensor size = o.amsgrad ? moved(2, maximum(kept(2), v)) : v;
+    const Tensor rate = bound("rate", lr / bias(o.beta1)), scale = bound("scale", 1 / std::sqrt(bias(o.beta2)));
+    return (rule.decoupled ? shrunk(o.weight_decay) : p) - rate * m / (size.sqrt() * scale + o.eps);
   }
   Tensor operator()(const LambOptions& o) {
-    const Tensor& m = moved(slot.first, slot.first * o.beta1 + g * (1 - o.beta1));
-    const Tensor& v = moved(slot.second, slot.second * o.beta2 + g.square() * (1 - o.beta2));
-    const Tensor first = bound("first", 1 / (1 - std::pow(o.beta1, t))), second = bound("scale", 1 / std::sqrt(1 - std::pow(o.beta2, t)));
+    const Tensor &m = averaged(0, o.beta1, g), &v = averaged(1, o.beta2, g.square());
+    const Tensor first = bound("first", 1 / bias(o.beta1)), second = bound("scale", 1 / std::sqrt(bias(o.beta2)));
     Tensor r = m * first / (v.sqrt() * second + o.eps);
     if (o.weight_decay != 0) r = r + p * o.weight_decay;
     const Tensor size = norm(p), step = norm(r);
     return p - bound("lr", lr) * where(logical_and(size > 0, step > 0), size / step, 1) * r;
   }
   Tensor operator()(const MuonOptions& o) {
-    const Tensor& v = moved(slot.first, slot.first * o.momentum + g * (1 - o.momentum));
+    const Tensor& v = averaged(0, o.momentum, g);
     const Tensor update = (o.nesterov ? g * (1 - o.momentum) + v * o.momentum : v).flatten(1);
     const double shape = std::sqrt(std::max(1.0, static_cast<double>(update.size(0)) / static_cast<double>(update.size(1))));
     return shrunk(o.weight_decay) - orthogonal(update, o.steps).reshape(p.shape()) * bound("lr", lr * shape);
+  }
+  Tensor operator()(const RmspropOptions& o) {
+    decay(o.weight_decay);
+    Tensor square = averaged(0, o.alpha, g.square());
+    if (o.centered) square = maximum(square - averaged(slot.moments.size() - 1, o.alpha, g).square(), 0);  // not below, by rounding
+    const Tensor update = g / (square.sqrt() + o.eps);
+    return p - (o.momentum != 0 ? moved(1, kept(1) * o.momentum + update) : update) * bound("lr", lr);
+  }
+  Tensor operator()(const AdagradOptions& o) {
+    decay(o.weight_decay);
+    const Tensor& sum = moved(0, kept(0) + g.square());
+    return p - bound("lr", lr / (1 + (t - 1) * o.lr_decay)) * g / (sum.sqrt() + o.eps);
+  }
+  Tensor operator()(const AdadeltaOptions& o) {
+    decay(o.weight_decay);
+    const Tensor& square = averaged(0, o.rho, g.square());
+    const Tensor delta = (kept(1) + o.eps).sqrt() / (square + o.eps).sqrt() * g;
+    (void)averaged(1, o.rho, delta.square());
+    return p - delta * bound("lr", lr);
+  }
+  Tensor operator()(const AdamaxOptions& o) {
+    decay(o.weight_decay);
+    const Tensor &m = averaged(0, o.beta1, g), &size = moved(1, maximum(kept(1) * o.beta2, g.abs() + o.eps));
+    return p - bound("rate", lr / bias(o.beta1)) * m / size;
+  }
+  Tensor operator()(const NadamOptions& o) {
+    decay(o.weight_decay);
+    const auto momentum = [&](double step) { return o.beta1 * (1 - 0.5 * std::pow(0.96, step * o.momentum_decay)); };
+    double product = 1;  // of the momenta so far; beyond 2^-60 it is nothing beside 1
+    for (double i = 1; i <= t && product > 0x1p-60; ++i) product *= momentum(i);
+    const Tensor &m = averaged(0, o.beta1, g), &v = averaged(1, o.beta2, g.square());
+    const Tensor ahead = bound("rate", lr * momentum(t + 1) / (1 - product * momentum(t + 1))), scale = bound("scale", 1 / bias(o.beta2));
+    return p - (g * bound("lr", lr * (1 - momentum(t)) / (1 - product)) + m * ahead) / ((v * scale).sqrt() + o.eps);
+  }
+  Tensor operator()(const RadamOptions& o) {
+    decay(o.weight_decay);
+    const Tensor &m = averaged(0, o.beta1, g), &v = averaged(1, o.beta2, g.square());
+    // How long the average of squares is, at most and by now.
+    const double most = 2 / (1 - o.beta2) - 1, length = most - 2 * t * std::pow(o.beta2, t) / bias(o.beta2);
+    const double known = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length);
+    const Tensor rectified = bound("scale", length > 5 ? std::sqrt(known * bias(o.beta2)) : 0);
+    return p - bound("rate", lr / bias(o.beta1)) * m * where(rectified > 0, rectified / (v.sqrt() + o.eps), 1);
   }
 };
 
@@ -193,7 +279,9 @@ void Optimizer::step(const std::vector<Tensor>& also) {
     if (!s.parameter.has_grad()) continue;
     const DType work = working_dtype(s.parameter.dtype());
     const Group& group = groups_[s.group];
-    Stepping next{s, s.parameter.cast(work).detach(), s.parameter.grad().cast(work), group.lr, static_cast<double>(steps_ + 1), all};
+    const Tensor gradient = s.parameter.grad().cast(work);
+    Stepping next{s, s.parameter.cast(work).detach(), group.maximize ? -gradient : gradient, group.lr,
+                  static_cast<double>(steps_ + 1), all};
     s.parameter.zero_grad();  // the step is the gradient's last reader
     s.parameter.assign(std::visit(next, group.rule));
     all.push_back(s.parameter);

@@ -77,6 +77,53 @@ TEST(AdamW, DecayIsApart) {
               expected(ByHand{.decoupled = 0.5}), 1e-5);
 }
 
+TEST(SGD, DampeningAndMaximize) {
+  std::vector<double> v(3);
+  const auto by_hand = expected([&](size_t i, double p, int t) {
+    v[i] = 0.9 * v[i] - slope(i, p) * (t == 0 ? 1 : 0.75);
+    return p - rate(t) * v[i];
+  });
+  expect_near(after_steps([](const State& s) { return SGD(s, {.momentum = 0.9, .dampening = 0.25, .maximize = true}); }), by_hand);
+}
+TEST(Adam, TheLargestAverageOfSquaresDivides) {
+  std::vector<double> m(3), v(3), most(3);
+  const auto by_hand = expected([&](size_t i, double p, int t) {
+    const double g = slope(i, p);
+    m[i] = 0.9 * m[i] + 0.1 * g, v[i] = 0.3 * v[i] + 0.7 * g * g, most[i] = std::max(most[i], v[i]);
+    return p - rate(t) * m[i] / (1 - std::pow(0.9, t + 1)) / (std::sqrt(most[i] / (1 - std::pow(0.3, t + 1))) + 1e-8);
+  });
+  expect_near(after_steps([](const State& s) { return Adam(s, {.beta2 = 0.3, .amsgrad = true}); }), by_hand, 1e-5);
+}
+TEST(RMSprop, CenteredWithMomentum) {
+  std::vector<double> v(3), a(3), b(3);
+  const auto by_hand = expected([&](size_t i, double p, int t) {
+    const double g = slope(i, p) + 0.2 * p;
+    v[i] = 0.9 * v[i] + 0.1 * g * g, a[i] = 0.9 * a[i] + 0.1 * g;
+    b[i] = 0.5 * b[i] + g / (std::sqrt(v[i] - a[i] * a[i]) + 1e-8);
+    return p - rate(t) * b[i];
+  });
+  const RmspropOptions options{.alpha = 0.9, .weight_decay = 0.2, .momentum = 0.5, .centered = true};
+  expect_near(after_steps([&](const State& s) { return RMSprop(s, options); }), by_hand, 1e-5);
+}
+TEST(Adadelta, UpdatesAreInUnitsOfTheLast) {
+  std::vector<double> v(3), a(3);
+  const auto by_hand = expected([&](size_t i, double p, int t) {
+    v[i] = 0.9 * v[i] + 0.1 * slope(i, p) * slope(i, p);
+    const double d = std::sqrt(a[i] + 1e-6) / std::sqrt(v[i] + 1e-6) * slope(i, p);
+    a[i] = 0.9 * a[i] + 0.1 * d * d;
+    return p - rate(t) * d;
+  });
+  expect_near(after_steps([](const State& s) { return Adadelta(s); }), by_hand, 1e-5);
+}
+TEST(Adagrad, TheSumOfSquaresDivides) {
+  std::vector<double> sum(3, 0.5);
+  const auto by_hand = expected([&](size_t i, double p, int t) {
+    sum[i] += slope(i, p) * slope(i, p);
+    return p - rate(t) / (1 + 0.1 * t) * slope(i, p) / (std::sqrt(sum[i]) + 1e-10);
+  });
+  expect_near(after_steps([](const State& s) { return Adagrad(s, {.lr_decay = 0.1, .initial = 0.5}); }), by_hand, 1e-5);
+}
+
 /// p and the optimizer's moments after the steps from `first` to `last`, which start at `from`.
 State stepped(int first, int last, const State& from) {
   Tensor p = Tensor::from(from[0].second.to_vector<float>(), {2}, {.requires_grad = true});
@@ -111,8 +158,11 @@ TEST(Optimizer, RealizesLossAndBuffersWithTheStep) {
 
 TEST(Optimizer, StepsShareOneSchedule) {
   Tensor p = Tensor::from(std::vector<float>{1, -2, 3}, {3}, {.requires_grad = true});
-  for (const auto& make : std::vector<std::function<Optimizer(const State&)>>{[](const State& s) { return SGD(s, {.momentum = 0.9}); },
-                                                                              [](const State& s) { return AdamW(s); }}) {
+  using Make = std::function<Optimizer(const State&)>;
+  for (const auto& make : std::vector<Make>{[](const State& s) { return SGD(s, {.momentum = 0.9, .dampening = 0.5}); },
+                                            [](const State& s) { return AdamW(s); }, [](const State& s) { return RMSprop(s); },
+                                            [](const State& s) { return Adagrad(s, {.lr_decay = 0.1}); },
+                                            [](const State& s) { return NAdam(s); }, [](const State& s) { return RAdam(s); }}) {
     Optimizer o = make({{"p", p}});
     for (int t = 0; t < 3; ++t) {
       const LogCapture plans(2);
@@ -166,6 +216,10 @@ TEST(Optimizer, RefusesSettingsWithoutMeaning) {
   expect_throw<ValueError>([&] { SGD(s, {.lr = -1}); }, "optimizer: lr is -1; it takes a finite number from 0 on");
   expect_throw<ValueError>([&] { SGD(s, {.nesterov = true}); },
                            "optimizer: nesterov without momentum has no meaning; set momentum, such as 0.9");
+  expect_throw<ValueError>([&] { SGD(s, {.momentum = 0.9, .dampening = 0.1, .nesterov = true}); },
+                           "optimizer: nesterov with dampening has no meaning; leave one out");
+  expect_throw<ValueError>([&] { RMSprop(s, {.alpha = 1}); }, "optimizer: alpha is 1; it takes 0 or more and less than 1");
+  expect_throw<ValueError>([&] { Adagrad(s, {.initial = -1}); }, "optimizer: the sum to begin with is -1; it takes 0 or more");
   expect_throw<ValueError>([&] { Adam(s, {.beta1 = 1}); }, "optimizer: beta1 is 1; it takes 0 or more and less than 1");
   expect_throw<ValueError>([&] { Adam(State{}); }, "optimizer: no tensor in the state requires a gradient");
 }

@@ -316,10 +316,20 @@ def _():
 @row("options and optimizers")
 def _():
     w = tg.ones(1, requires_grad=True)
-    for keyword in ("amsgrad", "maximize"):
+    for keyword in ("foreach", "capturable"):
         with pytest.raises(TypeError):
             tg.optim.Adam([w], **{keyword: True})
-    assert not hasattr(tg.optim, "RMSprop")
+    assert not {"Rprop", "ASGD", "LBFGS", "SparseAdam"} & set(dir(tg.optim))
+    late = []
+    for library, made in ((tg, tg.Tensor), (torch, torch.tensor)):
+        first, second = (made([1.0], requires_grad=True) for _ in range(2))
+        optimizer = library.optim.SGD([first, second], lr=1.0, momentum=0.5, dampening=0.5)
+        for used in (first, second):
+            used.sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        late.append(second.item())
+    assert late == [0.5, 0.0]
 
 
 class Net(nn.Module):
@@ -400,11 +410,12 @@ def _():
     assert x.grad.tolist() == [[[[0.25, 0.25], [0.25, 0.25]]]]
 
 
-@row("`OneCycleLR`")
+@row("`OneCycleLR`, `CyclicLR`")
 def _():
     optimizer = tg.optim.SGD([tg.ones(1, requires_grad=True)], lr=0.1, momentum=0.5)
     tg.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
     assert optimizer.param_groups[0]["momentum"] == 0.5
+    tg.optim.lr_scheduler.CyclicLR(optimizer, 0.1, 1.0)
 
 
 @row("`DataLoader` workers")

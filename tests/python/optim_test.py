@@ -22,6 +22,8 @@ def trained(net, optimizer, steps):
 
 
 MAKE = [lambda p: optim.SGD(p, lr=0.1, momentum=0.9), lambda p: optim.Adam(p, 0.05, weight_decay=0.1), lambda p: optim.LAMB(p, lr=0.05),
+        lambda p: optim.SGD(p, 0.1, 0.9, 0.5), lambda p: optim.Adam(p, 0.05, amsgrad=True), lambda p: optim.NAdam(p, 0.05),
+        lambda p: optim.RMSprop(p, 0.05, momentum=0.5, centered=True), lambda p: optim.Adagrad(p, 0.1, 0.1),
         lambda p: optim.AdamW([{"params": list(p)[:1]}, {"params": list(p)[1:], "lr": 0.2, "betas": (0.5, 0.6)}], lr=0.05)]
 
 
@@ -57,7 +59,8 @@ def test_states_of_optimizers_are_refused_whole():
         optim.SGD([w], momentum=0.5).load_state_dict(one.state_dict())
     assert other.lr == 0.2
     group = optim.Adam([{"params": w, "betas": (0.5, 0.6)}], 0.3, weight_decay=0.1).param_groups[0]
-    assert dict(group) == {"params": group["params"], "lr": 0.3, "weight_decay": 0.1, "betas": (0.5, 0.6), "eps": 1e-8}
+    assert dict(group) == {"params": group["params"], "lr": 0.3, "weight_decay": 0.1, "betas": (0.5, 0.6), "eps": 1e-8,
+                           "amsgrad": False, "maximize": False}
     assert group["params"][0].shape == (2,)
 
 
@@ -88,21 +91,38 @@ def test_schedules_have_a_state():
     assert optim.lr_scheduler.LambdaLR(made(), lambda t: 0.9**t).get_last_lr() == theirs.get_last_lr()
 
 
+def nadam(params, *arguments):
+    """PyTorch's; before 2.0 it has two formulas, and that for one tensor at a time takes a momentum twice."""
+    return torch.optim.NAdam(params, *arguments, foreach=True)
+
+
 @pytest.mark.parametrize("mine, theirs, keywords", [
     (optim.SGD, torch.optim.SGD, {"lr": 0.1}),
     (optim.SGD, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "nesterov": True}),
-    (optim.Adam, torch.optim.Adam, {"lr": 0.1, "betas": (0.8, 0.99), "weight_decay": 0.1}), (optim.AdamW, torch.optim.AdamW, {"lr": 0.1})])
+    (optim.SGD, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "dampening": 0.4}), (optim.SGD, torch.optim.SGD, (0.1, 0.9, 0.5, 0.1)),
+    (optim.SGD, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "maximize": True}),
+    (optim.Adam, torch.optim.Adam, {"lr": 0.1, "betas": (0.8, 0.99), "weight_decay": 0.1}), (optim.AdamW, torch.optim.AdamW, {"lr": 0.1}),
+    (optim.Adam, torch.optim.Adam, (0.1, (0.8, 0.6), 1e-6, 0.1, True)), (optim.Adam, torch.optim.Adam, {"lr": 0.1, "maximize": True}),
+    (optim.AdamW, torch.optim.AdamW, {"lr": 0.1, "betas": (0.8, 0.6), "amsgrad": True, "maximize": True}),
+    (optim.RMSprop, torch.optim.RMSprop, {}), (optim.RMSprop, torch.optim.RMSprop, (0.05, 0.8, 1e-6, 0.1, 0.9, True)),
+    (optim.RMSprop, torch.optim.RMSprop, {"lr": 0.05, "momentum": 0.9}), (optim.RMSprop, torch.optim.RMSprop, {"centered": True}),
+    (optim.Adagrad, torch.optim.Adagrad, {}), (optim.Adagrad, torch.optim.Adagrad, (0.1, 0.2, 0.3, 0.4, 1e-3)),
+    (optim.Adagrad, torch.optim.Adagrad, {"lr": 0.1, "maximize": True}),
+    (optim.Adadelta, torch.optim.Adadelta, {}), (optim.Adadelta, torch.optim.Adadelta, (0.5, 0.8, 1e-3, 0.1)),
+    (optim.Adamax, torch.optim.Adamax, {}), (optim.Adamax, torch.optim.Adamax, (0.1, (0.8, 0.6), 1e-3, 0.1)),
+    (optim.NAdam, nadam, {}), (optim.NAdam, nadam, (0.1, (0.8, 0.9), 1e-3, 0.1, 0.05)),
+    (optim.RAdam, torch.optim.RAdam, {}), (optim.RAdam, torch.optim.RAdam, (0.1, (0.8, 0.9), 1e-3, 0.1))])
 def test_optimizers_are_pytorchs(mine, theirs, keywords):
     w = np.linspace(-1, 1, 6, dtype="f").reshape(2, 3)
     p, q = Tensor(w, requires_grad=True), torch.tensor(w, requires_grad=True)
-    a, b = mine([p], **keywords), theirs([q], **keywords)
-    for _ in range(4):
+    a, b = (make([x], **keywords) if isinstance(keywords, dict) else make([x], *keywords) for make, x in ((mine, p), (theirs, q)))
+    for step in range(8):
         b.zero_grad()
-        (p ** 3).sum().backward()
-        (q ** 3).sum().backward()
+        (p ** 3 * (3 - step)).sum().backward()
+        (q ** 3 * (3 - step)).sum().backward()
         a.step()
         b.step()
-    assert np.allclose(p.numpy(), q.detach().numpy(), atol=1e-5) and a.steps == 4 and p.grad is None
+    assert np.allclose(p.numpy(), q.detach().numpy(), atol=1e-5) and a.steps == 8 and p.grad is None
     a.lr = 0.5
     assert a.lr == 0.5
 
@@ -172,12 +192,17 @@ def muon(p, g, state, t):
 @pytest.mark.parametrize("name, keywords", [
     ("StepLR", {"step_size": 3, "gamma": 0.5}), ("MultiStepLR", {"milestones": [2, 5]}), ("ExponentialLR", {"gamma": 0.9}),
     ("LinearLR", {"start_factor": 0.25, "total_iters": 4}), ("CosineAnnealingLR", {"T_max": 8, "eta_min": 0.01}),
+    ("ConstantLR", {"factor": 0.25, "total_iters": 3}), ("PolynomialLR", {"total_iters": 5, "power": 2}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 3, "eta_min": 0.01}), ("CosineAnnealingWarmRestarts", {"T_0": 2, "T_mult": 2}),
+    ("CyclicLR", {"base_lr": 0.05, "max_lr": 0.5, "step_size_up": 3}),
+    ("CyclicLR", {"base_lr": 0.05, "max_lr": 0.5, "step_size_up": 2, "step_size_down": 1, "mode": "triangular2"}),
+    ("CyclicLR", {"base_lr": 0.05, "max_lr": 0.5, "step_size_up": 2, "mode": "exp_range", "gamma": 0.9}),
     ("OneCycleLR", {"max_lr": 0.5, "total_steps": 10}), ("OneCycleLR", {"max_lr": 0.5, "total_steps": 10, "anneal_strategy": "linear"})])
 def test_schedules_are_pytorchs(name, keywords):
     p, q = Tensor([1.0], requires_grad=True), torch.tensor([1.0], requires_grad=True)
     mine, theirs = optim.SGD([p], lr=0.1), torch.optim.SGD([q], lr=0.1)
     a = getattr(optim.lr_scheduler, name)(mine, **keywords)
-    more = {"cycle_momentum": False} if name == "OneCycleLR" else {}
+    more = {"cycle_momentum": False} if name in ("OneCycleLR", "CyclicLR") else {}
     b = getattr(torch.optim.lr_scheduler, name)(theirs, **keywords, **more)
     for _ in range(9):
         assert np.isclose(mine.lr, b.get_last_lr()[0], rtol=1e-9) and a.get_last_lr() == [mine.lr]

@@ -76,11 +76,14 @@ SHOWN = {
         "test_a_function_as_a_module_knows_its_arguments": "nn.PReLU nn.ParameterList",
         "test_sequences_of_layers": "nn.Sequential nn.Loaded", "test_the_digits": "mnist"},
     "optim_test.py": {
-        "test_optimizers_are_pytorchs": "optim.SGD optim.Adam optim.AdamW",
+        "test_optimizers_are_pytorchs": "optim.SGD optim.Adam optim.AdamW optim.RMSprop optim.Adagrad optim.Adadelta optim.Adamax "
+        "optim.NAdam optim.RAdam",
         "test_lamb_and_muon_are_their_formulas": "optim.LAMB optim.Muon",
         "test_groups_clipping_and_averages": "optim.ExponentialAverage nn.utils.clip_grad_norm_ nn.utils.clip_grad_value_",
         "test_schedules_are_pytorchs": "optim.lr_scheduler.StepLR optim.lr_scheduler.MultiStepLR optim.lr_scheduler.ExponentialLR "
-        "optim.lr_scheduler.LinearLR optim.lr_scheduler.CosineAnnealingLR optim.lr_scheduler.OneCycleLR",
+        "optim.lr_scheduler.LinearLR optim.lr_scheduler.CosineAnnealingLR optim.lr_scheduler.OneCycleLR "
+        "optim.lr_scheduler.ConstantLR optim.lr_scheduler.PolynomialLR optim.lr_scheduler.CyclicLR "
+        "optim.lr_scheduler.CosineAnnealingWarmRestarts",
         "test_schedules_have_a_state": "optim.lr_scheduler.LambdaLR",
         "test_warmup_and_plateau": "optim.lr_scheduler.SequentialLR optim.lr_scheduler.ReduceLROnPlateau"},
     "data_test.py": {

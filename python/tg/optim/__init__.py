@@ -159,6 +159,30 @@ class Muon(_Grouped, _tg._Muon):
     __doc__ = _tg._Muon.__doc__
 
 
+class RMSprop(_Grouped, _tg._RMSprop):
+    __doc__ = _tg._RMSprop.__doc__
+
+
+class Adagrad(_Grouped, _tg._Adagrad):
+    __doc__ = _tg._Adagrad.__doc__
+
+
+class Adadelta(_Grouped, _tg._Adadelta):
+    __doc__ = _tg._Adadelta.__doc__
+
+
+class Adamax(_Grouped, _tg._Adamax):
+    __doc__ = _tg._Adamax.__doc__
+
+
+class NAdam(_Grouped, _tg._NAdam):
+    __doc__ = _tg._NAdam.__doc__
+
+
+class RAdam(_Grouped, _tg._RAdam):
+    __doc__ = _tg._RAdam.__doc__
+
+
 class ExponentialAverage(_tg._ExponentialAverage):
     __doc__ = _tg._ExponentialAverage.__doc__
 

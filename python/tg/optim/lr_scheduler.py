@@ -82,6 +82,30 @@ class CosineAnnealingLR(_Schedule):
     _rule = staticmethod(_tg._cosine_lr)
 
 
+class ConstantLR(_Schedule):
+    """Times factor for the first total_iters steps."""
+
+    _rule = staticmethod(_tg._constant_lr)
+
+
+class PolynomialLR(_Schedule):
+    """Times (1 - step / total_iters)^power, down to 0."""
+
+    _rule = staticmethod(_tg._polynomial_lr)
+
+
+class CosineAnnealingWarmRestarts(_Schedule):
+    """Half a cosine down to eta_min, from the first rate again after T_0 steps, then each time after T_mult as many."""
+
+    _rule = staticmethod(_tg._cosine_restarts_lr)
+
+
+class CyclicLR(_Schedule):
+    """From base_lr to max_lr and back on lines, again and again; momentum stays as it is."""
+
+    _rule = staticmethod(_tg._cyclic_lr)
+
+
 class OneCycleLR(_Schedule):
     """Up to max_lr and down again in total_steps steps; momentum stays as it is."""
 
