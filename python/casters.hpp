@@ -93,6 +93,9 @@ bool load_integers(handle from, std::vector<T>& to) {
 }
 
 template <>
+struct type_caster<tg::Sizes> : list_caster<tg::Sizes, int64_t> {};
+
+template <>
 struct type_caster<tg::Axes> {
   PYBIND11_TYPE_CASTER(tg::Axes, const_name("int | Sequence[int] | None"));
   bool load(handle from, bool) {

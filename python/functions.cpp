@@ -66,14 +66,16 @@ void bind_reductions(Api& api) {
     both(api, row.name, [f = row.function](const Tensor& x, const Axes& dim, bool keepdim, DType dtype) {
       return (x.*f)({.axis = dim, .keepdim = keepdim, .dtype = dtype});
     }, row.doc, py::arg("dim") = py::none(), py::arg("keepdim") = false, py::kw_only(), py::arg("dtype") = py::none());
-  for (const auto& [name, f] : {std::pair("var", &Tensor::var), std::pair("std", &Tensor::std)})
+  using OfVar = Tensor (Tensor::*)(const VarOptions&) const;
+  for (const auto& [name, f] : {std::pair("var", OfVar(&Tensor::var)), std::pair("std", OfVar(&Tensor::std))})
     both(api, name, [f = f](const Tensor& x, const Axes& dim, double correction, bool keepdim) {
       return (x.*f)({.axis = dim, .keepdim = keepdim, .correction = correction});
     },
         "Variance, standard deviation: the sum of squared deviations is divided by n - correction.", py::arg("dim") = py::none(),
         py::kw_only(),
        py::arg("correction") = 1.0, py::arg("keepdim") = false);
-  for (const auto& [name, f] : {std::pair("argmax", &Tensor::argmax), std::pair("argmin", &Tensor::argmin)})
+  using OfArg = Tensor (Tensor::*)(const ArgOptions&) const;
+  for (const auto& [name, f] : {std::pair("argmax", OfArg(&Tensor::argmax)), std::pair("argmin", OfArg(&Tensor::argmin))})
     both(api, name, [f = f](const Tensor& x, const Axes& dim, bool keepdim) { return (x.*f)({.axis = dim, .keepdim = keepdim}); },
          "Where the largest (smallest) is, int32: the first of equals, or the first nan; in the flattened tensor without dim.",
          py::arg("dim") = py::none(), py::arg("keepdim") = false);

@@ -20,11 +20,6 @@ py::object part(const py::object& x, int axis, const py::object& key) {
   keys[static_cast<size_t>(axis)] = key;
   return x.attr("__getitem__")(keys);
 }
-Tensor matrix(const Tensor& x, const char* function) {
-  if (x.rank() > 2)
-    throw ShapeError(std::string(function) + ": of a matrix or vector, not of " + std::to_string(x.rank()) + " axes; use transpose");
-  return x.T();
-}
 Tensor moved(const Tensor& x, int from, int to) {
   from = axis_of(x, from, "movedim"), to = axis_of(x, to, "movedim");
   std::vector<int> axes;
@@ -53,7 +48,7 @@ void bind_parts(Api& api) {
 
 void bind_views(Api& api) {
   const auto other = py::arg("other");
-  both(api, "t", [](const Tensor& x) { return matrix(x, "t"); }, "A matrix transposed; vectors as they are.");
+  both(api, "t", &Tensor::t, "A matrix transposed; vectors as they are.");
   both(api, "ravel", [](const Tensor& x) { return x.flatten(); }, "As flatten.");
   for (const auto& [name, first, second] : {std::tuple("swapaxes", "axis0", "axis1"), {"swapdims", "dim0", "dim1"}})
     both(api, name, [](const Tensor& x, int a, int b) { return x.transpose(a, b); }, "As transpose.", py::arg(first), py::arg(second));

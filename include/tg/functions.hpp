@@ -9,6 +9,13 @@ namespace tg {
 
 // Creation.
 [[nodiscard]] inline Tensor tensor(std::initializer_list<Value> values, const TensorOptions& o = {}) { return {values, o}; }
+template <detail::Arithmetic Number>  // of one number, without axes
+[[nodiscard]] Tensor tensor(Number value, const TensorOptions& o = {}) { return Tensor::full({}, value, o); }
+template <class Container>  // of a vector, array or span, as Tensor::from
+  requires requires(const Container& c) { std::data(c); std::size(c); }
+[[nodiscard]] Tensor tensor(const Container& data, const TensorOptions& o = {}) {
+  return Tensor::from(data, {static_cast<int64_t>(std::size(data))}, o);
+}
 [[nodiscard]] inline Tensor full(const Sizes& shape, Scalar value, const TensorOptions& o = {}) { return Tensor::full(shape, value, o); }
 [[nodiscard]] inline Tensor zeros(const Sizes& shape, const TensorOptions& o = {}) { return Tensor::zeros(shape, o); }
 [[nodiscard]] inline Tensor ones(const Sizes& shape, const TensorOptions& o = {}) { return Tensor::ones(shape, o); }
@@ -17,9 +24,13 @@ namespace tg {
   return Tensor::arange(start, stop, step, o);
 }
 [[nodiscard]] inline Tensor eye(int64_t rows, int64_t columns = -1, const TensorOptions& o = {}) { return Tensor::eye(rows, columns, o); }
+[[nodiscard]] inline Tensor eye(int64_t rows, const TensorOptions& o) { return Tensor::eye(rows, o); }
 [[nodiscard]] inline Tensor rand(const Sizes& shape, const TensorOptions& o = {}) { return Tensor::rand(shape, o); }
 [[nodiscard]] inline Tensor randn(const Sizes& shape, const TensorOptions& o = {}) { return Tensor::randn(shape, o); }
 [[nodiscard]] inline Tensor randint(const Sizes& shape, int64_t low, int64_t high, const TensorOptions& o = {}) {
+  return Tensor::randint(shape, low, high, o);
+}
+[[nodiscard]] inline Tensor randint(int64_t low, int64_t high, const Sizes& shape, const TensorOptions& o = {}) {
   return Tensor::randint(shape, low, high, o);
 }
 // Elementwise functions of two operands, at least one of them a tensor, besides those in tg/tensor.hpp; shapes broadcast. Float32 results
@@ -48,6 +59,7 @@ namespace tg {
 #include "tg/unary.def"
 #undef UNARY
 [[nodiscard]] inline Tensor clamp(const Tensor& x, const ClampOptions& o) { return x.clamp(o); }
+[[nodiscard]] inline Tensor clamp(const Tensor& x, double min, double max) { return x.clamp({.min = min, .max = max}); }
 /// Within bounds that broadcast and promote with x; Tensor() for none. Where they cross it is max; nan of either operand stays. The
 /// gradient is x's within the bounds, at them too, and beside them that of the bound which the result is.
 [[nodiscard]] Tensor clamp(const Tensor& x, const Tensor& min, const Tensor& max = Tensor());
@@ -79,6 +91,14 @@ template <std::same_as<Tensor> T>
 [[nodiscard]] inline Tensor logsumexp(const Tensor& x, const ReduceOptions& o = {}) { return x.logsumexp(o); }
 [[nodiscard]] inline Tensor softmax(const Tensor& x, int axis = -1) { return x.softmax(axis); }
 [[nodiscard]] inline Tensor log_softmax(const Tensor& x, int axis = -1) { return x.log_softmax(axis); }
+#define REDUCTION(name)                                                                                           \
+  template <detail::Integer I>                                                                                    \
+  [[nodiscard]] Tensor name(const Tensor& x, I axis, bool keepdim = false) { return x.name(axis, keepdim); }      \
+  template <detail::Integer I>                                                                                    \
+  [[nodiscard]] Tensor name(const Tensor& x, std::initializer_list<I> axes, bool keepdim = false) { return x.name(axes, keepdim); }
+REDUCTION(sum) REDUCTION(prod) REDUCTION(mean) REDUCTION(any) REDUCTION(all) REDUCTION(var) REDUCTION(std) REDUCTION(argmax)
+REDUCTION(argmin) REDUCTION(logsumexp)
+#undef REDUCTION
 // In order.
 [[nodiscard]] inline Tensor cumsum(const Tensor& x, int axis = -1) { return x.cumsum(axis); }
 [[nodiscard]] inline Tensor cumprod(const Tensor& x, int axis = -1) { return x.cumprod(axis); }
@@ -99,13 +119,26 @@ template <std::same_as<Tensor> T>
 [[nodiscard]] inline Tensor flip(const Tensor& x, const Axes& axes = {}) { return x.flip(axes); }
 [[nodiscard]] inline Tensor squeeze(const Tensor& x, const Axes& axes = {}) { return x.squeeze(axes); }
 [[nodiscard]] inline Tensor unsqueeze(const Tensor& x, int axis) { return x.unsqueeze(axis); }
+[[nodiscard]] inline Tensor t(const Tensor& x) { return x.t(); }
+[[nodiscard]] inline Tensor pad(const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& amounts, const PadOptions& o = {}) {
+  return x.pad(amounts, o);
+}
+[[nodiscard]] inline Tensor select(const Tensor& x, int axis, int64_t index) { return x.select(axis, index); }
+[[nodiscard]] inline Tensor narrow(const Tensor& x, int axis, int64_t start, int64_t length) { return x.narrow(axis, start, length); }
+[[nodiscard]] inline std::vector<Tensor> unbind(const Tensor& x, int axis = 0) { return x.unbind(axis); }
+[[nodiscard]] inline std::vector<Tensor> split(const Tensor& x, int64_t length, int axis = 0) { return x.split(length, axis); }
+[[nodiscard]] inline std::vector<Tensor> split(const Tensor& x, const Sizes& lengths, int axis = 0) { return x.split(lengths, axis); }
+[[nodiscard]] inline std::vector<Tensor> chunk(const Tensor& x, int64_t count, int axis = 0) { return x.chunk(count, axis); }
 [[nodiscard]] inline Tensor stack(const std::vector<Tensor>& tensors, int axis = 0) { return Tensor::stack(tensors, axis); }
 [[nodiscard]] inline Tensor cat(const std::vector<Tensor>& tensors, int axis = 0) { return Tensor::cat(tensors, axis); }
 [[nodiscard]] inline Tensor gather(const Tensor& x, int axis, const Tensor& index) { return x.gather(axis, index); }
 [[nodiscard]] inline Tensor take(const Tensor& x, const Tensor& index, int axis = 0) { return x.take(index, axis); }
+[[nodiscard]] inline Tensor index_select(const Tensor& x, int axis, const Tensor& index) { return x.take(index, axis); }
 // Products and norms.
 [[nodiscard]] inline Tensor matmul(const Tensor& a, const Tensor& b) { return a.matmul(b); }
 [[nodiscard]] inline Tensor dot(const Tensor& a, const Tensor& b) { return a.matmul(b); }
+[[nodiscard]] inline Tensor mm(const Tensor& a, const Tensor& b) { return a.matmul(b); }
+[[nodiscard]] inline Tensor bmm(const Tensor& a, const Tensor& b) { return a.matmul(b); }
 [[nodiscard]] inline Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormOptions& o = {}) {
   return x.layer_norm(weight, bias, o);
 }

@@ -42,8 +42,7 @@ struct ClassOptions {  // of nll_loss and cross_entropy
 [[nodiscard]] Tensor cross_entropy(const Tensor& x, const Tensor& target, const ClassOptions& options = {});
 
 /// target (log target - x) of log-probabilities x and probabilities, or, with log_target, their logarithms. Kullback, Leibler 1951.
-/// BatchMean is the
-/// divergence; Mean divides by the number of classes as well.
+/// BatchMean is the divergence; Mean divides by the number of classes as well.
 [[nodiscard]] Tensor kl_div(const Tensor& x, const Tensor& target, bool log_target = false, Reduction reduction = Reduction::Mean);
 
 }  // namespace tg

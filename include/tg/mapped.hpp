@@ -9,6 +9,7 @@
 // bytes, or is for a device that does not use the host's memory.
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,14 +22,15 @@ namespace tg {
 [[nodiscard]] Tensor from_file(const std::string& path, DType dtype, const Sizes& shape, int64_t offset = 0);
 
 /// The array of an .npy file; read at once where it is in Fortran's order of elements or of the other order of bytes. IoError where it is
-/// no
-/// such file, or its elements are no numbers.
+/// no such file, or its elements are no numbers.
 [[nodiscard]] Tensor load_npy(const std::string& path);
 
 /// What is in a safetensors file, the tensors in the order in which they lie there.
 struct TensorFile {
   std::vector<std::pair<std::string, Tensor>> tensors;
   std::map<std::string, std::string> metadata;
+  /// The tensor of that name. ValueError where there is none, with those that there are.
+  [[nodiscard]] const Tensor& at(std::string_view name) const;
 };
 /// IoError where it is no such file, or its header lies.
 [[nodiscard]] TensorFile load_tensors(const std::string& path);

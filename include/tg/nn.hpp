@@ -159,6 +159,10 @@ struct BatchNorm {
   [[nodiscard]] Tensor operator()(const Tensor& x) const;
   [[nodiscard]] State state() const;
 };
+// PyTorch's names; behind axis 1 there may be any number of axes.
+using BatchNorm1d = BatchNorm;
+using BatchNorm2d = BatchNorm;
+using BatchNorm3d = BatchNorm;
 
 struct LayerNormOptions {  // of a LayerNorm
   detail::ByName by_name_only = detail::by_name;
@@ -238,6 +242,25 @@ struct Dropout {
   explicit Dropout(double probability = 0.5);
   [[nodiscard]] Tensor operator()(const Tensor& x) const;
 };
+
+/// Tensor::flatten of the axes from `first` to `last`: what lies between convolutions and Linear.
+struct Flatten {
+  int first = 1, last = -1;
+  [[nodiscard]] Tensor operator()(const Tensor& x) const { return x.flatten(first, last); }
+};
+
+// Pooling as layers: MaxPool2d(2), MaxPool2d({.size = 3, .stride = 2, .padding = 1}).
+#define POOL(Name, function)                                                                                  \
+  struct Name {                                                                                               \
+    PoolOptions options;                                                                                      \
+    explicit Name(const PoolOptions& o) : options(o) {}                                                       \
+    template <detail::Integer I>                                                                              \
+    explicit Name(I size) : options{.size = size} {}                                                          \
+    [[nodiscard]] Tensor operator()(const Tensor& x) const { return function(x, options); }                   \
+  };
+POOL(MaxPool1d, max_pool1d) POOL(MaxPool2d, max_pool2d) POOL(MaxPool3d, max_pool3d)
+POOL(AvgPool1d, avg_pool1d) POOL(AvgPool2d, avg_pool2d) POOL(AvgPool3d, avg_pool3d)
+#undef POOL
 
 /// Anything that maps a tensor to a tensor, with its state, if it has one, and a name, if it is given one.
 class Layer {

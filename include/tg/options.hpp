@@ -5,6 +5,7 @@
 // "axis 0, keepdim". Axes count from the end where negative.
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,9 +21,21 @@ struct ByName {
   constexpr explicit ByName(Key) {}
 };
 inline constexpr ByName by_name{ByName::Key{}};
+
+/// An axis or a size by position, x.sum(1): a template, since g++ 12 takes the names of options in braces for a list of numbers.
+template <class T>
+concept Integer = std::is_integral_v<T> && !std::is_same_v<T, bool>;
 }  // namespace detail
 
-using Sizes = std::vector<int64_t>;  // of a shape, an axis each, 32 at most
+/// The sizes of a shape, an axis each, 32 at most: {2, 3}. Printed as (2, 3).
+struct Sizes : std::vector<int64_t> {
+  using std::vector<int64_t>::vector;
+  Sizes(std::vector<int64_t> sizes) : vector(std::move(sizes)) {}
+  friend std::ostream& operator<<(std::ostream& out, const Sizes& sizes) { return sizes.print(out); }
+
+ private:
+  std::ostream& print(std::ostream& out) const;
+};
 
 /// Axes of a tensor: 1, {0, 1}, or {} for all of them.
 class Axes {

@@ -19,6 +19,7 @@
 //
 // Threads: any number may read one tensor (use it in operations, realize it, take its value) and call backward at once; other writes to
 // one tensor (assign, set, +=, set_requires_grad) are the caller's to order.
+#include <concepts>
 #include <initializer_list>
 #include <iosfwd>
 #include <string>
@@ -27,6 +28,7 @@
 #include <vector>
 
 #include "tg/error.hpp"
+#include "tg/grad_mode.hpp"
 #include "tg/index.hpp"
 #include "tg/op.hpp"
 #include "tg/options.hpp"
@@ -88,6 +90,7 @@ class Bias {
 
 struct BackwardOptions;
 struct Found;
+struct NormOf;  // contract.hpp
 
 namespace detail {
 struct TensorImpl;  // src/tensor/impl.hpp
@@ -147,6 +150,7 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   [[nodiscard]] static Tensor arange(Scalar stop, const TensorOptions& options = {}) { return arange(0, stop, 1, options); }
   /// Ones on the diagonal, (rows, columns); columns -1: square.
   [[nodiscard]] static Tensor eye(int64_t rows, int64_t columns = -1, const TensorOptions& options = {});
+  [[nodiscard]] static Tensor eye(int64_t rows, const TensorOptions& options) { return eye(rows, rows, options); }
   // Random numbers: tg/random.hpp says from which generator.
   [[nodiscard]] static Tensor rand(const Sizes& shape, const TensorOptions& options = {});   // uniform in [0, 1)
   [[nodiscard]] static Tensor randn(const Sizes& shape, const TensorOptions& options = {});  // normal, mean 0, variance 1
@@ -164,6 +168,7 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   [[nodiscard]] Sizes shape() const;
   [[nodiscard]] int64_t size(int axis) const;
   [[nodiscard]] int rank() const;
+  [[nodiscard]] int dim() const { return rank(); }
   [[nodiscard]] int64_t numel() const;
   [[nodiscard]] DType dtype() const;
   [[nodiscard]] std::string device() const;
@@ -211,6 +216,8 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   /// afterwards its history is dropped, unless keep_graph says otherwise. GradientError: no leaf below, or backward ran before.
   void backward() const;
   void backward(const BackwardOptions& options) const;
+  template <std::same_as<Tensor> T>  // the seed; never what stands in braces
+  void backward(const T& seed) const { backward_from(seed); }
   /// The accumulated gradient. GradientError where there is none yet. A handle taken before a further backward keeps the older value.
   [[nodiscard]] Tensor grad() const;
   [[nodiscard]] bool has_grad() const;
@@ -221,17 +228,17 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   /// The same value, gradient included, as a tensor of its own: an assignment to one leaves the other as it is.
   [[nodiscard]] Tensor clone() const;
 
-  // ---- writing ----
+  // ---- writing, and functions as methods ----
   /// This tensor and all its copies have the value from now on; its memory is reused where no one else still reads the old value. The value
   /// broadcasts and converts to this shape and dtype, and its history is not recorded: a leaf stays a leaf.
   Tensor& assign(const Operand& value);
   // In place: x.add_(y), x += y and x.exp_() write x.add(y) and x.exp() into x and all its copies, whose dtype and shape stay. History is
   // recorded; a leaf that requires a gradient can be written to only while nothing is recorded (NoGrad). GradientError, DTypeError,
-  // ShapeError.
-  Tensor& operator+=(const Operand& b) { return update(add(*this, b), "+="); }
-  Tensor& operator-=(const Operand& b) { return update(sub(*this, b), "-="); }
-  Tensor& operator*=(const Operand& b) { return update(mul(*this, b), "*="); }
-  Tensor& operator/=(const Operand& b) { return update(div(*this, b), "/="); }
+  // ShapeError. tg/methods.def lists them, and what is a method besides being a function.
+  Tensor& operator+=(const Operand& b) { return update(tg::add(*this, b), "+="); }
+  Tensor& operator-=(const Operand& b) { return update(tg::sub(*this, b), "-="); }
+  Tensor& operator*=(const Operand& b) { return update(tg::mul(*this, b), "*="); }
+  Tensor& operator/=(const Operand& b) { return update(tg::div(*this, b), "/="); }
 #define UNARY(kind, name, ...) UNARY_##kind(name)
 #define UNARY_Real(name) Tensor& name##_();
 #define UNARY_Same(name) Tensor& name##_();
@@ -243,8 +250,12 @@ class Tensor {  // an array that knows how it was computed: see the head of this
 #undef UNARY_Same
 #undef UNARY_Bits
 #undef UNARY_Truth
+#define METHOD(name, parameters, ...) PLAIN(name, parameters) IN_PLACE(name##_, parameters)
+#define PLAIN(name, parameters, ...) [[nodiscard]] Tensor name parameters const;
 #define IN_PLACE(name, parameters, ...) Tensor& name parameters;
-#include "tg/in_place.def"
+#include "tg/methods.def"
+#undef METHOD
+#undef PLAIN
 #undef IN_PLACE
 
   // ---- indexing: one index an axis from the first, see tg/index.hpp ----
@@ -259,6 +270,16 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   /// x.at(index), as a part of x: what is written to it is written to x, so that x[i][j] += 1, x[slice(0, 2)] = y and x[mask].zero_() work.
   /// What is written to x later, a part does not see. Parts of x[ids], where index tensors picked copies, are parts of the copies.
   [[nodiscard]] Tensor operator[](const Index& index) const;
+  // The same along one axis: entry `index`, without the axis; `length` entries from `start` on, IndexError where they are not all inside;
+  // a slice; and all entries, without the axis.
+  [[nodiscard]] Tensor select(int axis, int64_t index) const;
+  [[nodiscard]] Tensor narrow(int axis, int64_t start, int64_t length) const;
+  [[nodiscard]] Tensor slice(int axis, SliceBound begin = {}, SliceBound end = {}, int64_t step = 1) const;
+  [[nodiscard]] std::vector<Tensor> unbind(int axis = 0) const;
+  /// for (Tensor row : x): x[0], x[1], ... ShapeError of a tensor without axes.
+  class Iterator;
+  [[nodiscard]] Iterator begin() const;
+  [[nodiscard]] Iterator end() const;
   /// x.set(i, slice(1, 3), value): the elements that at(...) reads become `value`, broadcast; the last of equal indices wins. History is
   /// recorded, except in a leaf that requires a gradient, which stays one.
   template <class... A>
@@ -272,6 +293,7 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   [[nodiscard]] Tensor gather(int axis, const Tensor& index) const;
   /// Whole entries along the axis: its axis is replaced by the index's shape (numpy.take).
   [[nodiscard]] Tensor take(const Tensor& index, int axis = 0) const;
+  [[nodiscard]] Tensor index_select(int axis, const Tensor& index) const { return take(index, axis); }
 
   // ---- dtype, device ----
   [[nodiscard]] Tensor cast(DType dtype) const;       // floats to integers truncate and saturate, nan to 0
@@ -283,12 +305,16 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   // ---- movement ----
   [[nodiscard]] Tensor reshape(const Sizes& shape) const;  // one size may be -1: what is left
   [[nodiscard]] Tensor view(const Sizes& shape) const { return reshape(shape); }
+  [[nodiscard]] Tensor view_as(const Tensor& other) const { return reshape(other.shape()); }
   [[nodiscard]] Tensor flatten(int first = 0, int last = -1) const;
   [[nodiscard]] Tensor unflatten(int axis, const Sizes& shape) const;
   [[nodiscard]] Tensor permute(const std::vector<int>& axes) const;  // axis i of the result is axis axes[i]
   [[nodiscard]] Tensor transpose(int a = 0, int b = 1) const;
   [[nodiscard]] Tensor T() const;                     // all axes reversed
+  [[nodiscard]] Tensor t() const;                     // of a matrix or vector, else ShapeError
+  [[nodiscard]] Tensor mT() const { return transpose(-2, -1); }
   [[nodiscard]] Tensor expand(const Sizes& shape) const;             // axes of size 1 repeat; -1 keeps; new axes in front
+  [[nodiscard]] Tensor expand_as(const Tensor& other) const { return expand(other.shape()); }
   [[nodiscard]] Tensor broadcast_to(const Sizes& shape) const { return expand(shape); }
   [[nodiscard]] Tensor repeat(const Sizes& times) const;
   /// (before, after) an axis; the last axes if there are fewer pairs than axes. Negative ones cut.
@@ -321,7 +347,7 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   /// Zero with probability p, else scaled by 1 / (1 - p), while training.
   [[nodiscard]] Tensor dropout(double p = 0.5, bool training = true) const;
 
-  // ---- reductions: x.sum({.axis = {0, 1}, .keepdim = true}); over all axes unless told ----
+  // ---- reductions: x.sum({.axis = {0, 1}, .keepdim = true}), or x.sum({0, 1}, true); over all axes unless told ----
   [[nodiscard]] Tensor sum(const ReduceOptions& options = {}) const;
   [[nodiscard]] Tensor prod(const ReduceOptions& options = {}) const;
   [[nodiscard]] Tensor mean(const ReduceOptions& options = {}) const;
@@ -334,6 +360,16 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   [[nodiscard]] Tensor argmax(const ArgOptions& options = {}) const;     // int32; the first of equals, or the first nan
   [[nodiscard]] Tensor argmin(const ArgOptions& options = {}) const;
   [[nodiscard]] Tensor logsumexp(const ReduceOptions& options = {}) const;
+#define REDUCTION(name)                                                                                    \
+  template <detail::Integer I>                                                                             \
+  [[nodiscard]] Tensor name(I axis, bool keepdim = false) const { return name({axis}, keepdim); }          \
+  template <detail::Integer I>                                                                             \
+  [[nodiscard]] Tensor name(std::initializer_list<I> axes, bool keepdim = false) const {                   \
+    return name({.axis = std::vector<int>(axes.begin(), axes.end()), .keepdim = keepdim});                 \
+  }
+  REDUCTION(sum) REDUCTION(prod) REDUCTION(mean) REDUCTION(any) REDUCTION(all) REDUCTION(var) REDUCTION(std) REDUCTION(argmax)
+  REDUCTION(argmin) REDUCTION(logsumexp)
+#undef REDUCTION
   [[nodiscard]] Tensor softmax(int axis = -1) const;
   [[nodiscard]] Tensor log_softmax(int axis = -1) const;
 
@@ -370,22 +406,22 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   /// computed, for a target outside.
   [[nodiscard]] Tensor cross_entropy(const Tensor& target) const;
 
-  [[nodiscard]] friend Tensor operator+(const Operand& a, const Operand& b) { return add(a, b); }
-  [[nodiscard]] friend Tensor operator-(const Operand& a, const Operand& b) { return sub(a, b); }
-  [[nodiscard]] friend Tensor operator*(const Operand& a, const Operand& b) { return mul(a, b); }
-  [[nodiscard]] friend Tensor operator/(const Operand& a, const Operand& b) { return div(a, b); }
-  [[nodiscard]] friend Tensor operator%(const Operand& a, const Operand& b) { return mod(a, b); }
-  [[nodiscard]] friend Tensor operator==(const Operand& a, const Operand& b) { return eq(a, b); }
-  [[nodiscard]] friend Tensor operator!=(const Operand& a, const Operand& b) { return ne(a, b); }
-  [[nodiscard]] friend Tensor operator<(const Operand& a, const Operand& b) { return lt(a, b); }
-  [[nodiscard]] friend Tensor operator<=(const Operand& a, const Operand& b) { return le(a, b); }
-  [[nodiscard]] friend Tensor operator>(const Operand& a, const Operand& b) { return gt(a, b); }
-  [[nodiscard]] friend Tensor operator>=(const Operand& a, const Operand& b) { return ge(a, b); }
-  [[nodiscard]] friend Tensor operator&(const Operand& a, const Operand& b) { return bitwise_and(a, b); }
-  [[nodiscard]] friend Tensor operator|(const Operand& a, const Operand& b) { return bitwise_or(a, b); }
-  [[nodiscard]] friend Tensor operator^(const Operand& a, const Operand& b) { return bitwise_xor(a, b); }
-  [[nodiscard]] friend Tensor operator<<(const Tensor& a, const Operand& b) { return left_shift(a, b); }
-  [[nodiscard]] friend Tensor operator>>(const Tensor& a, const Operand& b) { return right_shift(a, b); }
+  [[nodiscard]] friend Tensor operator+(const Operand& a, const Operand& b) { return tg::add(a, b); }
+  [[nodiscard]] friend Tensor operator-(const Operand& a, const Operand& b) { return tg::sub(a, b); }
+  [[nodiscard]] friend Tensor operator*(const Operand& a, const Operand& b) { return tg::mul(a, b); }
+  [[nodiscard]] friend Tensor operator/(const Operand& a, const Operand& b) { return tg::div(a, b); }
+  [[nodiscard]] friend Tensor operator%(const Operand& a, const Operand& b) { return tg::mod(a, b); }
+  [[nodiscard]] friend Tensor operator==(const Operand& a, const Operand& b) { return tg::eq(a, b); }
+  [[nodiscard]] friend Tensor operator!=(const Operand& a, const Operand& b) { return tg::ne(a, b); }
+  [[nodiscard]] friend Tensor operator<(const Operand& a, const Operand& b) { return tg::lt(a, b); }
+  [[nodiscard]] friend Tensor operator<=(const Operand& a, const Operand& b) { return tg::le(a, b); }
+  [[nodiscard]] friend Tensor operator>(const Operand& a, const Operand& b) { return tg::gt(a, b); }
+  [[nodiscard]] friend Tensor operator>=(const Operand& a, const Operand& b) { return tg::ge(a, b); }
+  [[nodiscard]] friend Tensor operator&(const Operand& a, const Operand& b) { return tg::bitwise_and(a, b); }
+  [[nodiscard]] friend Tensor operator|(const Operand& a, const Operand& b) { return tg::bitwise_or(a, b); }
+  [[nodiscard]] friend Tensor operator^(const Operand& a, const Operand& b) { return tg::bitwise_xor(a, b); }
+  [[nodiscard]] friend Tensor operator<<(const Tensor& a, const Operand& b) { return tg::left_shift(a, b); }
+  [[nodiscard]] friend Tensor operator>>(const Tensor& a, const Operand& b) { return tg::right_shift(a, b); }
   [[nodiscard]] friend Tensor operator-(const Tensor& a) { return a.neg(); }
   [[nodiscard]] friend Tensor operator~(const Tensor& a) { return a.bitwise_not(); }
 
@@ -400,8 +436,22 @@ class Tensor {  // an array that knows how it was computed: see the head of this
     }
   }
   Tensor& update(const Tensor& result, std::string_view operation);
+  void backward_from(const Tensor& seed) const;
+  [[nodiscard]] Tensor part_at(std::vector<Index> indices) const;
   std::ostream& print(std::ostream&) const;
   detail::Handle impl_;
+};
+
+class Tensor::Iterator {  // over the entries of axis 0
+ public:
+  Iterator(Tensor whole, int64_t at) : whole_(std::move(whole)), at_(at) {}
+  [[nodiscard]] Tensor operator*() const { return whole_[at_]; }
+  Iterator& operator++() { ++at_; return *this; }
+  [[nodiscard]] bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+ private:
+  Tensor whole_;
+  int64_t at_;
 };
 
 /// Values, and where along their axis each was found.
@@ -421,24 +471,5 @@ struct BackwardOptions {  // of backward and gradient
 
 /// Computes several values at once, so that they share kernels. Where it throws, assignments to these tensors have not happened.
 void realize(const std::vector<Tensor>& tensors);
-
-[[nodiscard]] bool grad_enabled();   // whether operations on this thread record history
-bool set_grad_enabled(bool record);  // whether they do from now on; whether they did
-/// While one lives, operations on this thread record history, or do not: then nothing computed requires a gradient. The innermost counts.
-class GradMode {
- public:
-  explicit GradMode(bool record) : before_(set_grad_enabled(record)) {}
-  ~GradMode() { set_grad_enabled(before_); }
-  GradMode(const GradMode&) = delete;
-  GradMode& operator=(const GradMode&) = delete;
-
- private:
-  bool before_;
-};
-/// GradMode(false).
-class NoGrad : public GradMode {
- public:
-  NoGrad() : GradMode(false) {}
-};
 
 }  // namespace tg

@@ -47,6 +47,13 @@ struct ConvTransposeOptions {  // of transposed convolutions
 [[nodiscard]] Tensor avg_pool1d(const Tensor& x, const PoolOptions& options = {});
 [[nodiscard]] Tensor avg_pool2d(const Tensor& x, const PoolOptions& options = {});
 [[nodiscard]] Tensor avg_pool3d(const Tensor& x, const PoolOptions& options = {});
+#define POOL(name)                                                                                             \
+  template <detail::Integer I>                                                                                \
+  [[nodiscard]] Tensor name(const Tensor& x, I size) { return name(x, {.size = size}); }                      \
+  template <detail::Integer I>                                                                                \
+  [[nodiscard]] Tensor name(const Tensor& x, std::initializer_list<I> size) { return name(x, {.size = Sizes(size.begin(), size.end())}); }
+POOL(max_pool1d) POOL(max_pool2d) POOL(max_pool3d) POOL(avg_pool1d) POOL(avg_pool2d) POOL(avg_pool3d)
+#undef POOL
 /// So many windows of nearly equal size, from floor(i size / count) to ceil((i + 1) size / count), to the sizes `count`; -1 keeps one.
 [[nodiscard]] Tensor adaptive_max_pool1d(const Tensor& x, const PerAxis& count);
 [[nodiscard]] Tensor adaptive_max_pool2d(const Tensor& x, const PerAxis& count);

@@ -35,6 +35,15 @@ Tensor load_npy(const std::string& path) {
   return borrow({array, array->data.data()}, array->dtype, array->shape);
 }
 
+const Tensor& TensorFile::at(std::string_view name) const {
+  std::string known;
+  for (const auto& [n, tensor] : tensors) {
+    if (n == name) return tensor;
+    known += (known.empty() ? "" : ", ") + n;
+  }
+  throw ValueError(fmt::format("no tensor \"{}\" in the file; there are: {}", name, known.empty() ? "none" : known));
+}
+
 TensorFile load_tensors(const std::string& path) {
   const auto file = std::make_shared<io::SafeTensors>(path);
   TensorFile out{{}, file->metadata()};

@@ -60,7 +60,7 @@ Tensor Tensor::neg() const {
 }
 Tensor Tensor::abs() const {
   if (is_unsigned(dtype())) return clone();
-  const Tensor larger = maximum(neg(), *this);
+  const Tensor larger = neg().maximum(*this);
   return is_float(dtype()) ? larger + 0.0 : larger;  // the larger of -0 and 0 may be either; -0 + 0 is 0
 }
 Tensor Tensor::sign() const {
@@ -94,7 +94,7 @@ Tensor Tensor::square() const { return *this * *this; }
 
 Tensor Tensor::isnan() const { return *this != *this; }
 Tensor Tensor::isinf() const { return whole_numbers(*this) ? isnan() : abs() == HUGE_VAL; }
-Tensor Tensor::isfinite() const { return whole_numbers(*this) ? eq(*this, *this) : abs() < HUGE_VAL; }
+Tensor Tensor::isfinite() const { return whole_numbers(*this) ? eq(*this) : abs() < HUGE_VAL; }
 Tensor Tensor::logical_not() const { return *this == 0; }
 Tensor Tensor::bitwise_not() const {
   const UOp u = source_of(*this, "bitwise_not");
@@ -121,15 +121,15 @@ Tensor clamp(const Tensor& x, const Tensor& min, const Tensor& max) {
 }
 Tensor Tensor::hardtanh(double min, double max) const {
   if (!(min <= max)) throw ValueError(fmt::format("hardtanh: min {} is not at most max {}", min, max));
-  const Tensor limited = minimum(maximum(*this, bound(*this, min)), bound(*this, max));
+  const Tensor limited = maximum(bound(*this, min)).minimum(bound(*this, max));
   if (whole_numbers(*this)) return limited;
   const Tensor fixed = limited.detach();
-  return tg::where(logical_and(fixed != min, fixed != max), *this, fixed);
+  return tg::where((fixed != min).logical_and(fixed != max), *this, fixed);
 }
 
 Tensor Tensor::relu() const {
   // The value is max(x, 0); said this way nan stays, the gradient at 0 is 0 and not a half, and it needs the result alone, not x.
-  const Tensor positive = maximum(*this, 0);
+  const Tensor positive = maximum(0);
   return whole_numbers(*this) ? positive : tg::where(positive.detach() != 0, *this, 0);
 }
 Tensor Tensor::relu6() const { return hardtanh(0, 6); }

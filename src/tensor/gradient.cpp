@@ -136,6 +136,7 @@ Tensor& Tensor::set_requires_grad(bool on) {
 }
 
 void Tensor::backward() const { backward(BackwardOptions{}); }
+void Tensor::backward_from(const Tensor& seed) const { backward(BackwardOptions{.seed = seed}); }
 void Tensor::backward(const BackwardOptions& options) const {
   const UOp root = node_of(*this, "backward");
   require_history(*impl_, requires_grad());

@@ -34,8 +34,8 @@ struct detail::TensorImpl {
   Tensor gradient;
   struct Origin {
     Tensor whole;
-    Index index;
-    Tensor tensor;  // instead of the index, where defined
+    std::vector<Index> indices;
+    Tensor tensor;  // instead of the indices, where defined
   };
   std::unique_ptr<const Origin> origin;  // of a part x[i]: where what is written to it is written too
 

@@ -1,4 +1,5 @@
-// Writing to a tensor: assign, += and its kin, the methods with an underline, and what is written to a part x[i].
+// Writing to a tensor: assign, += and its kin, the methods with an underline, and what is written to a part x[i]; and the functions that
+// are methods, from the same rows.
 //
 //   in:  x[i][j] += 1      out: the part's new value; then x[i] with that part set; then x with that one set
 //
@@ -8,6 +9,8 @@
 #include "base/env.hpp"
 #include "tensor/batching.hpp"
 #include "tensor/impl.hpp"
+#include "tg/arrange.hpp"
+#include "tg/contract.hpp"
 #include "tg/functions.hpp"
 #include "tg/random.hpp"
 #include "tg/scatter.hpp"
@@ -35,8 +38,8 @@ TensorOptions like(const Tensor& x) { return {.dtype = x.dtype(), .device = x.de
 void write_through(const Tensor& part) {
   const TensorImpl& impl = impl_of(part, "write");
   if (!impl.origin) return;
-  const auto& [whole, index, tensor] = *impl.origin;
-  Tensor(whole).set_at({tensor.defined() ? Index(tensor) : index}, part);
+  const auto& [whole, indices, tensor] = *impl.origin;
+  Tensor(whole).set_at(tensor.defined() ? std::vector<Index>{tensor} : indices, part);
 }
 }  // namespace
 
@@ -78,15 +81,48 @@ Tensor& Tensor::update(const Tensor& result, std::string_view operation) {
   return *this;
 }
 
-Tensor Tensor::operator[](const Index& index) const {
-  const bool by_tensor = index.kind == Index::Kind::Tensor;
-  Tensor part = at(index);
+Tensor Tensor::part_at(std::vector<Index> indices) const {
+  Tensor part = at(indices);
+  const Tensor by = indices[0].kind == Index::Kind::Tensor ? *indices[0].tensor : Tensor();
+  if (by.defined()) indices.clear();
   // Of what index tensors picked, a part is a part of that copy alone.
   const auto& origin = impl_->origin;
   const Tensor whole = origin && origin->tensor.defined() ? clone() : *this;
-  part.impl_->origin = std::make_unique<TensorImpl::Origin>(whole, by_tensor ? Index(none) : index, by_tensor ? *index.tensor : Tensor());
+  part.impl_->origin = std::make_unique<TensorImpl::Origin>(whole, std::move(indices), by);
   return part;
 }
+Tensor Tensor::operator[](const Index& index) const { return part_at({index}); }
+
+namespace {
+/// One index of an axis, behind whole ones.
+std::vector<Index> at_axis(int axis, const Index& index) {
+  std::vector<Index> indices(static_cast<size_t>(axis), Index(tg::slice()));
+  indices.push_back(index);
+  return indices;
+}
+}  // namespace
+
+Tensor Tensor::select(int axis, int64_t index) const { return part_at(at_axis(checked_axis(axis, rank(), "select"), index)); }
+Tensor Tensor::slice(int axis, SliceBound begin, SliceBound end, int64_t step) const {
+  return part_at(at_axis(checked_axis(axis, rank(), "slice"), tg::slice(begin, end, step)));
+}
+Tensor Tensor::narrow(int axis, int64_t start, int64_t length) const {
+  const int64_t n = size(axis), first = start < 0 ? start + n : start;
+  if (first < 0 || length < 0 || first > n || length > n - first)
+    throw IndexError(fmt::format("narrow: {} entries from {} on are not all inside axis {} of shape {}", length, start, axis,
+                                 to_string(shape())));
+  return slice(axis, first, first + length);
+}
+std::vector<Tensor> Tensor::unbind(int axis) const {
+  std::vector<Tensor> out;
+  for (int64_t i = 0; i < size(axis); ++i) out.push_back(select(axis, i));
+  return out;
+}
+Tensor::Iterator Tensor::begin() const {
+  if (rank() == 0) throw ShapeError("begin: a tensor without axes has no entries to walk over; item() is its value");
+  return {*this, 0};
+}
+Tensor::Iterator Tensor::end() const { return {*this, size(0)}; }
 
 #define UNARY(kind, name, ...) UNARY_##kind(name)
 #define UNARY_Real(name) \
@@ -96,8 +132,13 @@ Tensor Tensor::operator[](const Index& index) const {
 #define UNARY_Truth(name)
 #include "tg/unary.def"
 #undef UNARY
+#define METHOD(name, parameters, arguments) \
+  PLAIN(name, parameters, arguments)        \
+  IN_PLACE(name##_, parameters, tg::name arguments)
+#define PLAIN(name, parameters, arguments) \
+  Tensor Tensor::name parameters const { return tg::name arguments; }
 #define IN_PLACE(name, parameters, ...) \
   Tensor& Tensor::name parameters { return update(__VA_ARGS__, #name); }
-#include "tg/in_place.def"
+#include "tg/methods.def"
 
 }  // namespace tg

@@ -224,7 +224,7 @@ Tensor& Tensor::set_at(const std::vector<Index>& indices, const Operand& value) 
 
 Tensor Tensor::take(const Tensor& index, int axis) const {
   require_integers(source_of(index, "take"), "take");
-  std::vector<Index> indices(static_cast<size_t>(checked_axis(axis, rank(), "take")), Index(slice()));
+  std::vector<Index> indices(static_cast<size_t>(checked_axis(axis, rank(), "take")), Index(tg::slice()));
   indices.push_back(Index(index));
   return at(indices);
 }

@@ -122,6 +122,10 @@ Tensor Tensor::transpose(int a, int b) const {
             order[static_cast<size_t>(checked_axis(b, rank(), "transpose"))]);
   return permute(order);
 }
+Tensor Tensor::t() const {
+  if (rank() > 2) throw ShapeError(fmt::format("t: shape {} has more than two axes; use transpose, T or mT", to_string(shape())));
+  return T();
+}
 Tensor Tensor::T() const {
   std::vector<int> order(static_cast<size_t>(rank()));
   std::iota(order.rbegin(), order.rend(), 0);

@@ -28,6 +28,7 @@ Shape shape_of(const Sizes& sizes) { return Dims(sizes.begin(), sizes.end()); }
 std::string to_string(const Sizes& sizes) {
   return sizes.size() == 1 ? fmt::format("({},)", sizes[0]) : fmt::format("({})", fmt::join(sizes, ", "));
 }
+std::ostream& Sizes::print(std::ostream& out) const { return out << to_string(*this); }
 int64_t product(std::span<const int64_t> sizes) {
   return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, [](int64_t a, int64_t b) {
     int64_t n;

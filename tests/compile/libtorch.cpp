@@ -1,5 +1,6 @@
 // What people write for PyTorch's C++ library, with tg in its place. Options stand in braces by name; x[i], x.at(...) and x.set(...) are
-// libtorch's index and index_put_, x.set_requires_grad() its requires_grad_, tg::borrow its from_blob.
+// libtorch's index and index_put_, x.set_requires_grad() its requires_grad_, tg::borrow its from_blob, which shares the memory's owner,
+// since values are computed later.
 #include <tg/data.hpp>
 #include <tg/lr.hpp>
 #include <tg/mapped.hpp>
@@ -9,7 +10,11 @@
 #include <tg/transform.hpp>
 #include <tg/transformer.hpp>
 
+#include <array>
 #include <iostream>
+#include <map>
+#include <numeric>
+#include <span>
 #include <sstream>
 
 namespace torch = tg;
@@ -87,4 +92,66 @@ void layers() {
   std::cout << net(torch::ones({1, 1, 8, 8})) << torch::conv2d(torch::ones({1, 3, 8, 8}), torch::ones({4, 3, 3, 3}), {.padding = 1});
   const torch::nn::TransformerEncoder encoder({8, 2}, 2);
   std::cout << encoder(torch::ones({5, 1, 8}));
+}
+
+void conversion(Tensor x) {
+  std::cout << x.shape() << x.dtype() << x.device() << x.dim() << x.size(-1) << x << x.repr() << std::endl;
+  const std::vector<float> numbers{1, 2, 3};
+  const std::array<int, 2> pair{4, 5};
+  const double plain[] = {6, 7};
+  std::cout << torch::tensor(numbers) << torch::tensor(pair) << torch::tensor(plain) << torch::tensor(3.5) << torch::tensor(true);
+  std::cout << torch::tensor(std::span(numbers).first(2), {.dtype = torch::float64}) << Tensor::from(numbers, {3, 1});
+  std::cout << torch::eye(3, {.dtype = torch::float64}) << torch::randint(0, 10, {3}) << x.to(torch::float16).to(torch::bool_);
+  const auto [rows, columns] = std::pair{x.size(0), x.size(1)};
+  std::vector<Tensor> list;
+  for (int64_t i = 0; i < rows * columns; ++i) list.emplace_back(torch::full({2}, i));
+  std::cout << torch::stack(list) << std::accumulate(list.begin(), list.end(), torch::zeros({2}));
+  std::map<std::string, Tensor> named{{"x", x}};
+  named["y"] = x.clone().detach();
+  const auto n = static_cast<size_t>(x.sum().item<int64_t>());
+  if (const double loss = x.mean().item<double>(); loss < 1e-3 && x.shape()[0] == 2) std::cout << n;
+}
+
+void methods(Tensor x, const Tensor& y, const Tensor& ids) {
+  std::cout << x.add(y).sub(1).mul(y).div(2).pow(2).eq(0) << x.abs().lt(1).logical_and(y.gt(0)) << x.mm(y.t()) << x.norm();
+  std::cout << x.sum(1) << x.mean(0, true) << x.sum({0, 1}) << torch::sum(x, -1) << torch::mean(x, {0, 1}, true) << x.argmax(1) << x.std(0);
+  std::cout << x.clamp(0, 1) << torch::clamp(x, 0, 1) << x.clamp({.min = 0}) << x.maximum(y).minimum(0) << x.masked_fill(x > 0, 0);
+  std::cout << x.scatter(1, ids, 1.0) << x.gather(1, ids) << x.index_select(0, ids[0]) << x.nonzero() << x.tril() << torch::triu(x, 1);
+  std::cout << x.transpose(-2, -1).contiguous().view({-1}) << x.mT() << x.expand_as(y) << y.view_as(x)
+            << x.unsqueeze(-1).expand({-1, -1, 3});
+  for (const Tensor& part : torch::chunk(x, 2, 1)) std::cout << part;
+  for (const Tensor& part : torch::split(x, {1, 1}, 0)) std::cout << part;
+  std::cout << torch::pad(x, {{1, 1}}) << torch::outer(x[0], y[0]) << torch::bmm(x.unsqueeze(0), y.t().unsqueeze(0)) << torch::mm(x, y.t());
+  x.uniform_();
+  x.normal_();
+  x.mul_(2).add_(y, {.alpha = 3}).clamp_(0, 1).masked_fill_(x > 0, 1);
+  const auto correct = (x.argmax(1) == ids).sum().item<int>();
+  std::cout << correct << (x.argmax(1) == ids).cast(torch::float32).mean().item<double>();
+}
+
+void parts(Tensor x, const Tensor& y) {
+  std::cout << x.narrow(0, 0, 2) << x.select(0, 1) << x.slice(1, 0, 2) << x.slice(1, torch::none, torch::none, 2) << x.unbind(1)[0];
+  std::cout << x.at(torch::ellipsis, 0) << x.at(torch::none, torch::slice(), -1) << x.at(x > 0);
+  for (Tensor row : x) row += 1;
+  for (const Tensor& column : torch::unbind(x, 1)) std::cout << column;
+  x.set(0, torch::slice(1, 3), 5);
+  x[0][1] = 3.5;
+  x[x > 0] = 0;
+  x[torch::slice(0, 1)] = y[torch::slice(0, 1)];
+  x.narrow(1, 0, 1).copy_(y.select(1, 0).unsqueeze(1));
+}
+
+void images(const Tensor& x) {
+  std::cout << torch::max_pool2d(x, 2) << torch::avg_pool2d(x, {2, 2}) << torch::max_pool2d(x, {.size = 3, .stride = 2, .padding = 1});
+  const torch::nn::Sequential net{torch::nn::Conv2d(1, 4, 3), torch::nn::BatchNorm2d(4), torch::relu, torch::nn::MaxPool2d(2),
+                                  torch::nn::Conv2d(4, 8, {3, 3}, {.stride = 2, .bias = false}), torch::nn::AvgPool2d({.size = 3}),
+                                  torch::nn::Flatten(), torch::nn::Dropout(0.1), torch::nn::Linear(8, 10)};
+  for (const auto& [name, parameter] : torch::nn::parameters(net.state())) std::cout << name << parameter.shape();
+  net(x).backward(torch::ones({1, 10}));
+  torch::nn::SGD optimizer(net.state(), {.lr = 0.1, .momentum = 0.9, .nesterov = true});
+  torch::nn::clip_grad_norm(optimizer.parameters(), 1.0);
+  optimizer.step();
+  torch::nn::save("net.safetensors", net.state());
+  torch::nn::load("net.safetensors", net.state());
+  std::cout << torch::load_tensors("net.safetensors").at("0.weight");
 }

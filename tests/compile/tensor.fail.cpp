@@ -2,8 +2,9 @@
 #include <tg/tg.hpp>
 
 void mistakes(const tg::Tensor& x, tg::Tensor y) {
-  x.sum({0, 1});                          // error: not `axis 0, keepdim`
-  x.sum({{}, 0});                         // error: nor by an empty first place
+  x.max({0, 1});                          // error: not `axis 0, keepdim`
+  x.max({{}, 0});                         // error: nor by an empty first place
+  x.sum(true);                            // error: not `keepdim`, nor axis 1
   x.conv2d(y, {2, 1});                    // error: not `stride 2, padding 1`
   tg::Tensor t(3);                        // error: a number is neither data nor a shape
   tg::Tensor s(2, 3);                     // error: shapes go to factories

@@ -23,7 +23,7 @@ PUBLIC = {
     "base": "dtype error target hash settings",
     "ir": "op ops inst device interned monoids",
     "engine": "tune",
-    "tensor": "extrema functions index memory options random scalar unary value",
+    "tensor": "extrema functions grad_mode index memory methods options random scalar unary value",
     "cli": "tg",  # tg/tg.hpp is everything, so nothing in the library includes it
 }
 LAYER_OF_HEADER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}
