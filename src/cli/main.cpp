@@ -14,6 +14,7 @@
 #include "cli/train.hpp"
 #include "cli/tune.hpp"
 #include "tg/device.hpp"
+#include "tg/error.hpp"
 
 namespace {
 
@@ -22,6 +23,17 @@ constexpr int kUsage = 2;
 template <class T>
 auto into(std::optional<T>& to) {
   return [&to](const T& v) { to = v; };
+}
+/// A number of at least `least`, or above it where `above` says so.
+template <class T>
+CLI::Validator number_from(T least, bool above = false) {
+  const std::string range = fmt::format("{} {}", above ? ">" : ">=", least);
+  const auto check = [=](const std::string& text) {
+    T v{};
+    const bool fits = CLI::detail::lexical_cast(text, v) && (above ? v > least : v >= least);
+    return fits ? std::string() : fmt::format("{} is not a {}number {}", text, std::is_integral_v<T> ? "whole " : "", range);
+  };
+  return {check, range};
 }
 
 void add_train(CLI::App& app, tg::cli::TrainOptions& o) {
@@ -37,19 +49,18 @@ void add_train(CLI::App& app, tg::cli::TrainOptions& o) {
       "  tg train mnist --optimizer sgd --lr 0.05 --seed 7 --checkpoint sgd.safetensors\n"
       "  tg train mnist --checkpoint sgd.safetensors --resume\n"
       "  TG_DEBUG=1 tg train mnist --steps 1     every kernel, with its time");
-  const auto at_least = [](auto n) { return CLI::Range(n, std::numeric_limits<decltype(n)>::max()).description(fmt::format(">= {}", n)); };
   auto* epochs = mnist.add_option_function<int64_t>("-e,--epochs", into(o.epochs), "Passes over the training set (default 3)")
-                     ->check(at_least(int64_t{1}));
+                     ->check(number_from(int64_t{1}));
   mnist.add_option_function<int64_t>("--steps", into(o.steps), "Steps to train for, instead of epochs")
-      ->check(at_least(int64_t{1}))
+      ->check(number_from(int64_t{1}))
       ->excludes(epochs);
-  mnist.add_option_function<int64_t>("-b,--batch", into(o.batch), "Digits a step (default 512)")->check(at_least(int64_t{2}));
-  mnist.add_option_function<double>("--lr", into(o.lr), "Highest learning rate (default 0.003; sgd: 0.1)")->check(CLI::PositiveNumber);
+  mnist.add_option_function<int64_t>("-b,--batch", into(o.batch), "Digits a step (default 512)")->check(number_from(int64_t{2}));
+  mnist.add_option_function<double>("--lr", into(o.lr), "Highest learning rate (default 0.003; sgd: 0.1)")->check(number_from(0.0, true));
   mnist.add_option_function<std::string>("--optimizer", into(o.optimizer), "How weights move (default adam)")
       ->check(CLI::IsMember({"adam", "adamw", "sgd"}));
   mnist.add_option("--device", o.device, "Where to compute; see `tg devices` (default: TG_DEVICE, else cpu)");
   mnist.add_option_function<int64_t>("--seed", into(o.seed), "Of the weights and the order of digits (default 0)")
-      ->check(at_least(int64_t{0}));
+      ->check(number_from(int64_t{0}));
   mnist.add_option("--checkpoint", o.checkpoint, "File to save to, and to resume from; the loss curve lands beside it")
       ->capture_default_str();
   mnist.add_flag("--resume", o.resume, "Go on from the checkpoint, with its settings");
@@ -77,7 +88,7 @@ void add_tune(CLI::App& app, tg::cli::TuneCommand& o) {
       "  tg tune matmul --replay mine.tuned          times the verbs of a file, which may be edited by hand");
   tune.add_option("example", o.example, "Which program")->required()->check(CLI::IsMember(tg::cli::example_names()));
   tune.add_option("--beam", o.beam, "Verb lists that are kept from round to round")->check(CLI::Range(1, 64))->capture_default_str();
-  tune.add_option("--seconds", o.seconds, "For all kernels together")->check(CLI::PositiveNumber)->capture_default_str();
+  tune.add_option("--seconds", o.seconds, "For all kernels together")->check(number_from(0.0, true))->capture_default_str();
   auto* out = tune.add_option("-o,--out", o.out, "File to write (default: EXAMPLE.tuned)");
   tune.add_option("--replay", o.replay, "Search for nothing: time the verbs of this file beside the default ones")->excludes(out);
   tune.add_option("--device", o.device, "Where to compute; see `tg devices` (default: TG_DEVICE, else cpu)");
@@ -92,6 +103,17 @@ void add_bench(CLI::App& app, tg::cli::BenchCommand& o) {
   bench.add_option("example", o.example, "Which program")->required()->check(CLI::IsMember(tg::cli::example_names()));
   bench.add_flag("--ladder", o.ladder, "Kernel by kernel, with the first of its verbs, the first two, and so on");
   bench.add_option("--device", o.device, "Where to compute; see `tg devices` (default: TG_DEVICE, else cpu)");
+}
+
+/// What is wrong with a command line without a command that is known: CLI11 says no more than that one is required.
+std::string without_command(const CLI::App& app) {
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands()[0];
+  std::string known;
+  for (const CLI::App* command : at->get_subcommands(nullptr)) known += (known.empty() ? "" : ", ") + command->get_name();
+  const std::vector<std::string> rest = at->remaining();
+  return fmt::format("{}: {}; known: {}. Try --help", at->get_name(),
+                     rest.empty() ? "a command is missing" : fmt::format("no command is called \"{}\"", rest[0]), known);
 }
 
 void print_devices() {
@@ -117,6 +139,10 @@ int run(int argc, char** argv) {
   CLI::App* devices = app.add_subcommand("devices", "List the devices, and why one cannot be used");
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& e) {
+    if (std::string_view(e.what()).find("subcommand") == std::string_view::npos) return app.exit(e), kUsage;
+    std::cerr << without_command(app) << '\n';
+    return kUsage;
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : kUsage;
   }
@@ -132,7 +158,9 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    if (!std::cout.flush()) throw tg::IoError("what was printed could not all be written");
+    return code;
   } catch (const std::exception& e) {
     std::cout << std::flush;
     std::cerr << "tg: " << e.what() << '\n';

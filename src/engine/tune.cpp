@@ -53,17 +53,16 @@ double weight(const Plan& plan, const PlanLaunch& l) {
   return w.operations / 100e9 + w.bytes() / 20e9 + 1e-6;
 }
 
-void write_text(const std::string& file, const std::string& text) {
+/// Replaces the file in one step; or, without `replace`, only finds out whether it could.
+void write_text(const std::string& file, const std::string& text, bool replace = true) {
   const std::string temporary = fmt::format("{}.{}.tmp", file, getpid());
   std::ofstream out(temporary, std::ios::binary);
   out << text;
   out.close();
-  std::error_code problem;
-  if (out) std::filesystem::rename(temporary, file, problem);
-  if (out && !problem) return;
-  std::error_code ignored;
-  std::filesystem::remove(temporary, ignored);
-  throw IoError(fmt::format("{}: cannot be written", file));
+  std::error_code problem, ignored;
+  if (out && replace) std::filesystem::rename(temporary, file, problem);
+  if (!out || !replace || problem) std::filesystem::remove(temporary, ignored);
+  if (!out || problem) throw IoError(fmt::format("{}: cannot be written", file));
 }
 
 }  // namespace
@@ -180,7 +179,7 @@ std::vector<TunedKernel> tune(const std::function<void()>& program, const TuneOp
   if (options.beam < 1 || options.beam > kMostBeam)
     throw ValueError(fmt::format("tune: a beam of {}; it takes 1 to {}", options.beam, kMostBeam));
   if (!(options.seconds > 0)) throw ValueError(fmt::format("tune: {} seconds; it takes a number above 0", options.seconds));
-  if (!options.file.empty()) write_text(options.file + ".probe", ""), std::filesystem::remove(options.file + ".probe");
+  if (!options.file.empty()) write_text(options.file, "", false);  // before time is spent
   Tuner tuner(options.beam, options.seconds);
   {
     const Tuner::Scope scope(tuner);

@@ -68,7 +68,7 @@ def interrupted_and_resumed():
     process = subprocess.Popen([TG, *map(str, RUN), "--checkpoint", "b.safetensors"], cwd=folder, stdout=subprocess.PIPE, text=True)
     while "steps" not in process.stdout.readline():
         pass
-    time.sleep(1)
+    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=240)[0]
     found = re.search(r"interrupted after step (\d+) of 300", rest)
@@ -145,6 +145,12 @@ def searches_under_beam():
     return ""
 
 
+def lost_output():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([TG, "devices"], stdout=full, stderr=subprocess.PIPE, text=True)
+    return "" if result.returncode == 1 and "written" in result.stderr else f"code {result.returncode}: {result.stderr}"
+
+
 def png(pixels):
     """28 by 28 of gray as a PNG file."""
     def chunk(kind, body):
@@ -159,10 +165,15 @@ CASES = {
     "help": lambda: ends(run("--help"), 0) or ends(run("train", "mnist", "--help"), 0),
     "help shows examples": lambda: "" if "Examples" in run("train", "mnist", "--help").stdout else "it does not",
     "devices": lambda: "" if re.search(r"^cpu +\S", run("devices").stdout, re.M) else "cpu is not listed",
-    "no command": lambda: ends(run(), 2),
+    "no command": lambda: ends(run(), 2, error="tg: a command is missing; known: train, predict"),
+    "unknown command": lambda: ends(run("fly"), 2, error='tg: no command is called "fly"; known: train, predict'),
+    "unknown network": lambda: ends(run("train", "cifar"), 2, error='train: no command is called "cifar"; known: mnist'),
+    "no argument": lambda: ends(run("bench"), 2, error="example is required"),
     "unknown option": lambda: ends(run("train", "mnist", "--speed", 9), 2, error="--speed"),
     "unknown optimizer": lambda: ends(run("train", "mnist", "--optimizer", "magic"), 2, error="magic"),
-    "negative batch": lambda: ends(run("train", "mnist", "--batch", -3), 2, error="--batch"),
+    "negative batch": lambda: ends(run("train", "mnist", "--batch", -3), 2, error="--batch: -3 is not a whole number >= 2"),
+    "fraction of an epoch": lambda: ends(run("train", "mnist", "--epochs", 1.5), 2, error="--epochs: 1.5 is not a whole number >= 1"),
+    "rate that is no number": lambda: ends(run("train", "mnist", "--lr", "fast"), 2, error="--lr: fast is not a number > 0"),
     "epochs and steps": lambda: ends(run("train", "mnist", "--epochs", 1, "--steps", 1), 2, error="--steps"),
     "unknown device": lambda: ends(run("train", "mnist", "--device", "abacus"), 1, error="abacus"),
     "batch beyond the data": lambda: ends(run("train", "mnist", "--batch", 641), 1, error="tg: --batch 641: it takes 2 to 640"),
@@ -183,6 +194,8 @@ CASES = {
     "tunes": tunes,
     "times an example": lambda: ends(run("bench", "small"), 0, r"small: [\d.]+ ms, the median of its runs"),
     "climbs a ladder": lambda: ends(run("bench", "small", "--ladder"), 0, r" +[\d.]+ +[\d.]+ +[\d.]+  \w+\(.*\)"),
+    "tunes into no folder": lambda: ends(run("tune", "small", "--out", "nowhere/x"), 1, error="tg: nowhere/x: cannot be written"),
+    "output that is lost": lost_output,
     "tunes no unknown example": lambda: ends(run("tune", "everything"), 2, error="everything"),
     "replays no file": lambda: ends(run("tune", "small", "--replay", "nowhere"), 1, error="tg: nowhere: cannot be read"),
     "searches under TG_BEAM": searches_under_beam,
