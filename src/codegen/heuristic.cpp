@@ -255,6 +255,7 @@ class Chooser : public Choice {
   }
   // A row's last walk inside one over the next, which takes some cycles a row: that which keeps it, or one with much arithmetic.
   void overlap_rows() {
+    if (kernel_.ranges.empty()) return;
     const UOp& last = kernel_.ranges.back();
     const auto loops = [&](const Split& s) {
       return std::ranges::count_if(s.axes, [&](int a) { return nest_.axes[static_cast<size_t>(a)].kind == AxisKind::Loop; });

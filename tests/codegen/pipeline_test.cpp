@@ -106,6 +106,7 @@ TEST(Pipelines, AreChosenWhereTheyPay) {
       EXPECT_THAT(verbs(none({19, n}).log_softmax(1), l3), pipelined);
       EXPECT_THAT(verbs(none({19, n}).layer_norm(none({n}), none({n})), l3), testing::Not(pipelined)) << "little arithmetic";
     }
+  EXPECT_THAT(verbs(none({1024}).exp().sum()), testing::Not(pipelined)) << "no loop over the output";
   EXPECT_THAT(verbs(none({19, 64}).softmax(1)), testing::Not(pipelined)) << "rows of four vectors";
   EXPECT_THAT(verbs((none({19, 1024}) / 16).exp().var({.axis = 1})), testing::Not(pipelined)) << "no row is stored";
 }
