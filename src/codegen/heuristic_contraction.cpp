@@ -9,6 +9,8 @@ namespace tg {
 namespace {
 
 constexpr double kWaited = 6;                          // of a vector from beyond L2, asked for ahead, where each lies in another page
+constexpr int64_t kPiece = 512;                        // bytes of a row that panels which are packed at once read
+constexpr double kShared = 0.99;                       // of the time that cores worked, where fewer and larger pieces are shared
 constexpr double kBeyond = 0.15;                       // of a number from beyond L2, foreseen
 constexpr double kPacked = 2, kTurned = 5;             // of packing a vector beside reading it, and of transposing one for that
 constexpr double kCrossed = 12;                        // of storing a vector column by column where the output does not fit L2
@@ -18,11 +20,11 @@ constexpr double kScattered = 8;                       // of storing a number in
 constexpr double kOverlapped = 0.15, kHidden = 0.025;  // of what loads cost that arithmetic does not hide: two a cycle, one a cycle
 constexpr double kBegun = 10;                          // of beginning and ending a tile
 constexpr double kTwice = 0.02;                        // what a tile that does not divide its range costs, as code that is made twice
-constexpr double kAnew = 1.5;               // of a step whose windows were in L2 for the panel before and no longer are: a tile waits
-constexpr double kDone = 0.8;                          // what is left to do where the rounds in which a test fails are left out
-constexpr double kAcross = 5;                          // of adding up the lanes of a vector
-constexpr int64_t kRounds = 8;                         // of a matrix instruction, beside which a last one that is masked is little
-constexpr double kInterleaved = 2;                     // of a vector whose steps are put side by side for a matrix instruction
+constexpr double kAnew = 1.5;       // of a step whose windows were in L2 for the panel before and no longer are: a tile waits
+constexpr double kDone = 0.8;       // what is left to do where the rounds in which a test fails are left out
+constexpr double kAcross = 5;       // of adding up the lanes of a vector
+constexpr int64_t kRounds = 8;      // of a matrix instruction, beside which a last one that is masked is little
+constexpr double kInterleaved = 2;  // of a vector whose steps are put side by side for a matrix instruction
 // Rows have an address each, in a register, where they are not whole steps apart; beyond these, arithmetic waits for some of them.
 constexpr int64_t kAddresses = 12;
 
@@ -96,7 +98,7 @@ class Contraction : public Operands {
   // of a window, where the tile has all of both
   struct Plan {
     UOp lanes, rows, sum = {}, also = {};
-    int64_t vectors = 1, height = 1, blocks = 1;
+    int64_t vectors = 1, height = 1, blocks = 1, together = 1;
     double cost = 1e30;
     Packing packing = Packing::None;
     int copied = -1;
@@ -115,6 +117,7 @@ class Contraction : public Operands {
     UOp range;
     int64_t rounds;                      // of panels along it
     double unpacked, shuffled, to_pack;  // a vector as it lies, what of that arithmetic does not hide, and packing one
+    bool waits;                          // packing it, each step of the sum for another page
     bool cut;                            // last rounds make what is inside of their range and nothing else
   };
   // Rows of a tile along a loop of the other operand, or all along both axes of its windows.
@@ -136,7 +139,7 @@ class Contraction : public Operands {
   // number and each vector of results takes more, and the part of the time that cores work.
   struct Source {
     Packing packing;
-    int64_t blocks;
+    int64_t blocks;  // of rows
     double load, pack, more, store, used;
   };
 
@@ -154,11 +157,13 @@ class Contraction : public Operands {
             each_source(tile, lanes, rows, s, [&](const Source& from) {
               const double cost = cost_of(tile, from, lanes, rows, s);
               if (cost < best.cost)
-                best = {v, rows.range, {}, rows.also, vectors, height, from.blocks, cost, from.packing, rows.copied ? rows.how.param : -1};
+                best = {
+                    v, rows.range, {}, rows.also, vectors, height, from.blocks, 1, cost, from.packing, rows.copied ? rows.how.param : -1};
             });
           }
         }
     }
+    if (best.packing == Packing::Panels) best.together = together(best, s);
     return best;
   }
   Sides sides(const std::vector<UOp>& along, const std::vector<UOp>& across, const UOp& reduce) const {
@@ -166,7 +171,8 @@ class Contraction : public Operands {
     const bool first = reads(a, along[0]);
     Sides s{reduce, first ? a : b, first ? b : a, along, across};
     for (const UOp& r : across) s.rows *= static_cast<double>(extent(r));
-    for (const UOp& r : kernel_.ranges) if (in_both(reduce, r)) s.batch *= static_cast<double>(extent(r));
+    for (const UOp& r : kernel_.ranges)
+      if (in_both(reduce, r)) s.batch *= static_cast<double>(extent(r));
     s.all = footprint(s.of_lanes) / s.batch;
     s.beyond = stream_cost(footprint(s.of_rows)) < kDistant ? 0 : kBeyond;
     double outputs = static_cast<double>(widest_);
@@ -176,12 +182,15 @@ class Contraction : public Operands {
   }
   Lanes lanes_along(const UOp& v, const Sides& s) const {
     auto rounds = static_cast<int64_t>(s.batch);
-    for (const UOp& o : s.along) if (!(o == v)) rounds *= extent(o);
+    for (const UOp& o : s.along)
+      if (!(o == v)) rounds *= extent(o);
     const bool windows = rows_of(s.of_lanes, v, s.reduce).windowed, turned = !windows && turns(v, s.reduce);
     const double once = stream_cost(s.all) < kDistant || (turned && !load_pages_apart(v)) ? stream_cost(s.all) : kWaited;
     const double unpacked = (windows ? kNear : once) * (misaligned(s.of_lanes, v) ? 2 : 1);
     const double shuffled = (matrix_instruction(s.reduce) ? kInterleaved : 0) + (turned ? load_cost(v) : 0);
-    return {v, rounds, unpacked, shuffled, kPacked + once + (turned ? kTurned : load_cost(v)), !beside(v)};
+    const double to_pack = kPacked + once + (turned ? kTurned : load_cost(v));
+    const bool waits = !turned && !windows && once >= kWaited && steps_pages_apart(s.of_lanes, s.reduce);
+    return {v, rounds, unpacked, shuffled, to_pack, waits, !beside(v)};
   }
   std::vector<Across> all_across(const Sides& s, bool may_copy) const {
     std::vector<Across> out;
@@ -209,7 +218,8 @@ class Contraction : public Operands {
     return {vectors, height, panels, packed, panel, row, unforeseen ? kAnew / static_cast<double>(vectors) : 0};
   }
   // The vectors as they lie, all of them packed, or a panel at a time for each of some blocks of rows.
-  template <class F> void each_source(const Tile& tile, const Lanes& lanes, const Across& rows, const Sides& s, F consider) const {
+  template <class F>
+  void each_source(const Tile& tile, const Lanes& lanes, const Across& rows, const Sides& s, F consider) const {
     const UOp& r = rows.range;
     const Rows& how = rows.how;
     const int64_t high = tile.height * rows.each,
@@ -230,6 +240,27 @@ class Contraction : public Operands {
       consider(Source{Packing::Panels, blocks, std::min(stream_cost(tile.panel), kFar), packing, more, s.by_columns, working});
     }
   }
+  // How many panels are packed at once, so that packing reads longer pieces of rows in pages of their own; each tile of rows then passes by
+  // all of these. As many as stay in L2, while the rows of a tile stay in L1, and leave equal shares for all cores.
+  int64_t together(const Plan& p, const Sides& s) const {
+    const Rows rows = rows_of(s.of_rows, p.rows, s.reduce);
+    const Lanes lanes = lanes_along(p.lanes, s);
+    const double element = length(s.reduce) * static_cast<double>(widest_), of_rows = element * static_cast<double>(p.height);
+    const int64_t width = p.vectors * lanes_;
+    if (!lanes.waits || rows.windowed || rows.packable || of_rows > 0.75 * static_cast<double>(target_.l1_bytes)) return 1;
+    const auto fits = [&](int64_t panels) {
+      const int64_t columns = panels * width;
+      return columns <= extent(p.lanes) && columns * static_cast<int64_t>(widest_) <= kPiece &&
+             element * static_cast<double>(columns) <= 0.25 * static_cast<double>(target_.l2_bytes);
+    };
+    const auto working = [&](int64_t panels) {
+      const int64_t columns = panels * width;
+      return busy(lanes.rounds * p.blocks, ceil_div(extent(p.lanes), columns), lanes.cut ? last_of(p.lanes, columns) : 1);
+    };
+    int64_t out = 1;
+    while (fits(2 * out) && working(2 * out) >= kShared * working(1)) out *= 2;
+    return out;
+  }
   // What each row's number takes more from beyond L2: all that its windows pass, if those of a tile do not stay in L2.
   double beyond(const Tile& tile, const Across& rows, const Sides& s) const {
     const Rows& how = rows.how;
@@ -243,8 +274,8 @@ class Contraction : public Operands {
     const auto each = static_cast<double>(rows.each);
     const auto cycles = [&](double wide, double high) {  // a step of a tile
       const double of_vectors = std::ceil(wide) * from.load, loads = of_vectors + high * (tile.row + from.more);
-      return std::max({wide * high / 2, loads, 4.0}) + overlapped_ * (loads + (tile.packed ? of_vectors : 0)) +
-             kBegun / length(s.reduce) + static_cast<double>(tile.vectors) * from.pack;
+      return std::max({wide * high / 2, loads, 4.0}) + overlapped_ * (loads + (tile.packed ? of_vectors : 0)) + kBegun / length(s.reduce) +
+             static_cast<double>(tile.vectors) * from.pack;
     };
     const double all_cycles = over_tiles(r, tile.height, 1, !lanes.cut, [&](double high) {
       return over_tiles(v, tile.vectors, lanes_, !lanes.cut, [&](double wide) { return cycles(wide, high * each); });
@@ -262,7 +293,8 @@ class Contraction : public Operands {
   }
   // What all tiles over a range cost, each of so many points of `step` elements: `cost` is of how many points, half ones in narrower
   // vectors. `whole`: the last one is as large as the others.
-  template <class F> double over_tiles(const UOp& r, int64_t points, int64_t step, bool whole, F cost) const {
+  template <class F>
+  double over_tiles(const UOp& r, int64_t points, int64_t step, bool whole, F cost) const {
     const int64_t n = extent(r), tiles = n / (points * step), left = n - tiles * points * step;
     const double all = static_cast<double>(tiles) * (tiles > 0 ? cost(static_cast<double>(points)) : 0);
     if (left == 0) return all;
@@ -285,7 +317,8 @@ class Contraction : public Operands {
     const UOp &k = reduce_ranges(reduce)[0], &product = reduce.src(0), &a = product.src(0), &b = product.src(1);
     if (extent(k) < lanes_ || !straight(product, k)) return best;
     double batch = 1;
-    for (const UOp& r : kernel_.ranges) if (in_both(reduce, r)) batch *= static_cast<double>(extent(r));
+    for (const UOp& r : kernel_.ranges)
+      if (in_both(reduce, r)) batch *= static_cast<double>(extent(r));
     const bool first = reads(a, inner[0]);
     const double passing = stream_cost(footprint(first ? a : b) / batch), coming = stream_cost(footprint(first ? b : a) / batch);
     const double row = length(reduce) * static_cast<double>(widest_), end = kAcross * static_cast<double>(lanes_) / length(reduce);
@@ -297,8 +330,8 @@ class Contraction : public Operands {
             const auto across = static_cast<double>(height), along = static_cast<double>(width), tile = across * along;
             const int64_t addresses = (extent(r) % height ? height : 0) + (extent(v) % width ? width : 0);
             const double again = stream_cost(row * across), first_of = 1 / static_cast<double>(ceil_div(extent(v), width));
-            const double loads = split * (addresses > kAddresses ? 2 : 1) *
-                                 (across * (again + (coming - again) * first_of) + along * passing);
+            const double loads =
+                split * (addresses > kAddresses ? 2 : 1) * (across * (again + (coming - again) * first_of) + along * passing);
             const double cycles = std::max({tile / 2, loads, 4.0}) + overlapped_ * loads;
             const double used = tile * efficiency(extent(r), height) * efficiency(extent(v), width) * efficiency(extent(k), lanes_);
             const auto tiles = static_cast<int64_t>(batch) * ceil_div(extent(r), height) * ceil_div(extent(v), width);
@@ -320,16 +353,21 @@ class Contraction : public Operands {
   // outermost so that everything else, or all of a block of rows, reuses it.
   void stage(const UOp& operand, const Plan& p, const UOp& reduce) {
     Verb v = Verb::stage(-1, "launch");
-    for (const UOp& u : toposort(operand)) if (u.op() == Op::Load && stride(u.src(1), p.lanes) != 0) v.param = u.src(0).as<ParamArg>().slot;
+    for (const UOp& u : toposort(operand))
+      if (u.op() == Op::Load && stride(u.src(1), p.lanes) != 0) v.param = u.src(0).as<ParamArg>().slot;
     if (p.packing == Packing::Panels) {
       v.axis = name(p.lanes);
+      const std::string panel = tile(v.axis, p.together, AxisKind::Loop);
       if (p.blocks > 1) tile(name(p.rows), ceil_div(ceil_div(extent(p.rows), p.height), p.blocks), AxisKind::Loop);
       Verb order = Verb::order({});
-      // outermost what both operands have and blocks of rows, then the loops of this one, those of lanes last
+      // outermost what both operands have and blocks of rows, then the loops of this one, those of lanes last; innermost the panels
       const auto place = [&](const std::string& n) {
+        if (n == panel) return 4;
         return is_batch(n, reduce) || (p.blocks > 1 && n == name(p.rows)) ? 0 : n == v.axis ? 2 : loops_over(n, operand) ? 1 : 3;
       };
-      for (int n = 0; n < 4; ++n) for (const std::string& axis : nest_.loops()) if (place(axis) == n) order.axes.push_back(axis);
+      for (int n = 0; n < 5; ++n)
+        for (const std::string& axis : nest_.loops())
+          if (place(axis) == n) order.axes.push_back(axis);
       apply(std::move(order));
     }
     apply(std::move(v));
@@ -404,11 +442,13 @@ class Contraction : public Operands {
     });
   }
   bool loops_over(const std::string& axis, const UOp& operand) const {
-    for (const UOp& r : kernel_.ranges) if (name(r) == axis) return reads(operand, r);
+    for (const UOp& r : kernel_.ranges)
+      if (name(r) == axis) return reads(operand, r);
     return false;
   }
   bool is_batch(const std::string& axis, const UOp& reduce) const {
-    for (const UOp& r : kernel_.ranges) if (name(r) == axis) return in_both(reduce, r);
+    for (const UOp& r : kernel_.ranges)
+      if (name(r) == axis) return in_both(reduce, r);
     return false;
   }
   double store_cost(const UOp& v, int64_t width) const {

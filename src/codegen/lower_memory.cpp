@@ -231,19 +231,25 @@ bool Lower::aligned(const UOp& index, int lanes) const {
   return out;
 }
 
-// Whether each round of the innermost loop reads from another page of an operand that does not fit L2.
-bool Lower::pages_apart(const UOp& load) const {
-  if (target_.grid) return false;
+// The loop each round of which reads from another page of an operand that does not fit L2: the innermost one, or where a panel is filled
+// the one around it if that has few rounds; null: there is none. And how many rounds those further in have.
+std::pair<const Axis*, int64_t> Lower::pages_apart(const UOp& load) const {
+  constexpr int64_t kFewRounds = 8;
   auto bytes = static_cast<double>(size_of(load.dtype()));
-  bool far = false;
-  for (const Axis& a : nest_.axes) {
-    if (!(load.ranges() & bit(a.range))) continue;
-    bytes *= static_cast<double>(a.most);
-    if (a.kind != AxisKind::Loop || depth_of_[id(a.range)] != e_.depth()) continue;
-    const int64_t step = stride(load.src(1), a.range);
-    far |= step != kIrregular && std::abs(step) * static_cast<int64_t>(size_of(load.dtype())) >= kPage;
+  for (const Axis& a : nest_.axes) if (load.ranges() & bit(a.range)) bytes *= static_cast<double>(a.most);
+  if (target_.grid || bytes <= static_cast<double>(target_.l2_bytes)) return {};
+  int64_t rounds = 1;
+  for (int depth = e_.depth(); depth > 0; --depth) {
+    const auto loop = std::ranges::find_if(nest_.axes, [&](const Axis& a) {
+      return (load.ranges() & bit(a.range)) && a.kind == AxisKind::Loop && depth_of_[id(a.range)] == depth;
+    });
+    if (loop == nest_.axes.end()) break;
+    const int64_t step = stride(load.src(1), loop->range);
+    if (step != kIrregular && std::abs(step) * static_cast<int64_t>(size_of(load.dtype())) >= kPage) return {&*loop, rounds};
+    rounds *= loop->most;
+    if (!filling_ || rounds > kFewRounds) break;
   }
-  return far && bytes > static_cast<double>(target_.l2_bytes);
+  return {};
 }
 
 // How many elements ahead of a load memory is asked for what comes next, some rounds of the innermost loop; 0: not at all. The processor
@@ -253,7 +259,7 @@ bool Lower::pages_apart(const UOp& load) const {
 int64_t Lower::ahead(const UOp& load) const {
   constexpr int64_t kAhead = 4096;  // bytes
   const UOp at = unshifted(load.src(1));
-  const bool far = pages_apart(load);
+  const auto [far, rounds] = pages_apart(load);
   if (kept(load) || (!far && !streams(load.src(1), load.dtype()))) return 0;
   const auto pages = [&](const Axis& a) {
     const int64_t s = stride(at, a.range);
@@ -282,6 +288,7 @@ int64_t Lower::ahead(const UOp& load) const {
   int64_t bytes = static_cast<int64_t>(size_of(load.dtype()));  // a round
   for (const Axis& a : nest_.axes)
     if (a.kind != AxisKind::Loop && (load.ranges() & bit(a.range))) bytes *= a.most;
+  if (far && !again) return step(*far) * ceil_div(kAhead, bytes * rounds);
   for (const Axis& a : nest_.axes)
     if (!again && a.kind == AxisKind::Loop && depth_of_[id(a.range)] == e_.depth() && (load.ranges() & bit(a.range)))
       return step(a) * ceil_div(kAhead, bytes);

@@ -99,7 +99,9 @@ Lower::Panel Lower::fill(const UOp& u, int depth) {
     UOp what = u, to = p.place();
     join_loops(p, what, to);
     const UOp* const turned = across_lanes_of(what, p);
-    for (const UOp& r : p.loops) if (!turned || !(r == *turned)) open(r);
+    std::vector<UOp> loops = p.loops;
+    std::ranges::stable_sort(loops, std::greater(), [&](const UOp& r) { return std::abs(stride(what.src(1), r)); });
+    for (const UOp& r : loops) if (!turned || !(r == *turned)) open(r);
     keep_.insert(keep_.end(), {what, to});
     const UOp done = turned ? fill_turned(p, what, to, *turned) : UOp();
     const bool all_done = turned && done == turned->src(0);

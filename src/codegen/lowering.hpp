@@ -163,7 +163,7 @@ class Lower {
   UOp unshifted(const UOp& at) const;
   bool streams(const UOp& at, DType dtype) const;
   bool aligned(const UOp& index, int lanes) const;
-  bool pages_apart(const UOp& load) const;
+  std::pair<const Axis*, int64_t> pages_apart(const UOp& load) const;
   int64_t ahead(const UOp& load) const;
   int64_t behind_tile(const UOp& load) const;
   static constexpr int64_t kLine = 64;  // bytes

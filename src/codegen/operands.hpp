@@ -180,6 +180,13 @@ class Operands : public Choice {
     return std::ranges::any_of(accesses_, [&](const Access& a) { return !a.store && pages_apart(stride(a.index, v)); });
   }
 
+  // Whether the steps of the sum read an operand in pages of their own.
+  bool steps_pages_apart(const UOp& operand, const UOp& reduce) const {
+    return std::ranges::any_of(toposort(operand), [&](const UOp& u) {
+      return u.op() == Op::Load && pages_apart(stride(u.src(1), reduce_ranges(reduce).back()));
+    });
+  }
+
   const double repeated_ = 0.5 * target_.fma_per_cycle;
 };
 

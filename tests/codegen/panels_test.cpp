@@ -46,6 +46,37 @@ TEST(Panels, OfSmallImagesAreTransposedInRegisters) {
     }
 }
 
+// Panels that are packed at once: the last ones and the last tile not whole, panels inside of rows and around them.
+TEST(Panels, ThatArePackedAtOnceHoldTheirOwnColumns) {
+  for (const char* loops : {"i1, i0, i1c", "i1, i1c, i0"})
+    for (const auto& [m, k, n] : {std::array{12, 16, 256}, {13, 5, 1030}, {7, 33, 299}, {3, 1, 1101}}) {
+      SCOPED_TRACE(fmt::format("{} x {} x {}, {}", m, k, n, loops));
+      const auto build = [&](const char* device) {
+        const Inputs in{device};
+        return in({m, k}).matmul(in({k, n}));
+      };
+      const Case c(build("cpu"), device("cpu"));
+      const std::string tiles = "tile(i1, 16, vector); tile(i1, 2, unroll); tile(i0, 3, unroll); tile(i1, 4, loop)";
+      const Verbs verbs = parse_verbs(fmt::format("{}; order({}); stage(p2, i1)", tiles, loops));
+      EXPECT_THAT(c.run(verbs), testing::Pointwise(testing::DoubleNear(1e-4), build("interpreter").to_vector<double>()));
+    }
+}
+
+// Where steps of the sum lie pages apart beyond L2, few rows pass, and tiles of them stay in L1; each vector asks for its own a step ahead.
+TEST(Panels, ArePackedAtOnceWherePagesAreWaitedFor) {
+  const Inputs in{"null"};
+  const auto chosen = [&](int64_t m, int64_t k, int64_t n) {
+    const Case c(in({m, k}).matmul(in({k, n})), device("null"));
+    return to_string(generate(c.kernel, device("null").target()).verbs);
+  };
+  EXPECT_THAT(chosen(96, 512, 16384), testing::HasSubstr("loop); order(i1, i0, i1c)"));
+  EXPECT_THAT(chosen(96, 512, 1000), testing::Not(testing::HasSubstr("i1c"))) << "rows follow each other";
+  EXPECT_THAT(chosen(2048, 8192, 2048), testing::Not(testing::HasSubstr("i1c"))) << "rows of a tile do not stay in L1";
+  const Verbs packed = parse_verbs("tile(i1, 16, vector); tile(i1, 2, unroll); tile(i0, 6, unroll); tile(i1, 4, loop); "
+                                   "order(i1, i0, i1c); stage(p2, i1)");
+  EXPECT_EQ(counted(in({96, 512}).matmul(in({512, 16384})), 1 << 20, packed).ahead, 2);
+}
+
 // A tile of numbers that share lines: its last one asks for the line behind, where the next tile begins, if they come from beyond L2.
 TEST(Panels, OfWindowsAskForTheNextTile) {
   const Inputs in{"null"};
