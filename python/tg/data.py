@@ -9,6 +9,7 @@ the same order and with the same values for any number of workers, which are thr
 """
 from __future__ import annotations
 
+import functools
 import atexit
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,6 +49,9 @@ class TensorDataset(Dataset):
     def __init__(self, *tensors: Tensor):
         self.tensors = tensors
         self._examples = _tg._Dataset(list(tensors))
+
+    def __reduce__(self) -> Any:
+        return type(self), self.tensors
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -160,6 +164,8 @@ class DataLoader:
                  generator: Optional[Generator] = None, prefetch_factor: Optional[int] = 2,
                  collate_fn: Optional[Callable[[list[Any]], Any]] = None, pin_memory: bool = False, persistent_workers: bool = False):
         self.dataset = dataset
+        self._given = {"batch_size": batch_size, "shuffle": shuffle, "num_workers": num_workers, "drop_last": drop_last,
+                       "generator": generator, "prefetch_factor": prefetch_factor, "collate_fn": collate_fn}
         self._reader = reader = _Reader(dataset, collate_fn)
         if collate_fn is not None:
             examples = _tg._Dataset.in_batches(len(dataset), reader.batch)
@@ -169,6 +175,9 @@ class DataLoader:
             examples = _tg._Dataset(len(dataset), reader.example)
         self._loader = _tg._DataLoader(examples, batch_size, shuffle, drop_last, num_workers,
                                       2 if prefetch_factor is None else prefetch_factor, generator)
+
+    def __reduce__(self) -> Any:
+        return functools.partial(DataLoader, **self._given), (self.dataset,)
 
     def __len__(self) -> int:
         return len(self._loader)

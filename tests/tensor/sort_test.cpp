@@ -6,6 +6,7 @@
 
 #include "fuzzing.hpp"
 #include "tensor_testing.hpp"
+#include "tg/extrema.hpp"
 
 namespace tg {
 namespace {
@@ -90,6 +91,10 @@ TEST(Sorting, Medians) {
   expect_equal(x.median(), {}, {2});
   expect_near(Tensor({1.0, kNan, 3.0}).median(), {kNan});
   expect_throw<ValueError>([] { (void)Tensor::zeros({0}).median(); }, "median: of no elements; the axis must not be empty");
+  const Found middle = median_with_indices(x, {.axis = 1});
+  expect_equal(middle.values, {2}, {2, 0});
+  expect_equal(x.gather(1, middle.indices.unsqueeze(1)).reshape({2}), {2}, {2, 0});
+  expect_equal(median_with_indices(Tensor({1.0, kNan, 3.0, kNan})).indices, {}, {1});
 }
 
 // The gradient of a weighted sum of f, and the derivative of a weighted sum of that gradient, against central differences.
@@ -126,6 +131,20 @@ TEST(Sorting, Derivatives) {
   expect_derivatives([](const Tensor& x) { return x.sin().sort({.axis = 1, .descending = true}).values; }, at, {2, 3});
   expect_derivatives([](const Tensor& x) { return x.square().topk(2).values; }, at, {2, 3});
   expect_derivatives([](const Tensor& x) { return x.sin().median({.axis = 1}); }, at, {2, 3});
+}
+
+TEST(Extrema, AreElementsWhichAloneHaveTheGradient) {
+  const Tensor x = Tensor({{1, 3, 3}, {2, -1, -1}}, {.dtype = float32, .requires_grad = true});
+  const Found most = max_with_indices(x, {.axis = 1}), least = min_with_indices(x, {.axis = 1, .keepdim = true});
+  expect_equal(most.values, {2}, {3, 2});
+  expect_equal(most.indices, {2}, {1, 0});
+  expect_equal(least.values, {2, 1}, {1, -1});
+  expect_equal(least.indices, {2, 1}, {0, 1});
+  (most.values.sum() + least.values.sum() * 2).backward();
+  expect_equal(x.grad(), {2, 3}, {2, 1, 0, 1, 2, 0});
+  expect_equal(max_with_indices(x).indices, {}, {1});
+  expect_throw<ValueError>([&] { (void)max_with_indices(x, {.axis = {0, 1}}); },
+                           "max: 2 axes; it takes one, or none for the index into the flattened tensor");
 }
 
 }  // namespace

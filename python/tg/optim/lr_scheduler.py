@@ -13,10 +13,17 @@ from tg import _tg
 
 
 class _Steps:
-    """What schedules have beside the C++ ones: their state."""
+    """What schedules have beside the C++ ones: their state, copies and pickles, which go on alike with the optimizer copied with them."""
 
     optimizer: Any
     steps: Any
+    _given: tuple[Any, ...]  # the arguments and keywords that it was made with, and the rates at that time
+
+    def _remember(self, optimizer: Any, *given: Any) -> None:
+        self.optimizer, self._given = optimizer, (*given, [group["lr"] for group in optimizer.param_groups])
+
+    def __reduce__(self) -> Any:
+        return _again, (type(self), self.optimizer, *self._given, self.steps)
 
     @property
     def last_epoch(self) -> int:
@@ -36,13 +43,26 @@ class _Steps:
         self.steps = state["last_epoch"]
 
 
+def _again(cls: Any, optimizer: Any, arguments: Sequence[Any], keywords: Mapping[str, Any], first: Sequence[float], steps: int) -> Any:
+    """The schedule made of an optimizer with its first rates; the optimizer keeps the rates it has."""
+    now = [group["lr"] for group in optimizer.param_groups]
+    for group, rate in zip(optimizer.param_groups, first):
+        group["lr"] = rate
+    schedule = cls(optimizer, *arguments, **keywords)
+    schedule.steps = steps
+    for group, rate in zip(optimizer.param_groups, now):
+        group["lr"] = rate
+    return schedule
+
+
 class _Schedule(_Steps, _tg._LrSchedule):
     """A rule of rates, given to an optimizer: _rule makes it of the arguments."""
 
     _rule: Callable[..., Any]
 
     def __init__(self, optimizer: Any, *arguments: Any, **keywords: Any):
-        self.optimizer, self.rule = optimizer, type(self)._rule(*arguments, **keywords)
+        self._remember(optimizer, arguments, keywords)
+        self.rule = type(self)._rule(*arguments, **keywords)
         super().__init__(optimizer, self.rule)
 
 
@@ -116,7 +136,7 @@ class SequentialLR(_Steps, _tg._LrSchedule):
     """One schedule after another, changing at the milestones."""
 
     def __init__(self, optimizer: Any, schedulers: Sequence[_Schedule], milestones: Sequence[int]):
-        self.optimizer = optimizer
+        self._remember(optimizer, (schedulers, milestones), {})
         super().__init__(optimizer, _tg._sequential_lr([s.rule for s in schedulers], list(milestones)))
 
 
