@@ -113,6 +113,8 @@ width_of: int = net.out.in_features
 with tg.set_grad_enabled(False), tg.enable_grad():
     largest: Tensor = tg.max(z, z) + net.out.weight.data.sum()
 slope_of, = tg.autograd.grad(z.sum(), z)
+_, predicted = tg.max(z, 1)
+most: Tensor = z.max(axis=1) + z.max() + z.min(dim=0, keepdim=True).values + tg.median(z, axis=0, keepdims=True) + predicted
 stack = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2), 2)
 relu = nn.ReLU(inplace=True)
 if isinstance(seq[0], nn.Conv2d):
@@ -124,7 +126,8 @@ if gradient_or_none is not None:
 BAD = {'x.sum(dim="a")': "arg-type|call-overload", "x.nonsense()": "attr-defined", "tg.softmax(3.0)": "call-overload",
        "tg.zeros(2, colour=1)": "call-arg|call-overload", "a: str = x.ndim": "assignment", 'x + "1"': "operator",
        "b: int = tg.nn.Linear(2, 3).weight": "assignment", "tg.max_pool2d(x, 2, return_indices=True).sum()": "attr-defined",
-       "c: tg.Tensor = x.sort()": "assignment", "tg.optim.SGD(x, lr='a').steps = 'b'": "assignment"}
+       "c: tg.Tensor = x.sort()": "assignment", "e: tg.Tensor = x.max(1)": "assignment",
+       "tg.optim.SGD(x, lr='a').steps = 'b'": "assignment"}
 
 
 # What the stub has for annotations alone, or need not have; and what mypy says of Python's own classes.
