@@ -13,39 +13,50 @@
 
 namespace tg {
 
-UOp reduced_range(const Nest& nest, const Verb& v) {
-  const auto refuse = [&](std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); };
-  const int axis = nest.find(v.axis);
-  if (axis < 0) refuse("no such axis");
-  const auto split = std::find_if(nest.splits.begin(), nest.splits.end(), [&](const Split& s) { return s.axes[0] == axis; });
-  if (split == nest.splits.end() || !split->reduces()) refuse("not a reduction's range");
-  return split->original;
-}
+namespace {
 
-Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
-  const auto refuse = [&](std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); };
-  const UOp r = reduced_range(nest, v);
+[[noreturn]] void refuse(const Verb& v, std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); }
+
+/// The reductions over range r, which the verb may split: one, or several side by side that depend on the same loops.
+std::vector<UOp> reductions_over(const UOp& r, const std::vector<UOp>& nodes, const Verb& v) {
   std::vector<UOp> users;
-  uint64_t ids = 0;
-  for (const UOp& u : toposort(k.stores)) {
-    if (u.op() == Op::Range) ids |= uint64_t{1} << u.as<RangeArg>().id;
+  for (const UOp& u : nodes) {
     if (u.op() != Op::Reduce) continue;
     const auto closed = reduce_ranges(u);
     if (std::find(closed.begin(), closed.end(), r) != closed.end()) users.push_back(u);
   }
-  if (users.empty()) refuse("no reduction over it");
-  const UOp whole = users[0];
+  if (users.empty()) refuse(v, "no reduction over it");
+  const UOp& first = users[0];
+  for (const UOp& u : users) {
+    if (components(u.as<ReduceArg>().monoid) > 1) refuse(v, "a reduction to several values");
+    if (u == first) continue;
+    if (v.rows || u.dtype() != first.dtype() || u.ranges() != first.ranges()) refuse(v, "the range belongs to several reductions");
+    for (const UOp& other : users) if (!(other == u) && reads(u, other)) refuse(v, "a reduction of what the range is reduced to");
+  }
+  return users;
+}
+
+}  // namespace
+
+UOp reduced_range(const Nest& nest, const Verb& v) {
+  const int axis = nest.find(v.axis);
+  if (axis < 0) refuse(v, "no such axis");
+  const auto split = std::find_if(nest.splits.begin(), nest.splits.end(), [&](const Split& s) { return s.axes[0] == axis; });
+  if (split == nest.splits.end() || !split->reduces()) refuse(v, "not a reduction's range");
+  return split->original;
+}
+
+Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
+  const UOp r = reduced_range(nest, v);
+  const std::vector<UOp> nodes = toposort(k.stores), users = reductions_over(r, nodes, v);
+  const UOp& whole = users[0];
+  uint64_t ids = 0;
+  for (const UOp& u : nodes) if (u.op() == Op::Range) ids |= uint64_t{1} << u.as<RangeArg>().id;
   std::vector<UOp> outs;
   for (const UOp& o : k.ranges) if (whole.ranges() & o.ranges()) outs.push_back(o);
-  for (const UOp& u : users) {
-    if (components(u.as<ReduceArg>().monoid) > 1) refuse("a reduction to several values");
-    if (u == whole) continue;
-    if (v.rows || u.dtype() != whole.dtype() || u.ranges() != whole.ranges()) refuse("the range belongs to several reductions");
-    for (const UOp& other : users) if (!(other == u) && reads(u, other)) refuse("a reduction of what the range is reduced to");
-  }
-  if (ids >> 61) refuse("too many ranges");
-  if (v.rows && (k.ranges.empty() || !(whole.ranges() & k.ranges.back().ranges()))) refuse("the last range does not go along rows");
-  if (v.rows && (!is_const(r.src(0)) || extent(r) < v.rows)) refuse("not so many steps");
+  if (ids >> 61) refuse(v, "too many ranges");
+  if (v.rows && (k.ranges.empty() || !(whole.ranges() & k.ranges.back().ranges()))) refuse(v, "the last range does not go along rows");
+  if (v.rows && (!is_const(r.src(0)) || extent(r) < v.rows)) refuse(v, "not so many steps");
 
   int id = 0;
   while (ids >> id) ++id;

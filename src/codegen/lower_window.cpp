@@ -31,6 +31,31 @@ std::optional<Bounds> says(const UOp& condition, const Sum& e) {
   return {};
 }
 
+// Terms of an index by the loops that they are over: sets of ranges and of splits, and whether any is the output's or the sum's.
+struct Piece { uint64_t ranges = 0, splits = 0; bool output = false, sum = false; int64_t step = 0; std::vector<Sum::Term> terms; };
+
+// Of one loop, or of one of the output and one of the sum whose steps are alike.
+bool meet(const Piece& a, const Piece& b) {
+  const int64_t more = std::max(a.step, b.step), less = std::min(a.step, b.step);
+  return (a.splits & b.splits) || (more % less == 0 && more / less <= kMostApart && ((a.sum && b.output) || (a.output && b.sum)));
+}
+// Pieces that meet become one, until none do.
+void merge(std::vector<Piece>& pieces) {
+  for (bool again = true; again;) {
+    again = false;
+    for (size_t i = 0; i < pieces.size(); ++i)
+      for (size_t j = pieces.size(); j-- > i + 1;)
+        if (meet(pieces[i], pieces[j])) {
+          Piece &a = pieces[i], &b = pieces[j];
+          a.ranges |= b.ranges, a.splits |= b.splits, a.output |= b.output, a.sum |= b.sum;
+          a.step = std::min(a.step, b.step);
+          a.terms.insert(a.terms.end(), b.terms.begin(), b.terms.end());
+          pieces.erase(pieces.begin() + static_cast<ptrdiff_t>(j));
+          again = true;
+        }
+  }
+}
+
 }  // namespace
 
 // The coordinates of a load inside the loops further in than `depth`, and those of its conditions that are about them. Empty if no loops
@@ -41,7 +66,6 @@ Lower::Windows Lower::windows_of(const UOp& u, int depth) const {
   const auto inner = [&](const Axis& a) {
     return !(blocks_ & bit(a.range)) && (a.kind != AxisKind::Loop || depth_of_[id(a.range)] > depth || depth_of_[id(a.range)] == 0);
   };
-  struct Piece { uint64_t ranges = 0, splits = 0; bool output = false, sum = false; int64_t step = 0; std::vector<Sum::Term> terms; };
   std::vector<Piece> pieces;
   const Sum index(u.src(1));
   Sum rest(DType::index);
@@ -58,23 +82,7 @@ Lower::Windows Lower::windows_of(const UOp& u, int depth) const {
     if (p.ranges) pieces.push_back(std::move(p));
     else rest.add(t.atom, t.coef);
   }
-  const auto meet = [](const Piece& a, const Piece& b) {
-    const int64_t more = std::max(a.step, b.step), less = std::min(a.step, b.step);
-    return (a.splits & b.splits) || (more % less == 0 && more / less <= kMostApart && ((a.sum && b.output) || (a.output && b.sum)));
-  };
-  for (bool again = true; again;) {
-    again = false;
-    for (size_t i = 0; i < pieces.size(); ++i)
-      for (size_t j = pieces.size(); j-- > i + 1;)
-        if (meet(pieces[i], pieces[j])) {
-          Piece &a = pieces[i], &b = pieces[j];
-          a.ranges |= b.ranges, a.splits |= b.splits, a.output |= b.output, a.sum |= b.sum;
-          a.step = std::min(a.step, b.step);
-          a.terms.insert(a.terms.end(), b.terms.begin(), b.terms.end());
-          pieces.erase(pieces.begin() + static_cast<ptrdiff_t>(j));
-          again = true;
-        }
-  }
+  merge(pieces);
   for (const Piece& p : pieces) {
     if (!p.output || !p.sum) {
       for (const Sum::Term& t : p.terms) rest.add(t.atom, t.coef);

@@ -72,67 +72,55 @@ Verb Verb::keep(std::string axis) { return {.kind = Kind::Keep, .axis = std::mov
 Verb Verb::pipeline(std::string axis) { return {.kind = Kind::Pipeline, .axis = std::move(axis), .axes = {}}; }
 Verb Verb::align(std::string axis, int64_t size) { return {.kind = Kind::Align, .axis = std::move(axis), .size = size, .axes = {}}; }
 
+namespace {
+/// One verb: name(arguments).
+Verb parse_verb(const std::string& item) {
+  const auto bad = [&](std::string_view why) {
+    throw ValueError(fmt::format("verb \"{}\": {}; for example tile(i0, 16, vector)", item, why));
+  };
+  const size_t open = item.find('(');
+  if (open == std::string::npos || item.back() != ')') bad("expected name(arguments)");
+  std::vector<std::string> args;
+  for (size_t from = open + 1; from < item.size();) {
+    const size_t end = item.find_first_of(",)", from);
+    args.push_back(strip(std::string_view(item).substr(from, end - from)));
+    from = end + 1;
+  }
+  const auto number = [&](const std::string& s) {
+    int64_t n = 0;
+    const auto [end, err] = std::from_chars(s.data(), s.data() + s.size(), n);
+    if (err != std::errc() || end != s.data() + s.size()) bad("not a number: " + s);
+    return n;
+  };
+  const auto is = [&](std::string_view name, size_t arguments) { return item.substr(0, open) == name && args.size() == arguments; };
+  if (is("tile", 3)) {
+    const auto kind = std::find(std::begin(kKinds), std::end(kKinds), args[2]);
+    if (kind == std::end(kKinds)) bad("the kind is one of loop, unroll, vector, thread");
+    return Verb::tile(args[0], number(args[1]), static_cast<AxisKind>(kind - std::begin(kKinds)));
+  }
+  if (is("order", args.size())) return Verb::order(args);
+  if (is("stage", 2) && args[0].size() > 1 && args[0][0] == 'p') return Verb::stage(static_cast<int>(number(args[0].substr(1))), args[1]);
+  if (is("mma", 1)) return Verb::mma(args[0]);
+  if (is("group", 2)) return Verb::group(args[0], number(args[1]));
+  if (is("group", 3)) {
+    const int64_t rows = number(args[2]);
+    if (rows < 1) bad("at least 1 step at a time");
+    return Verb::group(args[0], number(args[1]), rows);
+  }
+  if (is("keep", 1)) return Verb::keep(args[0]);
+  if (is("pipeline", 1)) return Verb::pipeline(args[0]);
+  if (!is("align", 2)) bad("unknown verb or wrong number of arguments");
+  return Verb::align(args[0], number(args[1]));
+}
+}  // namespace
+
 Verbs parse_verbs(const std::string& text) {
   Verbs out;
   for (size_t at = 0; at < text.size();) {
     const size_t stop = std::min(text.find_first_of(";\n", at), text.size());
     const std::string item = strip(std::string_view(text).substr(at, stop - at));
     at = stop + 1;
-    if (item.empty() || item == kNone) continue;
-    const auto bad = [&](std::string_view why) {
-      throw ValueError(fmt::format("verb \"{}\": {}; for example tile(i0, 16, vector)", item, why));
-    };
-    const size_t open = item.find('(');
-    if (open == std::string::npos || item.back() != ')') bad("expected name(arguments)");
-    std::vector<std::string> args;
-    for (size_t from = open + 1; from < item.size();) {
-      const size_t end = item.find_first_of(",)", from);
-      args.push_back(strip(std::string_view(item).substr(from, end - from)));
-      from = end + 1;
-    }
-    const auto number = [&](const std::string& s) {
-      int64_t n = 0;
-      const auto [end, err] = std::from_chars(s.data(), s.data() + s.size(), n);
-      if (err != std::errc() || end != s.data() + s.size()) bad("not a number: " + s);
-      return n;
-    };
-    const std::string name = item.substr(0, open);
-    Verb v;
-    if (name == "tile" && args.size() == 3) {
-      v.axis = args[0];
-      v.size = number(args[1]);
-      const auto kind = std::find(std::begin(kKinds), std::end(kKinds), args[2]);
-      if (kind == std::end(kKinds)) bad("the kind is one of loop, unroll, vector, thread");
-      v.as = static_cast<AxisKind>(kind - std::begin(kKinds));
-    } else if (name == "order") {
-      v.kind = Verb::Kind::Order;
-      v.axes = args;
-    } else if (name == "stage" && args.size() == 2 && args[0].size() > 1 && args[0][0] == 'p') {
-      v.kind = Verb::Kind::Stage;
-      v.param = static_cast<int>(number(args[0].substr(1)));
-      v.axis = args[1];
-    } else if (name == "mma" && args.size() == 1) {
-      v.kind = Verb::Kind::Mma;
-      v.axis = args[0];
-    } else if (name == "group" && (args.size() == 2 || args.size() == 3)) {
-      v.kind = Verb::Kind::Group;
-      v.axis = args[0];
-      v.size = number(args[1]);
-      if (args.size() == 3 && (v.rows = number(args[2])) < 1) bad("at least 1 step at a time");
-    } else if (name == "keep" && args.size() == 1) {
-      v.kind = Verb::Kind::Keep;
-      v.axis = args[0];
-    } else if (name == "pipeline" && args.size() == 1) {
-      v.kind = Verb::Kind::Pipeline;
-      v.axis = args[0];
-    } else if (name == "align" && args.size() == 2) {
-      v.kind = Verb::Kind::Align;
-      v.axis = args[0];
-      v.size = number(args[1]);
-    } else {
-      bad("unknown verb or wrong number of arguments");
-    }
-    out.push_back(std::move(v));
+    if (!item.empty() && item != kNone) out.push_back(parse_verb(item));
   }
   return out;
 }

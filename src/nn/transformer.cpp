@@ -38,6 +38,13 @@ LayerNorm norm_of(int64_t width, const TransformerOptions& o) {
   return LayerNorm({width}, {.eps = o.eps, .bias = o.bias, .tensor = o.tensor});
 }
 
+/// The states of parts under their names.
+State of_parts(std::initializer_list<std::pair<std::string_view, State>> parts) {
+  State s;
+  for (const auto& [name, more] : parts) append(s, name, more);
+  return s;
+}
+
 /// x + f(x), normalised before or after.
 template <class F>
 Tensor residual(const Tensor& x, const LayerNorm& norm, const TransformerOptions& o, F f) {
@@ -109,13 +116,8 @@ Tensor TransformerEncoderLayer::operator()(const Tensor& x, const AttentionMasks
                   [&](const Tensor& v) { return linear2(dropped(activated(linear1(v), options.activation), options.dropout)); });
 }
 State TransformerEncoderLayer::state() const {
-  State s;
-  append(s, "self_attn", self_attn.state());
-  append(s, "linear1", linear1.state());
-  append(s, "linear2", linear2.state());
-  append(s, "norm1", norm1.state());
-  append(s, "norm2", norm2.state());
-  return s;
+  return of_parts({{"self_attn", self_attn.state()}, {"linear1", linear1.state()}, {"linear2", linear2.state()},
+                   {"norm1", norm1.state()}, {"norm2", norm2.state()}});
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(int64_t width, int64_t heads, const TransformerOptions& o)
@@ -130,15 +132,8 @@ Tensor TransformerDecoderLayer::operator()(const Tensor& x, const Tensor& memory
                   [&](const Tensor& v) { return linear2(dropped(activated(linear1(v), options.activation), options.dropout)); });
 }
 State TransformerDecoderLayer::state() const {
-  State s;
-  append(s, "self_attn", self_attn.state());
-  append(s, "multihead_attn", multihead_attn.state());
-  append(s, "linear1", linear1.state());
-  append(s, "linear2", linear2.state());
-  append(s, "norm1", norm1.state());
-  append(s, "norm2", norm2.state());
-  append(s, "norm3", norm3.state());
-  return s;
+  return of_parts({{"self_attn", self_attn.state()}, {"multihead_attn", multihead_attn.state()}, {"linear1", linear1.state()},
+                   {"linear2", linear2.state()}, {"norm1", norm1.state()}, {"norm2", norm2.state()}, {"norm3", norm3.state()}});
 }
 
 namespace {

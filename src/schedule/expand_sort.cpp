@@ -1,7 +1,6 @@
 // See expansions.hpp. Sorting a line of n elements means to know the place of each. Either it is counted how many come before it, n * n
 // comparisons in one kernel; or, as in LSD radix sort (Knuth, The Art of Computer Programming 3, 5.2.5), elements are put in the order of
-// one
-// byte of their keys after the other. In a chunk that one worker walks through, a table says where the next element with each byte
+// one byte of their keys after the other. In a chunk that one worker walks through, a table says where the next element with each byte
 // goes:
 //
 //   slot   = byte + 256 * chunk                  of each element

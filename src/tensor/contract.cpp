@@ -69,56 +69,83 @@ Named summed(Named v, const std::string& needed) {
   return {v.x, left};
 }
 
-}  // namespace
-
-Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands) {
-  const auto fail = [&](const std::string& why) { throw ValueError(fmt::format("einsum: \"{}\": {}", equation, why)); };
-  if (operands.empty()) fail("no operands; give at least one");
-  std::string text = without(std::string(equation), ' ');
-  const size_t arrow = text.find("->");
-  const std::string left = text.substr(0, arrow);
-  size_t begin = 0, rest_of_all = 0;
+[[noreturn]] void refuse(std::string_view equation, const std::string& why) {
+  throw ValueError(fmt::format("einsum: \"{}\": {}", equation, why));
+}
+/// The names of so many axes that ... stands for: the last is 0.
+std::string numbered(size_t axes) {
+  std::string out;
+  for (size_t k = axes; k-- > 0;) out += static_cast<char>('0' + k);
+  return out;
+}
+/// The operands with the names left of the arrow, and how many axes the longest ... stands for.
+std::vector<Named> terms_of(std::string_view equation, const std::string& left, const std::vector<Tensor>& operands, size_t& longest) {
+  size_t begin = 0;
   std::vector<Named> terms;
-  DType dtype = operands[0].dtype();
-  for (size_t i = 0; i < operands.size(); ++i) {
-    if (begin > left.size()) fail(fmt::format("{} operands are given, fewer are named; separate their axes by commas", operands.size()));
+  for (const Tensor& x : operands) {
+    if (begin > left.size())
+      refuse(equation, fmt::format("{} operands are given, fewer are named; separate their axes by commas", operands.size()));
     const size_t end = std::min(left.find(',', begin), left.size());
     std::string names = left.substr(begin, end - begin);
     begin = end + 1;
-    const auto rank = static_cast<size_t>(operands[i].rank());
+    const auto rank = static_cast<size_t>(x.rank());
     if (const size_t dots = names.find("..."); dots != std::string::npos) {
       const size_t rest = rank >= names.size() - 3 ? rank - (names.size() - 3) : 0;
-      std::string numbered;
-      for (size_t k = rest; k-- > 0;) numbered += static_cast<char>('0' + k);
-      names.replace(dots, 3, numbered);
-      rest_of_all = std::max(rest_of_all, rest);
+      names.replace(dots, 3, numbered(rest));
+      longest = std::max(longest, rest);
     }
-    if (!std::ranges::all_of(names, [](char c) { return std::isalnum(static_cast<unsigned char>(c)); })) fail("names are letters");
+    if (!std::ranges::all_of(names, [](char c) { return std::isalnum(static_cast<unsigned char>(c)); }))
+      refuse(equation, "names are letters");
     if (names.size() != rank)
-      fail(fmt::format("\"{}\" names {} axes of operand {}, whose shape is {}", names, names.size(), i, to_string(operands[i].shape())));
-    dtype = promote(dtype, operands[i].dtype());
-    terms.push_back({operands[i], names});
+      refuse(equation, fmt::format("\"{}\" names {} axes of operand {}, whose shape is {}", names, names.size(), terms.size(),
+                                   to_string(x.shape())));
+    terms.push_back({x, names});
   }
-  if (begin <= left.size()) fail(fmt::format("{} operands are given, more are named; give one for each between commas", operands.size()));
-  // The result's names: as written, or those that occur once.
-  std::string dots, result;
-  for (size_t k = rest_of_all; k-- > 0;) dots += static_cast<char>('0' + k);
-  if (arrow != std::string::npos) {
+  if (begin <= left.size())
+    refuse(equation, fmt::format("{} operands are given, more are named; give one for each between commas", operands.size()));
+  return terms;
+}
+/// The result's names: as written behind the arrow, or those that occur once.
+std::string result_of(std::string_view equation, const std::string& text, const std::vector<Named>& terms, const std::string& dots) {
+  std::string all, result;
+  for (const Named& t : terms) all += t.names;
+  if (const size_t arrow = text.find("->"); arrow != std::string::npos) {
     result = text.substr(arrow + 2);
     if (const size_t at = result.find("..."); at != std::string::npos) result.replace(at, 3, dots);
   } else {
-    std::string all;
-    for (const Named& t : terms) all += t.names;
     for (char c : all)
       if (std::isalpha(static_cast<unsigned char>(c)) && std::ranges::count(all, c) == 1) result += c;
     std::ranges::sort(result);
     result = dots + result;
   }
-  std::string known;
-  for (const Named& t : terms) known = unioned(known, t.names);
   for (char c : result)
-    if (known.find(c) == std::string::npos || std::ranges::count(result, c) > 1)
-      fail(fmt::format("{} must name one axis of the result, and of an operand", c));
+    if (all.find(c) == std::string::npos || std::ranges::count(result, c) > 1)
+      refuse(equation, fmt::format("{} must name one axis of the result, and of an operand", c));
+  return result;
+}
+/// The product of what was multiplied so far with operand `i`.
+Named multiplied(std::string_view equation, const Named& total, const Named& next, size_t i) {
+  const std::string names = unioned(total.names, next.names);
+  const Tensor a = aligned(total, names), b = aligned(next, names);
+  for (size_t k = 0; k < names.size(); ++k) {
+    const int64_t m = a.size(static_cast<int>(k)), n = b.size(static_cast<int>(k));
+    const bool broadcasts = std::isdigit(static_cast<unsigned char>(names[k])) && (m == 1 || n == 1);
+    if (m != n && !broadcasts && total.names.find(names[k]) != std::string::npos && next.names.find(names[k]) != std::string::npos)
+      throw ShapeError(fmt::format("einsum: \"{}\": axis {} has {} elements and, in operand {}, {}", equation, names[k], m, i, n));
+  }
+  return {a * b, names};
+}
+
+}  // namespace
+
+Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands) {
+  if (operands.empty()) refuse(equation, "no operands; give at least one");
+  const std::string text = without(std::string(equation), ' ');
+  size_t longest = 0;
+  std::vector<Named> terms = terms_of(equation, text.substr(0, text.find("->")), operands, longest);
+  const std::string result = result_of(equation, text, terms, numbered(longest));
+  DType dtype = operands[0].dtype();
+  for (const Tensor& x : operands) dtype = promote(dtype, x.dtype());
   const DType work = is_float(dtype) ? working_dtype(dtype) : dtype == DType::bool_ ? DType::int32 : dtype;
   Named total;
   for (size_t i = 0; i < terms.size(); ++i) {
@@ -126,18 +153,7 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands) {
     for (size_t k = i + 1; k < terms.size(); ++k) needed = unioned(needed, terms[k].names);
     terms[i].x = terms[i].x.cast(work);
     Named next = diagonals(terms[i]);
-    if (i > 0) {
-      next = summed(next, unioned(needed, total.names));
-      const std::string names = unioned(total.names, next.names);
-      const Tensor a = aligned(total, names), b = aligned(next, names);
-      for (size_t k = 0; k < names.size(); ++k) {
-        const int64_t m = a.size(static_cast<int>(k)), n = b.size(static_cast<int>(k));
-        const bool broadcasts = std::isdigit(static_cast<unsigned char>(names[k])) && (m == 1 || n == 1);
-        if (m != n && !broadcasts && total.names.find(names[k]) != std::string::npos && next.names.find(names[k]) != std::string::npos)
-          throw ShapeError(fmt::format("einsum: \"{}\": axis {} has {} elements and, in operand {}, {}", equation, names[k], m, i, n));
-      }
-      next = {a * b, names};
-    }
+    if (i > 0) next = multiplied(equation, total, summed(next, unioned(needed, total.names)), i);
     total = summed(next, needed);
   }
   return aligned(total, result).cast(dtype);

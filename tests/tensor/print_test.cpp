@@ -153,22 +153,6 @@ TEST(Print, ShortenedFloatsAreFormattedByWhatIsShown) {
             "  1.49875e+02]]");
 }
 
-TEST(Print, Deep) {
-  EXPECT_EQ(Tensor::arange(16).reshape({2, 2, 2, 2}).str(),
-            "[[[[ 0  1]\n"
-            "   [ 2  3]]\n"
-            "\n"
-            "  [[ 4  5]\n"
-            "   [ 6  7]]]\n"
-            "\n"
-            "\n"
-            " [[[ 8  9]\n"
-            "   [10 11]]\n"
-            "\n"
-            "  [[12 13]\n"
-            "   [14 15]]]]");
-}
-
 TEST(Print, ReprIsNumPysWithItsOwnName) {
   EXPECT_EQ(Tensor({{1.f, 2.5f}, {3.f, 4.f}}).repr(), "Tensor([[1. , 2.5],\n        [3. , 4. ]])");
   EXPECT_EQ(Tensor({1, 2}, {.dtype = int8}).repr(), "Tensor([1, 2], dtype=int8)");
