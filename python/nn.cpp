@@ -91,6 +91,8 @@ void convolution_attributes(py::class_<C>& c) {
   });
 }
 
+TensorOptions on(DType t, const Device& d) { return tensor_options(t, d, false); }
+
 using MaybeTensor = std::optional<Tensor>;
 nn::AttentionMasks masks_of(const MaybeTensor& mask, const MaybeTensor& key_padding, bool causal) {
   return {.mask = mask.value_or(Tensor()), .key_padding = key_padding.value_or(Tensor()), .causal = causal};
@@ -104,7 +106,7 @@ void bind_transformers(py::module_& m) {
   bind_taking(attention, by_members);
   attention.def(py::init([](int64_t width, int64_t heads, double dropout, bool bias, bool batch_first, DType t, const Device& d) {
         return MultiheadAttention(width, heads, {.dropout = dropout, .bias = bias, .batch_first = batch_first,
-                                                 .tensor = tensor_options(t, d, false)});
+                                                 .tensor = on(t, d)});
       }), Released(), py::arg("embed_dim"), py::arg("num_heads"), py::arg("dropout") = 0.0, py::arg("bias") = true, py::kw_only(),
            py::arg("batch_first") = false, dtype, device)
       .def("forward", [](const MultiheadAttention& l, const Tensor& q, const Tensor& k, const Tensor& v, const MaybeTensor& key_padding,
@@ -132,7 +134,7 @@ void bind_transformers(py::module_& m) {
           return Block(width, heads, {.feedforward = feedforward, .dropout = dropout,
                                       .activation = activation == "gelu" ? nn::Activation::Gelu : nn::Activation::Relu, .eps = eps,
                                       .batch_first = batch_first, .norm_first = norm_first, .bias = bias,
-                                      .tensor = tensor_options(t, d, false)});
+                                      .tensor = on(t, d)});
         }), Released(), py::arg("d_model"), py::arg("nhead"), py::arg("dim_feedforward") = 2048, py::arg("dropout") = 0.1,
              py::arg("activation") = "relu", py::arg("layer_norm_eps") = 1e-5, py::arg("batch_first") = false,
              py::arg("norm_first") = false, py::arg("bias") = true, py::kw_only(), dtype, device)
@@ -153,25 +155,14 @@ void bind_transformers(py::module_& m) {
            py::arg("memory_key_padding_mask") = py::none(), py::arg("tgt_is_causal") = false);
 }
 
-void bind_layers(py::module_& m) {
+void bind_convolutions(py::module_& m) {
   const auto dtype = py::arg("dtype") = py::none(), device = py::arg("device") = py::none();
-  const auto on = [](DType t, const Device& d) { return tensor_options(t, d, false); };
-
-  auto linear = layer<nn::Linear>(m, "_Linear",
-                                  "input W^T + b, of (..., in_features); weights start uniform in +-1/sqrt(in_features).",
-                                  std::pair("weight", &nn::Linear::weight), std::pair("bias", &nn::Linear::bias));
-  attribute(linear, "in_features", [](const nn::Linear& l) { return l.weight.size(1); });
-  attribute(linear, "out_features", [](const nn::Linear& l) { return l.weight.size(0); });
-  linear.def(py::init([=](int64_t in, int64_t out, bool bias, DType t, const Device& d) {
-        return nn::Linear(in, out, {.bias = bias, .tensor = on(t, d)});
-      }), Released(), py::arg("in_features"), py::arg("out_features"), py::arg("bias") = true, py::kw_only(), dtype, device);
-
   const auto convolution = [&]<class C>(const char* name, const char* doc) {
     auto c = layer<C>(m, name, doc, std::pair("weight", &C::weight), std::pair("bias", &C::bias));
     attribute(c, "in_channels", [](const C& l) { return l.weight.size(1) * l.options.groups; });
     attribute(c, "out_channels", [](const C& l) { return l.weight.size(0); });
     convolution_attributes(c);
-    c.def(py::init([=](int64_t in, int64_t out, const PerAxis& size, const PerAxis& stride, const Padding& padding,
+    c.def(py::init([](int64_t in, int64_t out, const PerAxis& size, const PerAxis& stride, const Padding& padding,
                           const PerAxis& dilation, int64_t groups, bool bias, DType t, const Device& d) {
           return C(in, out, size, {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .bias = bias,
                                    .tensor = on(t, d)});
@@ -188,7 +179,7 @@ void bind_layers(py::module_& m) {
     attribute(c, "out_channels", [](const C& l) { return l.weight.size(1) * l.options.groups; });
     attribute(c, "output_padding", [](const C& l) { return each(l.options.output_padding, l.weight); });
     convolution_attributes(c);
-    c.def(py::init([=](int64_t in, int64_t out, const PerAxis& size, const PerAxis& stride, const Padding& padding,
+    c.def(py::init([](int64_t in, int64_t out, const PerAxis& size, const PerAxis& stride, const Padding& padding,
                           const PerAxis& output_padding, int64_t groups, bool bias, const PerAxis& dilation, DType t, const Device& d) {
           return C(in, out, size, {.stride = stride, .padding = padding, .output_padding = output_padding, .dilation = dilation,
                                    .groups = groups, .bias = bias, .tensor = on(t, d)});
@@ -200,7 +191,10 @@ void bind_layers(py::module_& m) {
   transposed.operator()<nn::ConvTranspose2d>("_ConvTranspose2d", "tg.conv_transpose2d with a weight (in, out / groups, height, width).");
   transposed.operator()<nn::ConvTranspose3d>("_ConvTranspose3d",
                                              "tg.conv_transpose3d with a weight (in, out / groups, depth, height, width).");
+}
 
+void bind_norms(py::module_& m) {
+  const auto dtype = py::arg("dtype") = py::none(), device = py::arg("device") = py::none();
   auto batch_norm =
       layer<nn::BatchNorm>(m, "_BatchNorm", "Over axis 1: by the batch's mean and variance in training, by the running ones in evaluation.",
                        std::pair("weight", &nn::BatchNorm::weight), std::pair("bias", &nn::BatchNorm::bias),
@@ -208,7 +202,7 @@ void bind_layers(py::module_& m) {
   attribute(batch_norm, "num_features", [](const nn::BatchNorm& l) { return l.weight.size(0); });
   attribute(batch_norm, "eps", [](const nn::BatchNorm& l) { return l.eps; });
   attribute(batch_norm, "momentum", [](const nn::BatchNorm& l) { return l.momentum; });
-  batch_norm.def(py::init([=](int64_t channels, double eps, double momentum, DType t, const Device& d) {
+  batch_norm.def(py::init([](int64_t channels, double eps, double momentum, DType t, const Device& d) {
         return nn::BatchNorm(channels, {.eps = eps, .momentum = momentum, .tensor = on(t, d)});
       }), Released(), py::arg("num_features"), py::arg("eps") = 1e-5, py::arg("momentum") = 0.1, py::kw_only(), dtype, device);
 
@@ -217,7 +211,7 @@ void bind_layers(py::module_& m) {
                        std::pair("weight", &nn::LayerNorm::weight), std::pair("bias", &nn::LayerNorm::bias));
   attribute(layer_norm, "normalized_shape", [](const nn::LayerNorm& l) { return IntegerTuple{l.weight.shape()}; });
   attribute(layer_norm, "eps", [](const nn::LayerNorm& l) { return l.eps; });
-  layer_norm.def(py::init([=](const Shape& shape, double eps, bool bias, DType t, const Device& d) {
+  layer_norm.def(py::init([](const Shape& shape, double eps, bool bias, DType t, const Device& d) {
         return nn::LayerNorm(shape.sizes, {.eps = eps, .bias = bias, .tensor = on(t, d)});
       }), Released(), py::arg("normalized_shape"), py::arg("eps") = 1e-5, py::arg("bias") = true, py::kw_only(), dtype, device);
 
@@ -227,7 +221,7 @@ void bind_layers(py::module_& m) {
   attribute(group_norm, "num_channels", [](const nn::GroupNorm& l) { return l.channels; });
   attribute(group_norm, "eps", [](const nn::GroupNorm& l) { return l.eps; });
   attribute(group_norm, "affine", [](const nn::GroupNorm& l) { return l.weight.defined(); });
-  group_norm.def(py::init([=](int64_t groups, int64_t channels, double eps, bool affine, DType t, const Device& d) {
+  group_norm.def(py::init([](int64_t groups, int64_t channels, double eps, bool affine, DType t, const Device& d) {
         return nn::GroupNorm(groups, channels, {.eps = eps, .affine = affine, .tensor = on(t, d)});
       }), Released(), py::arg("num_groups"), py::arg("num_channels"), py::arg("eps") = 1e-5, py::arg("affine") = true, py::kw_only(),
           dtype, device);
@@ -237,16 +231,28 @@ void bind_layers(py::module_& m) {
   attribute(instance_norm, "num_features", [](const nn::InstanceNorm& l) { return l.channels; });
   attribute(instance_norm, "eps", [](const nn::InstanceNorm& l) { return l.eps; });
   attribute(instance_norm, "affine", [](const nn::InstanceNorm& l) { return l.weight.defined(); });
-  instance_norm.def(py::init([=](int64_t channels, double eps, bool affine, DType t, const Device& d) {
+  instance_norm.def(py::init([](int64_t channels, double eps, bool affine, DType t, const Device& d) {
         return nn::InstanceNorm(channels, {.eps = eps, .affine = affine, .tensor = on(t, d)});
       }), Released(), py::arg("num_features"), py::arg("eps") = 1e-5, py::kw_only(), py::arg("affine") = false, dtype, device);
   auto rms_norm =
       layer<nn::RMSNorm>(m, "_RMSNorm", "tg.rms_norm over the last axes, of the given sizes.", std::pair("weight", &nn::RMSNorm::weight));
   attribute(rms_norm, "normalized_shape", [](const nn::RMSNorm& l) { return IntegerTuple{l.weight.shape()}; });
   attribute(rms_norm, "eps", [](const nn::RMSNorm& l) { return l.eps; });
-  rms_norm.def(py::init([=](const Shape& shape, double eps, DType t, const Device& d) {
+  rms_norm.def(py::init([](const Shape& shape, double eps, DType t, const Device& d) {
         return nn::RMSNorm(shape.sizes, {.eps = eps, .tensor = on(t, d)});
       }), Released(), py::arg("normalized_shape"), py::arg("eps") = 1e-5, py::kw_only(), dtype, device);
+}
+
+void bind_layers(py::module_& m) {
+  const auto dtype = py::arg("dtype") = py::none(), device = py::arg("device") = py::none();
+  auto linear = layer<nn::Linear>(m, "_Linear",
+                                  "input W^T + b, of (..., in_features); weights start uniform in +-1/sqrt(in_features).",
+                                  std::pair("weight", &nn::Linear::weight), std::pair("bias", &nn::Linear::bias));
+  attribute(linear, "in_features", [](const nn::Linear& l) { return l.weight.size(1); });
+  attribute(linear, "out_features", [](const nn::Linear& l) { return l.weight.size(0); });
+  linear.def(py::init([](int64_t in, int64_t out, bool bias, DType t, const Device& d) {
+        return nn::Linear(in, out, {.bias = bias, .tensor = on(t, d)});
+      }), Released(), py::arg("in_features"), py::arg("out_features"), py::arg("bias") = true, py::kw_only(), dtype, device);
 
   auto embedding = layer<nn::Embedding>(m, "_Embedding", "tg.embedding with a table (num_embeddings, embedding_dim).",
                        std::pair("weight", &nn::Embedding::weight));
@@ -255,7 +261,7 @@ void bind_layers(py::module_& m) {
   attribute(embedding, "padding_idx", [](const nn::Embedding& l) {
     return l.padding_idx == nn::kNoPadding ? std::nullopt : std::optional(l.padding_idx);
   });
-  embedding.def(py::init([=](int64_t count, int64_t width, std::optional<int64_t> padding_idx, DType t, const Device& d) {
+  embedding.def(py::init([](int64_t count, int64_t width, std::optional<int64_t> padding_idx, DType t, const Device& d) {
         return nn::Embedding(count, width, {.padding_idx = padding_idx.value_or(nn::kNoPadding), .tensor = on(t, d)});
       }), Released(), py::arg("num_embeddings"), py::arg("embedding_dim"), py::arg("padding_idx") = py::none(), py::kw_only(), dtype,
           device);
@@ -264,6 +270,8 @@ void bind_layers(py::module_& m) {
       .def(py::init<double>(), py::arg("p") = 0.5)
       .def_readonly("p", &nn::Dropout::p);
 
+  bind_convolutions(m);
+  bind_norms(m);
   bind_transformers(m);
   // Called from C++, forward is right below its caller in a traceback.
   m.attr("_call_module") = py::cpp_function([](const py::object& module, const py::args& inputs, const py::kwargs& keywords) {

@@ -103,7 +103,8 @@ TEST(Mapped, Safetensors) {
   EXPECT_EQ(w.shape(), (Sizes{8, 8}));
   EXPECT_EQ(mapped_from(w), path);
   EXPECT_EQ(w.sum().item<int>(), 192);
-  EXPECT_EQ(file.tensors[1].second.item<int>(), 5);
+  EXPECT_EQ(file.at("b").item<int>(), 5);
+  EXPECT_EQ(error_of<ValueError>([&] { (void)file.at("bias"); }), "no tensor \"bias\" in the file; there are: w, b");
 }
 
 }  // namespace

@@ -27,6 +27,10 @@ class _Layer:
 
     _made: tuple[tuple[Any, ...], dict[str, Any]]
 
+    def __init_subclass__(cls) -> None:
+        """A layer is explained where C++ is, and one by another name where that is."""
+        cls.__doc__ = cls.__doc__ or next(base.__doc__ for base in cls.__mro__[1:] if base is not _Layer and base.__doc__)
+
     def __new__(cls, *arguments: Any, **keywords: Any) -> Any:
         layer = super().__new__(cls)
         vars(layer)["_made"] = arguments, keywords
@@ -67,8 +71,6 @@ def _told(module: Any, names: str) -> str:
 
 
 class Linear(_Layer, _tg._Linear, Module):
-    __doc__ = _tg._Linear.__doc__
-
     def extra_repr(self) -> str:
         """Its sizes."""
         return f"{_told(self, 'in_features= out_features=')}, bias={self.bias is not None}"
@@ -84,97 +86,55 @@ class _Convolution(Module):
         return _told(self, names) + (", bias=False" if own.bias is None else "")
 
 
-class Conv1d(_Layer, _tg._Conv1d, _Convolution):
-    __doc__ = _tg._Conv1d.__doc__
-
-
-class Conv2d(_Layer, _tg._Conv2d, _Convolution):
-    __doc__ = _tg._Conv2d.__doc__
-
-
-class Conv3d(_Layer, _tg._Conv3d, _Convolution):
-    __doc__ = _tg._Conv3d.__doc__
-
-
-class ConvTranspose1d(_Layer, _tg._ConvTranspose1d, _Convolution):
-    __doc__ = _tg._ConvTranspose1d.__doc__
-
-
-class ConvTranspose2d(_Layer, _tg._ConvTranspose2d, _Convolution):
-    __doc__ = _tg._ConvTranspose2d.__doc__
-
-
-class ConvTranspose3d(_Layer, _tg._ConvTranspose3d, _Convolution):
-    __doc__ = _tg._ConvTranspose3d.__doc__
+class Conv1d(_Layer, _tg._Conv1d, _Convolution): ...
+class Conv2d(_Layer, _tg._Conv2d, _Convolution): ...
+class Conv3d(_Layer, _tg._Conv3d, _Convolution): ...
+class ConvTranspose1d(_Layer, _tg._ConvTranspose1d, _Convolution): ...
+class ConvTranspose2d(_Layer, _tg._ConvTranspose2d, _Convolution): ...
+class ConvTranspose3d(_Layer, _tg._ConvTranspose3d, _Convolution): ...
 
 
 class BatchNorm(_Layer, _tg._BatchNorm, Module):
-    __doc__ = _tg._BatchNorm.__doc__
-
     def extra_repr(self) -> str:
         """Its options."""
         return f"{_told(self, 'num_features eps= momentum=')}, affine=True, track_running_stats=True"
 
 
-class BatchNorm1d(BatchNorm):
-    """BatchNorm."""
-
-
-class BatchNorm2d(BatchNorm):
-    """BatchNorm."""
-
-
-class BatchNorm3d(BatchNorm):
-    """BatchNorm."""
+class BatchNorm1d(BatchNorm): ...
+class BatchNorm2d(BatchNorm): ...
+class BatchNorm3d(BatchNorm): ...
 
 
 class LayerNorm(_Layer, _tg._LayerNorm, Module):
-    __doc__ = _tg._LayerNorm.__doc__
-
     def extra_repr(self) -> str:
         """Its options."""
         return f"{_told(self, 'normalized_shape eps=')}, elementwise_affine=True"
 
 
 class GroupNorm(_Layer, _tg._GroupNorm, Module):
-    __doc__ = _tg._GroupNorm.__doc__
-
     def extra_repr(self) -> str:
         """Its options."""
         return _told(self, "num_groups num_channels eps= affine=")
 
 
 class InstanceNorm(_Layer, _tg._InstanceNorm, Module):
-    __doc__ = _tg._InstanceNorm.__doc__
-
     def extra_repr(self) -> str:
         """Its options."""
         return _told(self, "num_features eps= affine=")
 
 
-class InstanceNorm1d(InstanceNorm):
-    """InstanceNorm."""
-
-
-class InstanceNorm2d(InstanceNorm):
-    """InstanceNorm."""
-
-
-class InstanceNorm3d(InstanceNorm):
-    """InstanceNorm."""
+class InstanceNorm1d(InstanceNorm): ...
+class InstanceNorm2d(InstanceNorm): ...
+class InstanceNorm3d(InstanceNorm): ...
 
 
 class RMSNorm(_Layer, _tg._RMSNorm, Module):
-    __doc__ = _tg._RMSNorm.__doc__
-
     def extra_repr(self) -> str:
         """Its options."""
         return _told(self, "normalized_shape eps=")
 
 
 class Embedding(_Layer, _tg._Embedding, Module):
-    __doc__ = _tg._Embedding.__doc__
-
     def extra_repr(self) -> str:
         """Its sizes."""
         own: Any = self
@@ -182,8 +142,6 @@ class Embedding(_Layer, _tg._Embedding, Module):
 
 
 class Dropout(_Layer, _tg._Dropout, Module):
-    __doc__ = _tg._Dropout.__doc__
-
     def extra_repr(self) -> str:
         """Its probability."""
         return f"p={self.p}, inplace=False"
@@ -205,16 +163,9 @@ class PReLU(Module):
         return f"num_parameters={self.num_parameters}"
 
 
-class MultiheadAttention(_Layer, _tg._MultiheadAttention, Module):
-    __doc__ = _tg._MultiheadAttention.__doc__
-
-
-class TransformerEncoderLayer(_Layer, _tg._TransformerEncoderLayer, Module):
-    __doc__ = _tg._TransformerEncoderLayer.__doc__
-
-
-class TransformerDecoderLayer(_Layer, _tg._TransformerDecoderLayer, Module):
-    __doc__ = _tg._TransformerDecoderLayer.__doc__
+class MultiheadAttention(_Layer, _tg._MultiheadAttention, Module): ...
+class TransformerEncoderLayer(_Layer, _tg._TransformerEncoderLayer, Module): ...
+class TransformerDecoderLayer(_Layer, _tg._TransformerDecoderLayer, Module): ...
 
 
 class TransformerEncoder(Module):
