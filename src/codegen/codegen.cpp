@@ -8,6 +8,7 @@
 #include "codegen/heuristic.hpp"
 #include "codegen/keep.hpp"
 #include "codegen/pack.hpp"
+#include "codegen/part.hpp"
 #include "codegen/split.hpp"
 #include "tg/error.hpp"
 
@@ -40,6 +41,10 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
     out.temporaries.emplace_back(parts.partial.params.back().dtype(), parts.elements);
     add(collapse(parts.partial), {}, {.group = false});
     add(collapse(parts.final), {}, {.group = !target.grid, .copy = false});  // long columns leave many parts
+    return verbs;
+  }
+  if (!verbs.empty() && verbs[0].kind == Verb::Kind::Part) {
+    for (const Kernel& k : part(kernel, nest, verbs[0])) add(collapse(k), {}, {.part = false});
     return verbs;
   }
   // The verbs that follow are of the kernel that is left; a list that was given is whole.
@@ -75,7 +80,7 @@ Generated generate(const Kernel& kernel, const Target& target, const std::option
   }
   Target core = target;
   core.cores = 1;
-  out.verbs = add_phases(out, Kernel(out.kernel), core, verbs, {.group = false, .copy = false});
+  out.verbs = add_phases(out, Kernel(out.kernel), core, verbs, {.group = false, .copy = false, .part = false});
   if (out.phases.size() > 1)
     throw ValueError(fmt::format("{}: {} is a step of a block, which one thread makes in one phase", to_string(out.verbs), kernel.name()));
   return out;

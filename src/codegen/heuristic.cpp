@@ -8,6 +8,7 @@
 #include "codegen/choice.hpp"
 #include "codegen/heuristic_gpu.hpp"
 #include "codegen/keep.hpp"
+#include "codegen/part.hpp"
 
 namespace tg {
 namespace {
@@ -411,7 +412,9 @@ double Choice::length(const UOp& reduce) {
 }
 
 Verbs choose_verbs(const Kernel& k, const Target& t, const Phases& may) {
-  return t.grid ? choose_gpu_verbs(k, t, may.group) : Chooser(k, t).run(may);
+  if (t.grid) return choose_gpu_verbs(k, t, may.group);
+  if (may.part) if (std::optional<Verb> v = worth_parting(k)) return {*std::move(v)};
+  return Chooser(k, t).run(may);
 }
 
 }  // namespace tg

@@ -6,7 +6,7 @@
 namespace tg {
 
 /// What may make other kernels of this one; what already is a part of one may not become two by the same means.
-struct Phases { bool group = true, copy = true, keep = true; };
+struct Phases { bool group = true, copy = true, keep = true, part = true; };
 Verbs choose_verbs(const Kernel&, const Target&, const Phases& may = {});
 
 }  // namespace tg

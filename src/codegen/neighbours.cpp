@@ -27,7 +27,7 @@ class Editor {
       edited(i, {});
     }
     reorder();
-    if (verbs_.empty() || verbs_[0].kind != Verb::Kind::Group) append();
+    if (verbs_.empty() || !verbs_[0].makes_phases()) append();
     split_reductions();
     copy_first();
     return std::move(out_);
@@ -117,7 +117,7 @@ class Editor {
     }
   }
   void split_reductions() {
-    if (kernel_.sequential || (!verbs_.empty() && verbs_[0].kind == Verb::Kind::Group)) return;
+    if (kernel_.sequential || (!verbs_.empty() && verbs_[0].makes_phases())) return;
     const Nest nest(kernel_);
     for (const Split& s : nest.splits) {
       const Axis& a = nest.axes[static_cast<size_t>(s.axes[0])];
@@ -127,7 +127,7 @@ class Editor {
 
   // An operand copied by a phase of its own; the verbs of what is left are the compiler's, to begin with.
   void copy_first() {
-    if (!reduces_ || (!verbs_.empty() && verbs_[0].kind == Verb::Kind::Group)) return;
+    if (!reduces_ || (!verbs_.empty() && verbs_[0].makes_phases())) return;
     for (const UOp& p : kernel_.params) {
       Verb v = Verb::stage(p.as<ParamArg>().slot, "phase");
       if (read_only(p)) offer({std::move(v)});
@@ -149,7 +149,7 @@ class Editor {
 }  // namespace
 
 std::vector<Verbs> neighbours(const Kernel& k, const Target& t, const Verbs& verbs) {
-  if (verbs.empty() || !verbs[0].rewrites() || verbs[0].kind == Verb::Kind::Group) return Editor(k, t, verbs).run();
+  if (verbs.empty() || !verbs[0].rewrites() || verbs[0].makes_phases()) return Editor(k, t, verbs).run();
   std::vector<Verbs> out{{}};  // the verbs that follow are of the kernel that is left
   const Kernel left = verbs[0].before_all() ? pack(k, verbs[0]).main : keep(k, Nest(k), verbs[0]);
   for (Verbs& v : Editor(left, t, Verbs(verbs.begin() + 1, verbs.end())).run()) {

@@ -49,6 +49,7 @@ std::string to_string(const Verb& v) {
     case Verb::Kind::Mma: return fmt::format("mma({})", v.axis);
     case Verb::Kind::Group: return fmt::format("group({}, {}{})", v.axis, v.size, v.rows ? fmt::format(", {}", v.rows) : "");
     case Verb::Kind::Keep: return fmt::format("keep({})", v.axis);
+    case Verb::Kind::Part: return fmt::format("part({})", v.axis);
     case Verb::Kind::Pipeline: return fmt::format("pipeline({})", v.axis);
     case Verb::Kind::Align: return fmt::format("align({}, {})", v.axis, v.size);
   }
@@ -69,6 +70,7 @@ Verb Verb::group(std::string axis, int64_t parts, int64_t rows) {
   return {.kind = Kind::Group, .axis = std::move(axis), .size = parts, .rows = rows, .axes = {}};
 }
 Verb Verb::keep(std::string axis) { return {.kind = Kind::Keep, .axis = std::move(axis), .axes = {}}; }
+Verb Verb::part(std::string axis) { return {.kind = Kind::Part, .axis = std::move(axis), .axes = {}}; }
 Verb Verb::pipeline(std::string axis) { return {.kind = Kind::Pipeline, .axis = std::move(axis), .axes = {}}; }
 Verb Verb::align(std::string axis, int64_t size) { return {.kind = Kind::Align, .axis = std::move(axis), .size = size, .axes = {}}; }
 
@@ -108,6 +110,7 @@ Verb parse_verb(const std::string& item) {
     return Verb::group(args[0], number(args[1]), rows);
   }
   if (is("keep", 1)) return Verb::keep(args[0]);
+  if (is("part", 1)) return Verb::part(args[0]);
   if (is("pipeline", 1)) return Verb::pipeline(args[0]);
   if (!is("align", 2)) bad("unknown verb or wrong number of arguments");
   return Verb::align(args[0], number(args[1]));
@@ -294,6 +297,7 @@ void Nest::apply(const Verb& v) {
     }
     case Verb::Kind::Group:
       refuse(v, "group splits the whole kernel in two and can only be the first verb");
+    case Verb::Kind::Part: refuse(v, "it cuts the whole kernel into parts and can only be the first verb");
     case Verb::Kind::Keep: refuse(v, "it rewrites the whole kernel and can only be the first verb");
     case Verb::Kind::Pipeline: pipeline(v); return;
     case Verb::Kind::Mma: matrix = v.axis; return;

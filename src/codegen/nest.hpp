@@ -42,10 +42,10 @@ struct Split {
 };
 
 struct Verb {
-  enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group, Keep, Align, Pipeline };
+  enum class Kind : uint8_t { Tile, Order, Stage, Mma, Group, Keep, Part, Align, Pipeline };
   Kind kind = Kind::Tile;
-  std::string axis;  // Tile, Group, Keep, Align, Pipeline: which. Mma: which instruction. Stage: in each round of which loop, "launch" for
-                     // before all of them by each core for itself, "phase" for by all cores together, which only the first verb can be
+  std::string axis;  // Tile, Group, Keep, Part, Align, Pipeline: which. Mma: which instruction. Stage: each round of which loop, "launch"
+                     // for before all of them by each core for itself, "phase" for by all cores together, which only the first verb can be
   int64_t size = 0;                // Tile: how many. Group: into how many parts. Align: to multiples of what
   int64_t rows = 0;                // Group: which are walked so many steps at a time; 0: each for itself
   AxisKind as = AxisKind::Loop;    // Tile: what the inner part becomes
@@ -54,7 +54,9 @@ struct Verb {
   friend bool operator==(const Verb&, const Verb&) = default;
   bool before_all() const { return kind == Kind::Stage && axis == "phase"; }
   /// Whether it makes other kernels of this one: such a verb is the first, and those that follow are of what it leaves.
-  bool rewrites() const { return before_all() || kind == Kind::Keep || kind == Kind::Group; }
+  bool rewrites() const { return before_all() || kind == Kind::Keep || makes_phases(); }
+  /// ... of which nothing is left: those it makes have verbs of their own.
+  bool makes_phases() const { return kind == Kind::Group || kind == Kind::Part; }
 
   static Verb tile(std::string axis, int64_t size, AxisKind as);
   static Verb order(std::vector<std::string> axes);
@@ -62,13 +64,14 @@ struct Verb {
   static Verb mma(std::string instruction);
   static Verb group(std::string axis, int64_t parts, int64_t rows = 0);
   static Verb keep(std::string axis);
+  static Verb part(std::string axis);
   static Verb align(std::string axis, int64_t size);
   static Verb pipeline(std::string axis);
 };
 using Verbs = std::vector<Verb>;
 
 /// "tile(i0, 16, vector)", "order(i1, i0)", "align(i1, 16)", "stage(p2, i1)", "group(r2, 8)", "group(r2, 8, 4)", "keep(r2)",
-/// "pipeline(i1)"; "no verbs" of an empty list.
+/// "part(i0)", "pipeline(i1)"; "no verbs" of an empty list.
 std::string to_string(const Verb&);
 std::string to_string(const Verbs&);
 /// The inverse. Throws ValueError naming the verb that is not understood.
