@@ -6,7 +6,6 @@
 // lock is not held and must not be waited for.
 #include <cstring>
 #include <functional>
-#include <mutex>
 
 #include "python/bind.hpp"
 #include "tensor/impl.hpp"
@@ -19,7 +18,7 @@ namespace {
 // ---- owners ----
 
 struct Departing {
-  std::mutex mutex;
+  Mutex mutex;
   std::vector<std::function<void()>> owners;
 };
 Departing& departing() { static auto& leaked = *new Departing; return leaked; }

@@ -194,6 +194,7 @@ class Tensor {  // an array that knows how it was computed: see the head of this
       const auto bytes = to_vector<uint8_t>();
       return std::vector<bool>(bytes.begin(), bytes.end());
     } else {
+      realize();  // first, so that what no memory holds is a DeviceError
       std::vector<Number> out(static_cast<size_t>(numel()));
       copy_out(out.data(), detail::dtype_of<Number>());
       return out;

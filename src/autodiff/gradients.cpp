@@ -123,7 +123,7 @@ UOp of_function(const UOp& u, const UOp& g, size_t i) { return u.as<FunctionArg>
 #define FUNCTION(...) []([[maybe_unused]] const UOp& u, const UOp& g, size_t) -> UOp { return __VA_ARGS__; }
 const std::vector<GradientRule>& gradient_rules() {
   const Pat shared = where(not_equal(x, y), dy, dy * 0.5);
-  static const std::vector<GradientRule> rules = {
+  static const std::vector<GradientRule>& rules = *new std::vector<GradientRule>{
       {exp2(x),             {dy * out * std::numbers::ln2}},
       {log2(x),             {dy / (x * std::numbers::ln2)}},
       {sin(x),              {dy * cos(x)}},

@@ -65,6 +65,7 @@ Settings read_settings(const Variables& variable) {
   s.eager = choice(variable, "TG_EAGER", {0, 1}).value_or(0);
   s.cache = choice(variable, "TG_CACHE", {0, 1}).value_or(1);
   s.cache_dir = text_of(variable, "TG_CACHE_DIR", cache_home.empty() ? "" : cache_home + "/tg");
+  s.kernels = in_range(variable, "TG_KERNELS", 1, 100'000'000).value_or(s.kernels);
   s.device = text_of(variable, "TG_DEVICE", "cpu");
   s.data = text_of(variable, "TG_DATA", "");
   s.beam = in_range(variable, text_of(variable, "TG_BEAM", "").empty() ? "BEAM" : "TG_BEAM", 0, 64).value_or(0);
@@ -87,7 +88,7 @@ Settings changed(Settings s, const SettingsOptions& o) {
 }  // namespace
 
 const Settings& settings() {
-  static const Settings s = read_settings([](const char* name) -> const char* { return std::getenv(name); });
+  static const Settings& s = *new Settings(read_settings([](const char* name) -> const char* { return std::getenv(name); }));
   return innermost ? *innermost : s;
 }
 

@@ -15,6 +15,7 @@ struct Settings {
   bool eager = false;             // TG_EAGER: realize every operation at once
   bool cache = true;              // TG_CACHE: keep compiled kernels on disk
   std::string cache_dir;          // TG_CACHE_DIR; default $XDG_CACHE_HOME/tg, else $HOME/.cache/tg; empty if there is neither
+  int kernels = 8192;             // TG_KERNELS: so many are kept ready to run, of the graphs computed last; about 10 kB each
   std::string device = "cpu";     // TG_DEVICE: where tensors live that name no device
   std::string data;               // TG_DATA: where data sets lie, each in a folder of its name; default: beside the program
   std::optional<int> cpu_vector;  // TG_CPU_VECTOR 0, 16, 32, 64: at most this many bytes a vector on the cpu device

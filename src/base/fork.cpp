@@ -1,54 +1,114 @@
-// One set of pthread_atfork handlers over a list of the live guards.
+// The gate: a count of open scopes, in parts so that threads rarely meet on one cache line, and whether a thread is forking.
 #include "base/fork.hpp"
 
 #include <pthread.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace tg {
-namespace {
 
-struct Guards {
-  std::mutex mutex;
-  std::vector<ForkGuard*> live;
+struct ForkGate {
+  struct alignas(64) Count { std::atomic<int> open = 0; };
+  static constexpr unsigned kParts = 64;
+
+  std::array<Count, kParts> counts;
+  std::atomic<uint32_t> closed = 0;
+  std::mutex forking;  // held by the thread that forks, and while the list changes
+  std::vector<InChild*> in_child;
+  uint64_t forks = 0;
+  std::atomic<unsigned> threads = 0;
+
+  ForkGate() {
+    pthread_atfork([] { the().close(); }, [] { the().begin_parent(); }, [] { the().begin_child(); });
+  }
+  static ForkGate& the() { static auto& leaked = *new ForkGate; return leaked; }  // fork may be called by static objects' destructors
+
+  void enter(Count& mine) {
+    for (;;) {
+      mine.open.fetch_add(1);  // before closed is read, as close() sets that before it reads the counts
+      if (!closed.load()) return;
+      mine.open.fetch_sub(1);
+      closed.wait(1);
+    }
+  }
+  void close();
+  void begin_parent();
+  void begin_child();
 };
 
-Guards& guards() {
-  // never destroyed: fork may be called by other static objects' destructors
-  static Guards* const g = [] {
-    auto* made = new Guards;
-    pthread_atfork(
-        [] {
-          guards().mutex.lock();
-          for (ForkGuard* guard : guards().live) guard->mutex.lock();
-        },
-        [] {
-          for (ForkGuard* guard : guards().live) guard->mutex.unlock();
-          guards().mutex.unlock();
-        },
-        [] {
-          for (ForkGuard* guard : guards().live) {
-            guard->mutex.unlock();
-            if (guard->in_child) guard->in_child(guard->context);
-          }
-          guards().mutex.unlock();
-        });
-    return made;
-  }();
-  return *g;
+namespace {
+
+struct Here {
+  int depth = 0;  // of scopes that this thread is in
+  ForkGate::Count* counted = nullptr;
+};
+constinit thread_local Here here;  // no destructor: usable to the last moment of a thread
+
+ForkGate::Count& own() {
+  ForkGate& gate = ForkGate::the();
+  if (!here.counted) here.counted = &gate.counts[gate.threads.fetch_add(1) % ForkGate::kParts];
+  return *here.counted;
 }
 
 }  // namespace
 
-ForkGuard::ForkGuard(std::mutex& m, InChild child, void* with) : mutex(m), in_child(child), context(with) {
-  const std::lock_guard lock(guards().mutex);
-  guards().live.push_back(this);
+// A thread that forks in the middle of a scope is not counted meanwhile, so that two of them do not wait for each other.
+void ForkGate::close() {
+  if (here.depth > 0) own().open.fetch_sub(1);
+  forking.lock();
+  closed.store(1);
+  for (Count& c : counts)
+    for (int looks = 0; c.open.load() > 0;)
+      if (++looks < 100) std::this_thread::yield();
+      else std::this_thread::sleep_for(std::chrono::microseconds(50));  // a kernel runs, and wants this core
+}
+void ForkGate::begin_parent() {
+  if (here.depth > 0) own().open.fetch_add(1);
+  closed.store(0);
+  closed.notify_all();
+  forking.unlock();
+}
+void ForkGate::begin_child() {
+  ++forks;
+  for (Count& c : counts) c.open.store(0);  // threads that were about to wait had counted themselves
+  if (here.depth > 0) own().open.store(1);
+  closed.store(0);
+  for (const InChild* c : in_child) c->function_(c->context_);
+  forking.unlock();
 }
 
-ForkGuard::~ForkGuard() {
-  const std::lock_guard lock(guards().mutex);
-  std::erase(guards().live, this);
+void detail::hold_off_fork() {
+  if (here.depth++ == 0) ForkGate::the().enter(own());
 }
+void detail::let_fork() noexcept {
+  if (--here.depth == 0) here.counted->open.fetch_sub(1);
+}
+
+ForkMayCome::ForkMayCome() : depth_(std::exchange(here.depth, 0)) {
+  if (depth_ > 0) here.counted->open.fetch_sub(1);
+}
+ForkMayCome::~ForkMayCome() {
+  if (depth_ > 0) ForkGate::the().enter(own());
+  here.depth = depth_;
+}
+
+InChild::InChild(Function function, void* context) : function_(function), context_(context) {
+  ForkGate& gate = ForkGate::the();
+  const std::lock_guard lock(gate.forking);
+  gate.in_child.push_back(this);
+}
+InChild::~InChild() {
+  ForkGate& gate = ForkGate::the();
+  const std::lock_guard lock(gate.forking);
+  std::erase(gate.in_child, this);
+}
+
+uint64_t forks_behind() { return ForkGate::the().forks; }
 
 }  // namespace tg

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/fork.hpp"
 #include "codegen/collapse.hpp"
 #include "codegen/group.hpp"
 #include "codegen/heuristic.hpp"
@@ -73,6 +74,7 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
 }  // namespace
 
 Generated generate(const Kernel& kernel, const Target& target, const std::optional<Verbs>& verbs) {
+  const ForkWaits whole;  // tables of rules are made when they are first used
   Generated out{.phases = {}, .kernel = collapse(split(kernel)), .verbs = {}, .nest = {}, .temporaries = {}};
   if (!kernel.alone) {
     out.verbs = add_phases(out, Kernel(out.kernel), target, verbs, {});

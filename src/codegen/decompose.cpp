@@ -54,14 +54,14 @@ Rules half_rules() {
 }
 
 const Rules& natural_rules() {  // before the others, which would leave no Log2 to be seen below the product
-  static const Rules rules = {
+  static const Rules& rules = *new Rules{
       {exp2(x * c),      natural(codegen::exp_polynomial, std::numbers::log2e)},
       {log2(x) * c,      natural(codegen::log_polynomial, std::numbers::ln2)},
   };
   return rules;
 }
 const Rules& decompositions() {
-  static const Rules rules = half_rules() + Rules{
+  static const Rules& rules = *new Rules(half_rules() + Rules{
                                                 {exp2(x),          polynomial(codegen::exp2_polynomial)},
       {log2(x),          polynomial(codegen::log2_polynomial)},
       {sin(x),           polynomial(codegen::sin_polynomial)},
@@ -72,7 +72,7 @@ const Rules& decompositions() {
       {less(x, y),       not_equal(x, 1) & y,     bools(x)},
       {fma(x, y, z),     (x & y) | z,             bools(x)},
       {fma(x, y, z),     x * y + z,               integers(x)},
-  };
+  });
   return rules;
 }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 #include <unordered_set>
 
 #include "base/fork.hpp"
@@ -12,10 +11,10 @@ namespace tg {
 namespace {
 
 struct Taken {
-  std::mutex mutex;
+  Mutex mutex;
   std::unordered_set<const detail::Node*> nodes;
   std::atomic<uint32_t> released = 0;  // counts: what those who wait watch
-  ForkGuard fork{mutex, [](void* self) { static_cast<Taken*>(self)->nodes.clear(); }, this};  // no other thread lives in a child
+  InChild forget{[](void* self) { static_cast<Taken*>(self)->nodes.clear(); }, this};  // no other thread lives in a child
 };
 Taken& taken() { static auto& leaked = *new Taken; return leaked; }
 
@@ -32,6 +31,7 @@ Claim::Claim(std::span<const UOp> assignments) : assignments_(assignments.begin(
         return;
       }
     }
+    const ForkMayCome meanwhile;
     taken().released.wait(seen);
   }
 }

@@ -7,13 +7,14 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include <fmt/format.h>
 
 #include "base/build_id.hpp"
 #include "base/env.hpp"
+#include "base/fork.hpp"
 #include "base/log.hpp"
+#include "base/parallel.hpp"
 #include "engine/tunings.hpp"
 #include "render/renderers.hpp"
 #include "runtime/cache.hpp"
@@ -141,11 +142,41 @@ std::shared_ptr<const CompiledKernel> make(const Kernel& kernel, Hash128 key, co
   return out;
 }
 
-struct Table {
-  std::mutex mutex;
-  std::map<std::pair<const Device*, Hash128>, std::shared_ptr<const CompiledKernel>> kernels;
+// Kernels that somebody has: a plan that is kept, or that is running. Their code goes with the last of these.
+class Table {
+ public:
+  using Key = std::pair<const Device*, Hash128>;
+  using Found = std::shared_ptr<const CompiledKernel>;
+
+  Found find(const Key& key) {
+    const std::lock_guard lock(mutex_);
+    const auto it = kernels_.find(key);
+    return it == kernels_.end() ? nullptr : it->second.lock();
+  }
+  /// The one that is there, where another thread was quicker.
+  Found put(const Key& key, Found made) {
+    const std::lock_guard lock(mutex_);
+    if (kernels_.size() >= sweep_at_) {
+      std::erase_if(kernels_, [](const auto& entry) { return entry.second.expired(); });
+      sweep_at_ = std::max(kLeast, 2 * kernels_.size());
+    }
+    std::weak_ptr<const CompiledKernel>& known = kernels_[key];
+    if (Found other = known.lock()) return other;
+    known = made;
+    return made;
+  }
+  size_t size() {
+    const std::lock_guard lock(mutex_);
+    return kernels_.size();
+  }
+  static Table& shared() { static auto& leaked = *new Table; return leaked; }
+
+ private:
+  static constexpr size_t kLeast = 64;
+  Mutex mutex_;
+  std::map<Key, std::weak_ptr<const CompiledKernel>> kernels_;
+  size_t sweep_at_ = kLeast;
 };
-Table& table() { static auto& leaked = *new Table; return leaked; }
 
 }  // namespace
 
@@ -162,6 +193,7 @@ std::vector<PhaseInfo> phase_infos(const Generated& g) {
 }
 
 std::string source(const Generated& g, const Target& target) {
+  const ForkWaits whole;  // tables are made when they are first used
   register_renderers();
   std::vector<Phase> phases;
   for (const LoweredPhase& p : g.phases) phases.push_back(p.phase);
@@ -180,16 +212,18 @@ std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kerne
     if (tunings.back()) keys.back() = mix(keys.back(), hash_of(to_string(tunings.back()->verbs)));
   }
   std::vector<size_t> missing;  // one index a distinct kernel
-  {
-    std::lock_guard lock(table().mutex);
-    for (size_t i = 0; i < kernels.size(); ++i) {
-      if (auto it = table().kernels.find({&device, keys[i]}); it != table().kernels.end()) out[i] = it->second;
-      else if (std::none_of(missing.begin(), missing.end(), [&](size_t m) { return keys[m] == keys[i]; })) missing.push_back(i);
-    }
+  std::map<Hash128, size_t> first;
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    if (first.try_emplace(keys[i], i).second && !(out[i] = Table::shared().find({&device, keys[i]}))) missing.push_back(i);
   }
-  if (missing.empty()) return out;
+  const auto share = [&] {
+    for (size_t i = 0; i < kernels.size(); ++i) out[i] = out[first.at(keys[i])];
+    return out;
+  };
+  if (missing.empty()) return share();
+  const ForkMayCome meanwhile;  // nothing has begun to change
   std::atomic<size_t> next{0};
-  std::mutex failing;
+  Mutex failing;
   std::exception_ptr failure;
   const auto work = [&] {
     for (size_t n; (n = next.fetch_add(1)) < missing.size();) {
@@ -202,18 +236,15 @@ std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kerne
       }
     }
   };
-  std::vector<std::jthread> threads;
-  for (size_t t = 1; t < std::min<size_t>(missing.size(), static_cast<size_t>(settings().threads)); ++t) threads.emplace_back(work);
-  work();
-  threads.clear();
+  on_threads(std::min<size_t>(missing.size(), static_cast<size_t>(settings().threads)), work);
   if (failure) std::rethrow_exception(failure);
   for (size_t m : missing)
     if (logging(2) && !out[m]->from_disk)
       log(2, fmt::format("{} compiled: {:.2f} ms, {} bytes of code", out[m]->name, out[m]->compile_ms, out[m]->program->code_bytes()));
-  std::lock_guard lock(table().mutex);
-  for (size_t m : missing) table().kernels.try_emplace({&device, keys[m]}, out[m]);
-  for (size_t i = 0; i < kernels.size(); ++i) out[i] = table().kernels.at({&device, keys[i]});
-  return out;
+  for (size_t m : missing) out[m] = Table::shared().put({&device, keys[m]}, out[m]);
+  return share();
 }
+
+size_t known_kernels() { return Table::shared().size(); }
 
 }  // namespace tg

@@ -2,11 +2,11 @@
 #include "engine/passes.hpp"
 
 #include <algorithm>
-#include <mutex>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
+#include "base/fork.hpp"
 #include "schedule/in_blocks.hpp"
 #include "tg/error.hpp"
 
@@ -14,7 +14,7 @@ namespace tg {
 namespace {
 
 struct InForce {
-  std::mutex mutex;
+  Mutex mutex;
   Passes passes;
 };
 InForce& in_force() {
@@ -47,10 +47,15 @@ void check_pass(const Passes::Named& p, std::span<const UOp> before, std::span<c
   } catch (const InternalError& e) { refuse(e.what()); }
 }
 
+std::vector<UOp> called(const Passes::Named& p, std::span<const UOp> roots) {
+  const ForkMayCome meanwhile;
+  return p.pass(roots);
+}
+
 std::vector<UOp> through(const Passes::List& list, Stage stage, std::vector<UOp> roots) {
   for (const Passes::Named& p : list) {
     if (p.stage != stage) continue;
-    std::vector<UOp> after = p.pass(roots);
+    std::vector<UOp> after = called(p, roots);
     check_pass(p, roots, after);
     roots = std::move(after);
   }

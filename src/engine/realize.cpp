@@ -5,23 +5,20 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
-#include <map>
-#include <mutex>
 #include <optional>
-#include <tuple>
 
 #include <fmt/format.h>
 
+#include "base/fork.hpp"
 #include "base/log.hpp"
 #include "engine/canonical.hpp"
 #include "engine/claim.hpp"
-#include "engine/kernels.hpp"
 #include "engine/passes.hpp"
+#include "engine/plans.hpp"
 #include "engine/tuner.hpp"
 #include "ir/symbolic.hpp"
 #include "runtime/interpreter/evaluate.hpp"
 #include "schedule/batch.hpp"
-#include "schedule/plan.hpp"
 #include "schedule/work.hpp"
 #include "tg/error.hpp"
 #include "tg/ir/pattern.hpp"
@@ -32,20 +29,6 @@ namespace tg {
 static void realize(std::span<const UOp> roots, Device& device);
 
 namespace {
-
-struct ReadyPlan {
-  Plan plan;
-  std::vector<UOp> variables;
-  std::vector<std::shared_ptr<const CompiledKernel>> kernels;  // one a launch
-  size_t checked = 0;                                          // launches after which all indices are known to be in bounds
-  size_t harmless = 0;                                         // launches before the first that overwrites what a tensor holds
-};
-
-struct PlanCache {
-  std::mutex mutex;
-  std::map<std::tuple<const Device*, uint64_t, Hash128>, std::shared_ptr<const ReadyPlan>> plans;  // by device, passes and graph
-};
-PlanCache& plans() { static auto& leaked = *new PlanCache; return leaked; }
 
 /// How many launches there are up to the last that looks at data for indices. None of them may overwrite memory: a run that throws because
 /// an index is out of bounds must leave all values as they were.
@@ -74,12 +57,10 @@ constinit std::atomic<void (*)()> interruption = nullptr;
 
 std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device) {
   const Passes passes = Passes::in_force();
-  const std::tuple<const Device*, uint64_t, Hash128> key{&device, passes.number, graph.key()};
+  const Plans::Key key{&device, passes.number, graph.key()};
   Tuner* const tuner = Tuner::current();
-  if (!tuner || !tuner->looks_again()) {
-    std::lock_guard lock(plans().mutex);
-    if (auto it = plans().plans.find(key); it != plans().plans.end()) return it->second;
-  }
+  if (!tuner || !tuner->looks_again())
+    if (auto known = Plans::shared().find(key)) return known;
   auto ready = std::make_shared<ReadyPlan>();
   ready->variables = graph.variables;
   ready->plan = passes.plan(graph.roots, device.target());
@@ -90,8 +71,8 @@ std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device)
   std::vector<const Kernel*> kernels;
   for (const PlanLaunch& l : ready->plan.launches) kernels.push_back(&l.kernel);
   ready->kernels = compile(kernels, device);
-  std::lock_guard lock(plans().mutex);
-  return plans().plans.insert_or_assign(key, ready).first->second;
+  Plans::shared().put(key, ready);
+  return ready;
 }
 
 // ---- running ----
@@ -123,7 +104,10 @@ class Run {
     const std::vector<PlanLaunch>& all = ready_.plan.launches;
     for (size_t i = 0, next; i < all.size(); i = next) {
       for (next = i + 1; next < all.size() && all[next].with_previous;) ++next;
-      if (i <= ready_.harmless) hear_interruption();
+      if (i <= ready_.harmless) {
+        ForkMayCome::look();
+        hear_interruption();
+      }
       const auto parts = std::span(all).subspan(i, next - i);
       if (parts[0].blocks > 0) launch_blocks(parts, std::span(ready_.kernels).subspan(i, next - i));
       else launch(parts, *ready_.kernels[i]);
@@ -134,6 +118,7 @@ class Run {
     const auto now = std::chrono::steady_clock::now();
     if (now - heard_ < kBetweenChecks) return;
     heard_ = now;
+    const ForkMayCome meanwhile;
     if (const auto check = interruption.load()) check();
   }
   void check() {
@@ -280,10 +265,7 @@ void bring_copies(std::span<const UOp> roots, Device& here) {
 
 void set_interruption(void (*check)()) { interruption = check; }
 
-void forget_plans() {
-  const std::lock_guard lock(plans().mutex);
-  plans().plans.clear();
-}
+void forget_plans() { Plans::shared().forget(); }
 
 void realize(std::span<const UOp> roots, std::string_view device_name) { realize(roots, tg::device(device_name)); }
 
@@ -292,6 +274,7 @@ static void realize(std::span<const UOp> roots, Device& device) {
   std::vector<UOp> wanted;
   std::ranges::remove_copy_if(roots, std::back_inserter(wanted), made);
   if (wanted.empty()) return;
+  const ForkWaits whole;
   bring_copies(wanted, device);
   std::erase_if(wanted, made);
   if (device.interprets()) return interpret(wanted, device);

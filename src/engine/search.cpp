@@ -9,11 +9,11 @@
 #include <numeric>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include <fmt/format.h>
 
 #include "base/env.hpp"
+#include "base/parallel.hpp"
 #include "codegen/neighbours.hpp"
 #include "engine/kernels.hpp"
 #include "ir/symbolic.hpp"
@@ -272,11 +272,7 @@ class Search {
         }
       }
     };
-    {
-      std::vector<std::jthread> threads;
-      for (size_t t = 1; t < std::min(all.size(), static_cast<size_t>(settings().threads)); ++t) threads.emplace_back(work);
-      work();
-    }
+    on_threads(std::min(all.size(), static_cast<size_t>(settings().threads)), work);
     for (const std::exception_ptr& e : failed) if (e) std::rethrow_exception(e);
     std::vector<Candidate> out;
     for (auto& c : built) if (c && binaries_.insert(c->binary).second) out.push_back(std::move(*c));

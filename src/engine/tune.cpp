@@ -3,12 +3,15 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
+#include <new>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/build_id.hpp"
 #include "base/env.hpp"
+#include "base/fork.hpp"
 #include "base/log.hpp"
 #include "engine/realize.hpp"
 #include "engine/search.hpp"
@@ -78,8 +81,13 @@ Tuner::Scope::Scope(Tuner& t) : outer_(std::exchange(of_thread, &t)) { t.again_ 
 Tuner::Scope::~Scope() { of_thread = outer_; }
 
 void Tuner::tune(const Plan& plan, Device& device) {
-  static std::mutex& one_at_a_time = *new std::mutex;  // what else runs would be measured as well
-  const std::lock_guard lock(one_at_a_time);
+  struct OneAtATime {  // what else runs would be measured as well; held for long, by a thread that a child may not have
+    std::mutex mutex;
+    InChild renewed{[](void* held) { new (held) std::mutex; }, &mutex};
+  };
+  static auto& one_at_a_time = *new OneAtATime;
+  const ForkMayCome meanwhile;
+  const std::lock_guard lock(one_at_a_time.mutex);
   target_ = device.target().name;
   std::vector<const PlanLaunch*> launches;
   std::vector<double> weights;

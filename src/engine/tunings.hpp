@@ -3,13 +3,13 @@
 //
 //   "r_64_64_64: tile(i1, 16, vector)"      ->      find(kernel r_64_64_64, any target) == {tile(i1, 16, vector)}
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "codegen/codegen.hpp"
+#include "tg/ir/mutex.hpp"
 
 namespace tg {
 
@@ -35,7 +35,7 @@ class Tunings {
   void add(Tuning);
 
  private:
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<Tuning> all_;  // those that were added later are looked at first
 };
 

@@ -10,10 +10,11 @@
 #include <condition_variable>
 #include <exception>
 #include <map>
-#include <mutex>
 #include <numeric>
+#include <system_error>
 #include <thread>
 
+#include "base/fork.hpp"
 #include "tensor/impl.hpp"
 #include "tg/memory.hpp"
 
@@ -146,12 +147,13 @@ struct Epoch::State {
     Example batch;
     std::exception_ptr error;
   };
-  std::mutex mutex;  // guards all from here on
-  std::condition_variable changed;
+  Mutex mutex;  // guards all from here on
+  std::unique_ptr<std::condition_variable_any> changed = std::make_unique<std::condition_variable_any>();
   std::map<int64_t, Made> made;
   int64_t claimed = 0, taken = 0;
   bool stopped = false;
   std::vector<std::thread> threads;
+  const uint64_t process = forks_behind();  // whose threads they are
 
   State(Dataset d, const LoaderOptions& o, int64_t batches, Generator from)
       : data(std::move(d)), options(o), count(batches), key(from.key()) {
@@ -164,17 +166,28 @@ struct Epoch::State {
     }
   }
   ~State() {
+    if (elsewhere()) {  // threads that are not here can be neither joined nor told of, nor their handles destroyed
+      new std::vector(std::move(threads));
+      (void)changed.release();
+      return;
+    }
     {
       const std::lock_guard lock(mutex);
       stopped = true;
     }
-    changed.notify_all();
+    changed->notify_all();
     for (std::thread& t : threads) t.join();
   }
 
-  /// Not in the constructor: where a thread cannot be had, the destructor ends those before it.
+  bool elsewhere() const { return !threads.empty() && process != forks_behind(); }
+  /// As many as the system grants; without any, batches are made where they are asked for.
   void start() {
-    for (int i = 0; i < options.threads; ++i) threads.emplace_back([this] { work(); });
+    threads.reserve(static_cast<size_t>(options.threads));
+    try {
+      while (static_cast<int>(threads.size()) < options.threads) threads.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // the order of batches and their values do not depend on their number
+    }
   }
   Example make(int64_t number) const {
     Generator own = Generator::with_key(threefry2x32(key, {static_cast<uint32_t>(number >> 32), static_cast<uint32_t>(number)}));
@@ -186,7 +199,7 @@ struct Epoch::State {
     const int64_t ahead = int64_t{options.threads} * options.prefetch;
     std::unique_lock lock(mutex);
     for (;;) {
-      changed.wait(lock, [&] { return stopped || claimed == count || claimed < taken + ahead; });
+      changed->wait(lock, [&] { return stopped || claimed == count || claimed < taken + ahead; });
       if (stopped || claimed == count) return;
       const int64_t number = claimed++;
       lock.unlock();
@@ -194,19 +207,22 @@ struct Epoch::State {
       try { result.batch = make(number); } catch (...) { result.error = std::current_exception(); }
       lock.lock();
       made.emplace(number, std::move(result));
-      changed.notify_all();
+      changed->notify_all();
     }
   }
   std::optional<Example> next() {
     if (taken == count) return {};
     if (threads.empty()) return make(taken++);
+    if (elsewhere())
+      throw ValueError(
+          "DataLoader: this epoch's threads are in the process that this one was forked from; begin an epoch here, or use threads = 0");
     Made result;
     {
       std::unique_lock lock(mutex);
-      changed.wait(lock, [&] { return made.contains(taken); });
+      changed->wait(lock, [&] { return made.contains(taken); });
       result = std::move(made.extract(taken++).mapped());
     }
-    changed.notify_all();
+    changed->notify_all();
     if (result.error) std::rethrow_exception(result.error);
     return std::move(result.batch);
   }

@@ -135,7 +135,7 @@ UOp negate_condition(const Match& m) {  // where(not a, x, y) is where(a, y, x)
 }  // namespace
 
 const Rules& exact_rules() {
-  static const Rules rules = (every_op() + Rules{
+  static const Rules& rules = *new Rules((every_op() + Rules{
       // floats, as IEEE 754 has them: x + 0 is not among these (-0 + 0 is 0), x - x neither (nan)
       {x + c,                              add_nothing},
       {x * 1,                              x},
@@ -189,13 +189,13 @@ const Rules& exact_rules() {
       {any(Op::Range),                     on_root(single_range)},
       {any(Op::Reduce),                    on_root(without_constant_ranges)},
       {any(Op::End),                       on_root(without_constant_ranges)},
-  } + commuting()).remembered();
+  } + commuting()).remembered());
   return rules;
 }
 
 const Rules& fast_math_rules() {
   const auto floats = [](const Match& m) { return is_float(m.root->dtype()); };
-  static const Rules rules = {
+  static const Rules& rules = *new Rules{
       {x + 0,                              x,                               floats},
       {x * 0,                              0,                               floats},
       {x / x,                              1},

@@ -6,11 +6,11 @@
 #include <bit>
 #include <cstdlib>
 #include <deque>
-#include <mutex>
 #include <new>
 
 #include <fmt/format.h>
 
+#include "base/fork.hpp"
 #include "ir/node_map.hpp"
 #include "tg/error.hpp"
 #include "tg/ir/op_info.hpp"
@@ -73,7 +73,7 @@ namespace {
 
 class Table {
  public:
-  std::mutex mutex;
+  Mutex mutex;
 
   const Node* find(const Hash128& hash, Op op, DType dtype, std::span<const UOp> src, const Arg& arg) const {
     if (buckets_.empty()) return nullptr;
@@ -147,6 +147,7 @@ Hash128 hash_node(Op op, DType dtype, std::span<const UOp> src, const Arg& arg) 
 }
 
 const Node* intern(Op op, DType dtype, std::span<const UOp> src, Arg&& arg) {
+  const ForkWaits whole;  // once for all the locks
   const Hash128 hash = hash_node(op, dtype, src, arg);
   Table& table = interner().of(hash);
   {

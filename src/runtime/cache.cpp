@@ -121,16 +121,16 @@ void put_aside(const std::string& path) {
 }  // namespace
 
 CompileCache::CompileCache(CacheOptions options)
-    : options_(std::move(options)), wanted_(!options_.directory.empty()),
-      fork_(mutex_, [](void* self) { static_cast<CompileCache*>(self)->file_ = nullptr; }, this) {}
+    : options_(std::move(options)), memory_(static_cast<size_t>(options_.memory_bytes)), wanted_(!options_.directory.empty()),
+      fork_([](void* self) { static_cast<CompileCache*>(self)->file_ = nullptr; }, this) {}
 
 CompileCache::~CompileCache() { close(); }
 
 std::optional<std::string> CompileCache::get(Hash128 key) {
   const std::lock_guard lock(mutex_);
-  if (const auto it = memory_.find(key); it != memory_.end()) {
+  if (const std::string* known = memory_.find(key)) {
     ++counts_.memory_hits;
-    return it->second;
+    return *known;
   }
   std::optional<std::string> value;
   try {
@@ -138,14 +138,14 @@ std::optional<std::string> CompileCache::get(Hash128 key) {
     if (file_) value = read(key);
   } catch (const DiskError& e) { give_up(e); }
   ++(value ? counts_.disk_hits : counts_.misses);
-  if (value) remember(key, *value);
+  if (value) (void)memory_.put(key, *value, value->size());
   return value;
 }
 
 void CompileCache::put(Hash128 key, std::string_view value) {
   const std::lock_guard lock(mutex_);
   ++counts_.puts;
-  remember(key, value);
+  (void)memory_.put(key, std::string(value), value.size());
   try {
     use_disk();
     if (file_) write(key, value);
@@ -207,14 +207,6 @@ void CompileCache::give_up(const DiskError& e) {
   log_warning(fmt::format("the compile cache in {} is not used any more by this process: {}. Kernels are compiled anew; TG_CACHE_DIR names "
                           "another directory, TG_CACHE=0 does without",
                           options_.directory, e.message));
-}
-
-void CompileCache::remember(Hash128 key, std::string_view value) {
-  if (memory_bytes_ + static_cast<int64_t>(value.size()) > options_.memory_bytes) {
-    memory_.clear();
-    memory_bytes_ = 0;
-  }
-  if (memory_.insert_or_assign(key, std::string(value)).second) memory_bytes_ += static_cast<int64_t>(value.size());
 }
 
 std::optional<std::string> CompileCache::read(Hash128 key) {

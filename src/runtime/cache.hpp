@@ -8,13 +8,12 @@
 // written or has no room left is given up for the rest of the process: one warning in the log, and memory alone serves on.
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/fork.hpp"
+#include "base/recent.hpp"
 #include "tg/ir/hash.hpp"
 
 struct sqlite3;
@@ -26,7 +25,7 @@ struct DiskError;
 struct CacheOptions {
   std::string directory = "";                 // made where missing; empty: memory only
   int64_t disk_bytes = int64_t{512} << 20;    // beyond this the values unused for longest go
-  int64_t memory_bytes = int64_t{128} << 20;  // beyond this memory is emptied; the disk still has everything
+  int64_t memory_bytes = int64_t{32} << 20;   // beyond this the values unused for longest go from memory
   int busy_milliseconds = 2000;               // how long to wait for another process
 };
 
@@ -56,20 +55,18 @@ class CompileCache {
   void use_disk();
   void close() noexcept;
   void give_up(const DiskError&);
-  void remember(Hash128 key, std::string_view value);
   std::optional<std::string> read(Hash128 key);
   void write(Hash128 key, std::string_view value);
   void evict();
 
   const CacheOptions options_;
-  mutable std::mutex mutex_;
-  std::unordered_map<Hash128, std::string> memory_;
-  int64_t memory_bytes_ = 0;
+  mutable Mutex mutex_;
+  Recent<Hash128, std::string> memory_;
   sqlite3* file_ = nullptr;
   bool wanted_;             // the disk: until given up or closed
   int64_t disk_bytes_ = 0;  // as last counted, and what this process has added
   Counts counts_;
-  ForkGuard fork_;  // a connection does not survive a fork: the child opens its own
+  InChild fork_;  // a connection does not survive a fork: the child opens its own
 };
 
 }  // namespace tg

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <fstream>
 #include <new>
+#include <string>
 
 #include "tg/device.hpp"
 #include "tg/error.hpp"
@@ -19,8 +21,32 @@ constexpr size_t kPiece = size_t{8} << 20;
 
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
-size_t machine_bytes() {
-  static const size_t bytes = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+/// The least of what is written in that file of a control group and of those around it: {"/sys/fs/cgroup", "/a/b", "memory.max"}.
+size_t least_of_groups(const std::string& root, std::string group, const std::string& file) {
+  size_t least = SIZE_MAX;
+  for (;;) {
+    std::ifstream in(root + group + "/" + file);
+    if (size_t bytes = 0; in >> bytes) least = std::min(least, bytes);
+    if (group.empty()) return least;
+    group.resize(group.rfind('/'));
+  }
+}
+
+/// What this process may use: the machine's memory, or what a container leaves it of that.
+size_t usable_bytes() {
+  static const size_t bytes = [] {
+    size_t least = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    std::ifstream groups("/proc/self/cgroup");  // lines 4:memory:/a/b of version 1, 0::/a/b of version 2
+    for (std::string line; std::getline(groups, line);) {
+      const size_t at = line.find(":/");
+      if (at == line.npos) continue;
+      const std::string group = line.size() == at + 2 ? "" : line.substr(at + 1);
+      if (line.substr(0, at) == "0:") least = std::min(least, least_of_groups("/sys/fs/cgroup", group, "memory.max"));
+      if (line.substr(0, at).ends_with(":memory"))
+        least = std::min(least, least_of_groups("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes"));
+    }
+    return least;
+  }();
   return bytes;
 }
 
@@ -44,7 +70,7 @@ size_t size_class(size_t bytes) {
 
 void* HostMemory::allocate(size_t bytes) {
   const std::lock_guard lock(mutex_);
-  const size_t size = bytes <= machine_bytes() ? size_class(bytes) : 0;
+  const size_t size = bytes <= usable_bytes() ? size_class(bytes) : 0;
   void* block = nullptr;
   if (size) {
     auto& kept = free_[size];
@@ -52,8 +78,8 @@ void* HostMemory::allocate(size_t bytes) {
       block = kept.back();
       kept.pop_back();
       counts_.cached_bytes -= size;
-    } else if (counts_.live_bytes + size <= machine_bytes()) {
-      if (counts_.live_bytes + counts_.cached_bytes + size > machine_bytes()) release_cached();
+    } else if (counts_.live_bytes + size <= usable_bytes()) {
+      if (counts_.live_bytes + counts_.cached_bytes + size > usable_bytes()) release_cached();
       block = size < kHugePage ? cut(size) : map_pages(size);
       if (!block && counts_.cached_bytes) {
         release_cached();
@@ -63,7 +89,7 @@ void* HostMemory::allocate(size_t bytes) {
   }
   if (!block)
     throw DeviceError(
-        fmt::format("no memory for {} bytes: {} are in use and the machine has {}", bytes, counts_.live_bytes, machine_bytes()));
+        fmt::format("no memory for {} bytes: {} are in use, of {} that there are", bytes, counts_.live_bytes, usable_bytes()));
   counts_.live_bytes += size;
   ++counts_.live_blocks;
   return block;
@@ -74,7 +100,7 @@ void HostMemory::free(void* block, size_t bytes) noexcept {
   const size_t size = size_class(bytes);
   counts_.live_bytes -= size;
   --counts_.live_blocks;
-  if (size >= kHugePage && counts_.cached_bytes + size > machine_bytes() / 2) {
+  if (size >= kHugePage && counts_.cached_bytes + size > usable_bytes() / 2) {
     munmap(block, size);
     return;
   }

@@ -4,14 +4,14 @@
 //   HostMemory memory;  void* p = memory.allocate(1000);  memory.free(p, 1000);  memory.allocate(1001) == p
 //
 // Sizes are rounded up to classes, at most an eighth larger. Small blocks are cut from 8 MiB pieces, larger ones are mappings of
-// their own; both lie on huge pages. Freed blocks are kept, up to half of the machine's memory.
+// their own; both lie on huge pages. Freed blocks are kept, up to half of what this process may
+// use: the machine's memory, or what a container leaves it of that.
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <vector>
 
-#include "base/fork.hpp"
+#include "tg/ir/mutex.hpp"
 
 namespace tg {
 
@@ -35,8 +35,7 @@ class HostMemory {
   void* cut(size_t bytes);
   void release_cached();
 
-  mutable std::mutex mutex_;
-  ForkGuard fork_{mutex_};
+  mutable Mutex mutex_;
   std::map<size_t, std::vector<void*>> free_;  // by class size
   std::vector<std::pair<void*, size_t>> pieces_;
   std::byte* next_ = nullptr;  // the rest of the piece being cut

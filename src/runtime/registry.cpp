@@ -10,9 +10,11 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <new>
 
 #include <unistd.h>
 
+#include "base/fork.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
@@ -32,9 +34,10 @@ struct DeviceEntry {
 /// Entries are never removed, so references into the maps stay good without the lock.
 struct Registry {
   const pid_t process = getpid();
-  std::mutex mutex;
+  Mutex mutex;
   std::map<std::string, DeviceEntry, std::less<>> devices;
   std::map<std::string, Renderer, std::less<>> renderers;
+  InChild forget{[](void* self) { static_cast<Registry*>(self)->forget_what_opens(); }, this};
 
   Registry() {
     devices.try_emplace("cpu", open_cpu);
@@ -42,6 +45,14 @@ struct Registry {
     devices.try_emplace("null", open_null);
     devices.try_emplace("null:gpu", open_null_gpu);
     devices.try_emplace("interpreter", open_interpreter);
+  }
+  /// What another thread was opening when this process began, nobody opens any more.
+  void forget_what_opens() {
+    for (auto& [name, entry] : devices) {
+      if (entry.open.load()) continue;
+      new (&entry.opening) std::mutex;
+      (void)entry.owner.release();
+    }
   }
 };
 

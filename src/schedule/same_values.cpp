@@ -41,7 +41,7 @@ UOp side_by_side(const Match& m) {
 // relu is written as the first of these, so that its gradient is right at 0 and needs the result alone.
 const Rules& same_values() {
   static constexpr Var x{0};
-  static const Rules rules = (Rules{
+  static const Rules& rules = *new Rules((Rules{
       {Pat(Op::Detach, {x}),                    x},
       {any(Op::Function),                       [](const Match& m) { return m.root->src(0); }},
       {where(not_equal(max(x, 0), 0), x, 0),    max(x, 0)},
@@ -54,7 +54,7 @@ const Rules& same_values() {
          const UOp v = from.op() == Op::Scan ? expand_scan(from, static_cast<size_t>(m.root->as<int64_t>())) : UOp();
          return v ? cast(v, m.root->dtype()) : v;
        }},
-  }).remembered();
+  }).remembered());
   return rules;
 }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/fork.hpp"
 #include "schedule/batch.hpp"
 #include "schedule/demand.hpp"
 #include "schedule/expansions.hpp"
@@ -235,6 +236,7 @@ UOp behind(const UOp& r) {
 }  // namespace
 
 Plan schedule(std::span<const UOp> roots) {
+  const ForkWaits whole;  // tables of rules are made when they are first used
   std::vector<UOp> real = surround(rewrite(expand_sorts(roots), same_values()));
   for (UOp& r : real) r = behind(r);
   Plan plan = Builder(real).build();

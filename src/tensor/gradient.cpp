@@ -18,7 +18,7 @@ namespace {
 thread_local bool is_recording = true;
 
 struct Leaves {
-  std::mutex mutex;
+  Mutex mutex;
   std::unordered_map<const void*, TensorImpl*> by_key;  // those that still live, or are about to take the lock and leave
 };
 Leaves& leaves() { static auto& leaked = *new Leaves; return leaked; }  // static tensors may die late

@@ -8,12 +8,12 @@
 #include <atomic>
 #include <initializer_list>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "runtime/buffer.hpp"
+#include "tg/ir/mutex.hpp"
 #include "tg/ir/uop.hpp"
 #include "tg/tensor.hpp"
 
@@ -24,7 +24,7 @@ struct detail::TensorImpl {
   ~TensorImpl();
 
   std::atomic<uint32_t> refs{1};
-  mutable std::mutex mutex;      // guards all below but device
+  mutable Mutex mutex;           // guards all below but device
   UOp value;
   const std::string device;
   bool requires_grad;

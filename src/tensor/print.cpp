@@ -231,12 +231,14 @@ std::string format_repr(const HostArray& a, std::string_view name, const std::st
 }
 
 std::string Tensor::str() const {
+  realize();
   HostArray a(dtype(), shape());
   copy_out(a.bytes.data(), a.dtype);
   return format_array(a);
 }
 std::string Tensor::repr() const {
   if (!defined()) return "Tensor()";
+  realize();
   HostArray a(dtype(), shape());
   copy_out(a.bytes.data(), a.dtype);
   const std::string where = device() == settings().device ? "" : fmt::format(", device='{}'", device());

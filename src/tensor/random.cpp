@@ -38,7 +38,7 @@ std::array<Word, 2> rounds(const std::array<Word, 3>& key, std::array<Word, 2> x
 constexpr uint32_t kParity = 0x1bd11bda;
 
 struct Shared {
-  std::mutex mutex;
+  Mutex mutex;
   Generator generator;
 };
 Shared& shared() { static auto& leaked = *new Shared; return leaked; }

@@ -45,7 +45,7 @@ UOp gradient_of_squares(const UOp& u, const UOp& dy, size_t) {
 }
 /// The sum of (x - mean)^2 over the axes, which stay as 1.
 UOp squares_about_mean(const UOp& x, const std::vector<int>& axes) {
-  static const Function kSquares{"squares about the mean", gradient_of_squares};
+  static const Function& kSquares = *new Function{"squares about the mean", gradient_of_squares};
   const UOp c = centred(x, axes);
   return special::function(kSquares, reduce(c * c, Monoid::Sum, axes), {x});
 }

@@ -73,6 +73,7 @@ TEST(Settings, EveryVariable) {
                            {"TG_DEVICE", "null"},
                            {"TG_DATA", "/sets"},
                            {"TG_CPU_VECTOR", "16"},
+                           {"TG_KERNELS", "12"},
                            {"TG_BEAM", "2"},
                            {"TG_BEAM_SECONDS", "7"},
                            {"TG_TUNED", "/t"},
@@ -85,6 +86,7 @@ TEST(Settings, EveryVariable) {
   EXPECT_EQ(s.device, "null");
   EXPECT_EQ(s.data, "/sets");
   EXPECT_EQ(s.cpu_vector, 16);
+  EXPECT_EQ(s.kernels, 12);
   EXPECT_EQ(s.beam, 2);
   EXPECT_EQ(s.beam_seconds, 7);
   EXPECT_EQ(s.tuned, "/t");

@@ -70,7 +70,7 @@ inline void attack(const std::vector<std::byte>& good, size_t header, const std:
     }
   }
   for (size_t at = 0; at < std::min(header, good.size()); ++at) {
-    for (int flip : {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff, 0x55}) {
+    for (int flip = 1; flip < 256; ++flip) {
       std::vector<std::byte> bad = good;
       bad[at] ^= static_cast<std::byte>(flip);
       try {

@@ -155,6 +155,46 @@ TEST(SafeTensors, SurvivesDamage) {
   attack(good, good.size(), [](std::span<const std::byte> in) { parse(in); });
 }
 
+// Every value of every byte before the data, and files that are too short or too long: an error that names the file, or tensors whose bytes
+// are all in it.
+TEST(SafeTensors, WhatIsTakenIsThere) {
+  TempDir dir;
+  const std::vector<std::byte> data(24, std::byte{1});
+  save_safetensors(dir / "m", {{"a", float32, {3}, std::span(data).first(12)},
+                               {"b", int8, {2, 0, 5}, {}},
+                               {"c", bool_, {}, std::span(data).first(1)}});
+  const std::vector<std::byte> good = read_file(dir / "m");
+  size_t refused = 0, taken = 0;
+  const auto look = [&](const std::vector<std::byte>& file) {
+    try {
+      size_t bytes = 0;
+      for (const NamedView& t : parse(file)) {
+        ASSERT_EQ(byte_count(t.dtype, t.shape), t.data.size());
+        ASSERT_GE(t.data.data(), file.data());
+        ASSERT_LE(t.data.data() + t.data.size(), file.data() + file.size());
+        bytes += t.data.size();
+      }
+      ASSERT_EQ(bytes, 13u) << "all the data there is";
+      ++taken;
+    } catch (const IoError& e) {
+      ASSERT_THAT(e.what(), testing::StartsWith("m.st: "));
+      ++refused;
+    }
+  };
+  for (size_t at = 0; at < good.size() - 13; ++at)
+    for (int value = 0; value < 256; ++value) {
+      std::vector<std::byte> bad = good;
+      bad[at] = static_cast<std::byte>(value);
+      look(bad);
+    }
+  for (size_t more = 1; more < 40; ++more) {
+    std::vector<std::byte> longer = good;
+    longer.resize(good.size() + more);
+    EXPECT_THROW(parse(longer), IoError);
+  }
+  EXPECT_GT(refused, 10 * taken) << "names and other dtypes of one size are what a changed byte may mean";
+}
+
 TEST(SafeTensors, FileErrors) {
   EXPECT_EQ(error_of([] { SafeTensors("/nowhere/m"); }), "/nowhere/m: cannot open: No such file or directory");
   EXPECT_EQ(error_of([] { save_safetensors("/nowhere/m", {}); }), "/nowhere/m: cannot write: No such file or directory");

@@ -3,11 +3,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <fstream>
 #include <random>
 #include <thread>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "runtime/cpu/loader.hpp"
 #include "tg/error.hpp"
@@ -53,6 +60,8 @@ std::string failure(const std::string& text) {
   } catch (const DeviceError& e) { return e.what(); }
   return "compiled";
 }
+
+int thread_good;
 
 template <typename F>
 F* function(const LoadedObject& code, const char* name) {
@@ -165,6 +174,62 @@ TEST(Jit, SurvivesWhatLlvmCallsFatal) {
               HasSubstr("cpu: LLVM cannot compile the kernel: Inline asm"));
   if (__lsan_enable) __lsan_enable();
   EXPECT_EQ(failure(kAxpy), "compiled");
+}
+
+// LLVM ends the process where it finds no memory, unless it is told otherwise. However much there is left: an error, or code.
+TEST(Jit, SurvivesTheEndOfMemory) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers reserve more memory than there is";
+#else
+  ASSERT_EQ(failure(kAxpy), "compiled");
+  constexpr size_t kPiece = 4096;
+  int refused = 0, compiled = 0;
+  for (size_t spare = 0; spare < 400 && compiled < 3; spare += 16) {  // pieces
+    const pid_t child = fork();
+    if (child == 0) {
+      std::vector<void*> pieces;
+      pieces.reserve(size_t{1} << 20);
+      size_t pages = 0;
+      std::ifstream("/proc/self/statm") >> pages;
+      const rlim_t most = pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+      const rlimit limit{most, most};
+      if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(3);
+      while (void* piece = std::malloc(kPiece)) pieces.push_back(piece);
+      for (size_t i = 0; i < std::min(spare, pieces.size()); ++i) std::free(pieces[pieces.size() - 1 - i]);
+      try {
+        (void)compile_llvm_ir(kAxpy);
+        _exit(0);
+      } catch (const DeviceError&) {
+      } catch (const std::bad_alloc&) {}
+      _exit(1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) < 3) << "status " << status << " with " << spare << " pieces left";
+    ++(WEXITSTATUS(status) == 1 ? refused : compiled);
+  }
+  EXPECT_GT(refused, 0);
+#endif
+}
+
+// A thread of little stack, such as other languages' threads have, compiles what LLVM recurses along.
+TEST(Jit, NeedsLittleStackOfItsCaller) {
+  static const std::string text = [] {
+    std::string t = "define double @f(double %v0) {\n";
+    int n = 0;
+    for (int i = 0; i < 30'000; ++i, ++n)
+      t += fmt::format("  %v{} = f{} double %v{}, %v{}\n", n + 1, i % 2 ? "mul" : "add", n, std::max(0, n - 7));
+    return t + fmt::format("  ret double %v{}\n}}", n);
+  }();
+  pthread_attr_t little;
+  pthread_attr_init(&little);
+  pthread_attr_setstacksize(&little, size_t{256} << 10);
+  pthread_t thread;
+  const auto compiled = [](void*) -> void* { return failure(text) == "compiled" ? &thread_good : nullptr; };
+  ASSERT_EQ(pthread_create(&thread, &little, compiled, nullptr), 0);
+  void* result = nullptr;
+  pthread_join(thread, &result);
+  EXPECT_EQ(result, &thread_good);
 }
 
 TEST(Jit, ManyThreadsCompileAtOnce) {

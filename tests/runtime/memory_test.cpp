@@ -61,7 +61,7 @@ TEST(HostMemory, RefusesWhatTheMachineDoesNotHave) {
       memory.allocate(bytes);
       FAIL();
     } catch (const DeviceError& e) {
-      EXPECT_THAT(e.what(), testing::HasSubstr("no memory for " + std::to_string(bytes) + " bytes: 0 are in use and the machine has "));
+      EXPECT_THAT(e.what(), testing::HasSubstr("no memory for " + std::to_string(bytes) + " bytes: 0 are in use, of "));
     }
   }
   void* p = memory.allocate(100);

@@ -3,13 +3,17 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <deque>
+#include <system_error>
 #include <thread>
 #include <vector>
+
+#include "base/parallel.hpp"
 
 // fork() from a process with threads, and threads in the child, are what one test is about
 extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
@@ -209,6 +213,30 @@ TEST(Pool, WorkersAreMadeAnewAfterFork) {
   }
   stop = true;
   busy.join();
+}
+
+// The limit counts what all processes of a user have, and root has none, so the child becomes another user.
+TEST(Pool, AndHelpersDoWithFewerThreadsThanAskedFor) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    const rlimit none{0, 0};
+    if (setrlimit(RLIMIT_NPROC, &none) != 0 || (getuid() == 0 && setresuid(65123, 65123, 65123) != 0)) _exit(2);
+    try {
+      std::thread([] {}).join();
+      _exit(2);  // the system has no such limit
+    } catch (const std::system_error&) {}
+    Pool pool(4);
+    Blocks blocks(100);
+    pool.run(100, Blocks::job, &blocks);
+    std::atomic<int> calls = 0;
+    on_threads(4, [&] { ++calls; });
+    _exit(blocks.each_once() && calls == 1 ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 2) GTEST_SKIP() << "no limit of threads here";
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 TEST(Pool, SharedPoolIsJoinedAtExitAndStillServesLaterDestructors) {

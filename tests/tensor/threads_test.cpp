@@ -53,6 +53,26 @@ TEST(Sharing, ReadAnAssignmentThatNobodyHasMade) {
   }
 }
 
+TEST(Sharing, AssignWhileOthersRead) {
+  Tensor x = Tensor::zeros({40'000}).contiguous().realize();
+  std::atomic<int> wrong = 0;
+  together([&](int t) {
+    float last = 0;
+    for (int i = 0; i < 30; ++i) {
+      if (t == 0) {
+        x.assign(x + 1);
+        continue;
+      }
+      if (t == 1) x.realize();
+      const std::vector<float> values = x.to_vector<float>();
+      wrong += values[0] < last || std::ranges::any_of(values, [&](float v) { return v != values[0]; });
+      last = values[0];
+    }
+  });
+  EXPECT_EQ(wrong, 0) << "a value half written, or an older one than before";
+  EXPECT_EQ(x.min().item<float>(), 30);
+}
+
 TEST(Sharing, CompileTheSameKernelsAtOnce) {
   const auto program = [](int64_t n) { return ((counting(n) - 5).abs().reshape({n / 2, 2}) * 3).sum({.axis = 0}); };
   for (int64_t n = 2050; n < 2062; n += 2) {  // sizes that no other test has

@@ -5,12 +5,12 @@
 //
 // T needs operator== and hash_of(T) found by argument lookup or declared before use.
 #include <atomic>
-#include <mutex>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "tg/ir/hash.hpp"
+#include "tg/ir/mutex.hpp"
 
 namespace tg {
 
@@ -42,7 +42,7 @@ class Interned {
     std::atomic<uint32_t> refs{1};
   };
   struct Table {
-    std::mutex mutex;
+    Mutex mutex;
     std::unordered_multimap<uint64_t, Box*> boxes;
   };
   static Table& table() { static auto& leaked = *new Table; return leaked; }  // outlives every static

@@ -16,10 +16,12 @@
 #include <charconv>
 #include <map>
 #include <memory>
-#include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
+#include "base/fork.hpp"
+#include "base/parallel.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
@@ -60,6 +62,9 @@ struct FatalError : DeviceError {
 void on_fatal_error(const char* reason) {
   if (compiling) throw FatalError(fmt::format("cpu: LLVM cannot compile the kernel: {}", reason));
 }
+void on_bad_alloc(void*, const char*, bool) {
+  if (compiling) throw std::bad_alloc();
+}
 
 Llvm open_llvm() {
   void* library = nullptr;
@@ -85,6 +90,9 @@ Llvm open_llvm() {
 #undef TG_NATIVE
 #undef TG_NATIVE_2
   llvm.InstallFatalErrorHandler(on_fatal_error);
+  // llvm::install_bad_alloc_error_handler, which the C interface has not; where another build of LLVM calls it otherwise, it is left alone
+  if (void* const install = dlsym(library, "_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_"))
+    reinterpret_cast<void (*)(decltype(&on_bad_alloc), void*)>(install)(on_bad_alloc, nullptr);
   llvm.triple = take(llvm, llvm.GetDefaultTargetTriple());
   llvm.cpu = take(llvm, llvm.GetHostCPUName());
   llvm.features = take(llvm, llvm.GetHostCPUFeatures());
@@ -93,6 +101,11 @@ Llvm open_llvm() {
 
 const Llvm& llvm() {
   static const Llvm* const opened = new Llvm(open_llvm());  // stays open: LLVM's own statics do not survive dlclose and reopening
+  static bool gone = false;
+  static const struct Watch {  // made after LLVM's statics, so that it goes before them
+    ~Watch() { gone = true; }
+  } watch;
+  if (gone) throw DeviceError("cpu: the process is ending, and LLVM has ended: static objects can only compute what was computed before");
   return *opened;
 }
 
@@ -131,7 +144,7 @@ class Machines {
   }
 
  private:
-  std::mutex mutex_;
+  Mutex mutex_;
   std::map<int, std::vector<LLVMTargetMachineRef>> idle_;
 };
 
@@ -170,9 +183,8 @@ using Owned = std::unique_ptr<T, void (*)(T*)>;
 // Kernels arrive as explicit vectors in SSA form, so cleaning up is all there is to do (docs: 5 ms a matmul, the code of O3).
 constexpr const char* kPasses = "function(early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm),simplifycfg)";
 
-}  // namespace
-
-std::string compile_llvm_ir(const std::string& text, const JitOptions& options) {
+std::string compile(const std::string& text, const JitOptions& options) {
+  const ForkWaits whole;  // LLVM has locks of its own
   const Llvm& l = llvm();
   Machines::Lease machine = machines().lease(options.vector_bytes);
   struct Compiling {
@@ -185,20 +197,26 @@ std::string compile_llvm_ir(const std::string& text, const JitOptions& options) 
   std::string reported;  // where LLVM would print
   l.ContextSetDiagnosticHandler(context.get(), keep_error, &reported);
 
-  LLVMModuleRef parsed = nullptr;
-  char* message = nullptr;
-  const LLVMMemoryBufferRef input = l.CreateMemoryBufferWithMemoryRangeCopy(text.data(), text.size(), "kernel");
-  if (l.ParseIRInContext(context.get(), input, &parsed, &message)) fail(describe(take(l, message), text));
-  Owned<LLVMOpaqueModule> module(parsed, l.DisposeModule);
-  const bool broken = l.VerifyModule(module.get(), LLVMReturnStatusAction, &message);
-  const std::string complaint = take(l, std::exchange(message, nullptr));
-  if (broken) fail(complaint);
-
-  const Owned<LLVMOpaqueTargetData> layout(l.CreateTargetDataLayout(machine.get()), l.DisposeTargetData);
-  l.SetTarget(module.get(), l.triple.c_str());
-  l.SetModuleDataLayout(module.get(), layout.get());
+  Owned<LLVMOpaqueModule> module(nullptr, l.DisposeModule);
   LLVMMemoryBufferRef emitted = nullptr;
+  const auto abandon = [&] {  // what LLVM was working on is never touched again
+    machine.release();
+    module.release();
+    context.release();
+  };
   try {
+    LLVMModuleRef parsed = nullptr;
+    char* message = nullptr;
+    const LLVMMemoryBufferRef input = l.CreateMemoryBufferWithMemoryRangeCopy(text.data(), text.size(), "kernel");
+    if (l.ParseIRInContext(context.get(), input, &parsed, &message)) fail(describe(take(l, message), text));
+    module.reset(parsed);
+    const bool broken = l.VerifyModule(module.get(), LLVMReturnStatusAction, &message);
+    const std::string complaint = take(l, std::exchange(message, nullptr));
+    if (broken) fail(complaint);
+
+    const Owned<LLVMOpaqueTargetData> layout(l.CreateTargetDataLayout(machine.get()), l.DisposeTargetData);
+    l.SetTarget(module.get(), l.triple.c_str());
+    l.SetModuleDataLayout(module.get(), layout.get());
     const Owned<LLVMOpaquePassBuilderOptions> passes(l.CreatePassBuilderOptions(), l.DisposePassBuilderOptions);
     if (LLVMErrorRef error = l.RunPasses(module.get(), kPasses, machine.get(), passes.get())) {
       char* const why = l.GetErrorMessage(error);
@@ -208,14 +226,24 @@ std::string compile_llvm_ir(const std::string& text, const JitOptions& options) 
     }
     if (l.TargetMachineEmitToMemoryBuffer(machine.get(), module.get(), LLVMObjectFile, &message, &emitted)) fail(take(l, message));
   } catch (const FatalError&) {
-    machine.release();
-    module.release();
-    context.release();
+    abandon();
     throw;
+  } catch (const std::bad_alloc&) {
+    abandon();
+    throw DeviceError("cpu: no memory to compile a kernel");
   }
   const Owned<LLVMOpaqueMemoryBuffer> object(emitted, l.DisposeMemoryBuffer);
   if (!reported.empty()) fail(reported);
   return std::string(l.GetBufferStart(object.get()), l.GetBufferSize(object.get()));
+}
+
+}  // namespace
+
+std::string compile_llvm_ir(const std::string& text, const JitOptions& options) {
+  std::string object;
+  const ForkMayCome meanwhile;
+  on_large_stack([&] { object = compile(text, options); });  // LLVM recurses along a kernel's expressions
+  return object;
 }
 
 }  // namespace tg

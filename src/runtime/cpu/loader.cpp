@@ -33,7 +33,7 @@ float bfloat16_of_float(float x) { return float_of_low(bfloat16_from(static_cast
 float bfloat16_of_double(double x) { return float_of_low(bfloat16_from(x)); }
 
 void* find_in_process(const std::string& name) {
-  static const std::map<std::string, void*> own = {{"__extendhfsf2", reinterpret_cast<void*>(extend_half)},
+  static const auto& own = *new std::map<std::string, void*>{{"__extendhfsf2", reinterpret_cast<void*>(extend_half)},
                                                    {"__truncsfhf2", reinterpret_cast<void*>(half_of_float)},
                                                    {"__truncdfhf2", reinterpret_cast<void*>(half_of_double)},
                                                    {"__truncsfbf2", reinterpret_cast<void*>(bfloat16_of_float)},

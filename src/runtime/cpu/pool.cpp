@@ -54,13 +54,13 @@ int current_core() { return -1; }
 Pool::Pool(int threads)
     : size_(std::max(threads, 1)), core_each_(static_cast<unsigned>(size_) <= std::max(1u, std::thread::hardware_concurrency())),
       shares_(static_cast<size_t>(size_)),
-      fork_(mutex_, [](void* self) { static_cast<Pool*>(self)->forget_workers(); }, this) {}
+      fork_([](void* self) { static_cast<Pool*>(self)->forget_workers(); }, this) {}
 
 Pool::~Pool() { stop(); }
 
 void Pool::run(int64_t n, Job job, void* context, bool tiny) {
   if (n <= 0) return;
-  std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
+  std::unique_lock<Mutex> lock(mutex_, std::defer_lock);
   const bool alone = tiny || n == 1 || size_ == 1 || inside_job || stopped_.load() || !lock.try_lock();
   if (alone) return job(context, 0, n);
 

@@ -17,7 +17,6 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -63,7 +62,7 @@ class Pool {
   const bool core_each_;  // for each thread
   struct alignas(64) Share { std::atomic<int64_t> unclaimed = 0; };  // blocks at its end that nobody has taken
   std::vector<Share> shares_;  // the caller's, then each worker's
-  std::mutex mutex_;  // held by the caller whose job is running, and while workers start or stop
+  Mutex mutex_;  // held by the caller whose job is running, and while workers start or stop
   std::deque<Worker> workers_;
   // the job; written by its caller before shares are published, and relied on only by who has claimed a piece of it
   Job job_ = nullptr;
@@ -73,7 +72,7 @@ class Pool {
   alignas(64) std::atomic<uint32_t> epoch_ = 0;  // counts jobs: what idle workers watch
   std::atomic<int> sleepers_ = 0;
   std::atomic<bool> quit_ = false, stopped_ = false;
-  ForkGuard fork_;  // last: unregistered before anything it guards is gone
+  InChild fork_;  // last: unregistered before anything it changes is gone
 };
 
 }  // namespace tg

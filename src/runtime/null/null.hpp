@@ -4,9 +4,9 @@
 //   auto& null = dynamic_cast<NullDevice&>(device("null"));  null.reset();  train_step();  EXPECT_LE(null.counts().phases, 60);
 //
 // "null" has the facts of a fixed CPU with 512-bit vectors, "null:gpu" those of a GPU. Memory is only counted; all reads give zeros.
-#include <mutex>
 
 #include "tg/device.hpp"
+#include "tg/ir/mutex.hpp"
 
 namespace tg {
 
@@ -39,7 +39,7 @@ class NullDevice : public Device {
 
  private:
   const Target target_;
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   size_t next_handle_ = kAlignment;
   Counts counts_;
 };

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fork.hpp"
 #include "runtime/host_memory.hpp"
 #include "runtime/registry.hpp"
 #include "tg/error.hpp"
@@ -172,6 +173,7 @@ class OpenClDevice : public Device {
   const Target& target() const override { return target_; }
 
   void* allocate(size_t bytes) override {
+    check_process();
     const std::lock_guard lock(mutex_);
     const size_t size = bytes < size_t{1} << 60 ? size_class(bytes) : 0;
     auto& kept = free_[size];
@@ -210,15 +212,18 @@ class OpenClDevice : public Device {
 
   void copy_in(MemoryRef to, const void* from, size_t bytes) override {
     if (bytes == 0) return;
+    check_process();
     check("clEnqueueWriteBuffer", cl().EnqueueWriteBuffer(queue_.get(), whole(to), CL_TRUE, to.offset, bytes, from, 0, nullptr, nullptr));
   }
   void copy_out(void* to, MemoryRef from, size_t bytes) override {
     if (bytes == 0) return;
+    check_process();
     check("clEnqueueReadBuffer", cl().EnqueueReadBuffer(queue_.get(), whole(from), CL_TRUE, from.offset, bytes, to, 0, nullptr, nullptr));
   }
 
   /// Builds, so that errors come out here, and keeps the result for the load that follows.
   std::string compile(const std::string& text) override {
+    check_process();
     ClProgram built = build(text);
     const std::lock_guard lock(mutex_);
     if (just_built_.size() == kMostWaiting) just_built_.clear();
@@ -227,6 +232,7 @@ class OpenClDevice : public Device {
   }
 
   std::shared_ptr<Program> load(const std::string& binary, std::span<const PhaseInfo> phases) override {
+    check_process();
     auto program = std::make_shared<OpenClProgram>();
     {
       const std::lock_guard lock(mutex_);
@@ -243,6 +249,7 @@ class OpenClDevice : public Device {
   }
 
   void launch(Program& p, const LaunchArgs& args) override {
+    check_process();
     const auto& program = static_cast<OpenClProgram&>(p);
     if (args.grids.size() != program.phases.size())
       throw InternalError(fmt::format("opencl: {} grids for a kernel of {} phases", args.grids.size(), program.phases.size()));
@@ -273,6 +280,7 @@ class OpenClDevice : public Device {
   }
 
   std::optional<Fault> synchronize() override {
+    check_process();
     const std::lock_guard lock(mutex_);
     check("clFinish", cl().Finish(queue_.get()));
     auto mine = reporting_.extract(std::this_thread::get_id());
@@ -292,6 +300,13 @@ class OpenClDevice : public Device {
     Fault fault;
   };
 
+  /// A driver has threads of its own, which no child has.
+  void check_process() const {
+    if (process_ != forks_behind())
+      throw DeviceError(
+          "opencl: the device was opened before this process was forked, and its driver does not work here; use another device, or start "
+          "the process anew (multiprocessing's \"spawn\"), or open the device after the fork alone");
+  }
   Memory create(size_t bytes) {
     cl_int code = 0;
     Memory memory(cl().CreateBuffer(context_.get(), CL_MEM_READ_WRITE, bytes, nullptr, &code));
@@ -365,7 +380,8 @@ class OpenClDevice : public Device {
   Queue queue_;
   std::map<std::thread::id, Memory> reporting_;  // status words of threads that have launched and not synchronized
   std::vector<Memory> quiet_;                    // those of nobody, cleared
-  std::mutex mutex_;
+  Mutex mutex_;
+  const uint64_t process_ = forks_behind();
   bool first_launch_ = true;
   std::map<size_t, std::vector<std::unique_ptr<Allocation>>> free_;
   size_t kept_bytes_ = 0;
