@@ -75,12 +75,14 @@ Tensor filled(const std::vector<Scalar>& numbers, const Sizes& shape, const Tens
 
 /// Whether it is a list of tensors or arrays that have axes, or of lists of them.
 bool holds_arrays(py::handle data) {
-  if (!PyList_Check(data.ptr()) && !PyTuple_Check(data.ptr())) return false;
-  const py::sequence list(py::reinterpret_borrow<py::sequence>(data));
-  if (list.empty()) return false;
-  const py::object first = list[0];
-  if (!py::isinstance<Tensor>(first) && !is_array(first)) return holds_arrays(first);
-  return py::hasattr(first, "ndim") && first.attr("ndim").cast<int>() > 0;
+  py::object first = py::reinterpret_borrow<py::object>(data);
+  for (int depth = 0; depth < 32 && (PyList_Check(first.ptr()) || PyTuple_Check(first.ptr())); ++depth) {
+    const py::sequence list(first);
+    if (list.empty()) return false;
+    first = list[0];
+  }
+  const bool array = !first.is(data) && (py::isinstance<Tensor>(first) || is_array(first));
+  return array && py::hasattr(first, "ndim") && first.attr("ndim").cast<int>() > 0;
 }
 /// They are joined along a new axis.
 Tensor from_arrays(py::handle data, const TensorOptions& options) {

@@ -45,7 +45,7 @@ def test_dtypes():
     assert tg.float32 == "float32" == tg.float32 and tg.float32 == np.float32
     assert tg.float32 == np.dtype("float32") and tg.float32 != tg.float64
     assert repr(tg.bfloat16) == "tg.bfloat16" and {tg.int8: 1}[tg.dtype("int8")] == 1 and tg.int64.itemsize == 8
-    assert Tensor([1.5], dtype=int).tolist() == [1] and Tensor([1], dtype=float).dtype == tg.float32
+    assert Tensor([1.0], dtype=int).tolist() == [1] and Tensor([1], dtype=float).dtype == tg.float32
     assert Tensor([2], dtype=bool).tolist() == [True]
     assert Tensor([1.0]).double().dtype == tg.float64 and Tensor([1.0]).to("float16").dtype == tg.float16
     assert tg.promote_types("int8", tg.uint8) == tg.int16
