@@ -219,8 +219,9 @@ void enable_buffer(PyHeapTypeObject* type) {
 
 Tensor shared(py::handle data, const TensorOptions& options) {
   if (py::isinstance<Tensor>(data)) {
-    const auto& t = data.cast<const Tensor&>();
-    return (options.dtype == DType::void_ ? t : t.cast(options.dtype)).to(options.device.empty() ? t.device() : options.device);
+    auto t = data.cast<Tensor>();
+    if (options.dtype != DType::void_ && options.dtype != t.dtype()) t = t.cast(options.dtype);
+    return options.device.empty() || options.device == t.device() ? t : t.to(options.device);
   }
   if (is_array(data)) {
     if (PyObject_CheckBuffer(data.ptr()))
