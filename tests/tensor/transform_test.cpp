@@ -263,7 +263,7 @@ TEST(Vmap, SaysWhatItCannotDo) {
                               "grad: the function returned a tensor of shape (2, 3); it must return one element. Reduce it, or use vjp or "
                               "jacobian");
   expect_throw<GradientError>([&] { (void)grad([](const Tensor& a) { return sum(a); })(Tensor({1, 2})); },
-                              "grad: argument 0 is int32; only floats have gradients, cast it to tg::float32 first");
+                              "grad: argument 0 is int32; only floats have gradients, cast it to float32 first");
 }
 
 TEST(Checkpoint, GivesTheSameGradientAndComputesAgain) {
