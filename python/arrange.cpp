@@ -48,6 +48,61 @@ void bind_moving(Api& api) {
   }, "einops.rearrange: tg.rearrange(x, 'b (h w) c -> b c h w', h=8). Rogozhnikov 2022.", py::arg("pattern"));
 }
 
+/// x.f(2), x.f([1, 3]): pieces along an axis.
+void bind_splitting(Api& api) {
+  using Pieces = std::variant<int64_t, Sizes>;
+  const auto split = [](const Tensor& x, const Pieces& pieces, int axis) {
+    return pieces.index() == 0 ? tensor_split(x, std::get<0>(pieces), axis) : tensor_split(x, std::get<1>(pieces), axis);
+  };
+  constexpr const char* doc = "So many pieces, of which the first are longer by one where they must; or those between the given places.";
+  const auto pieces = py::arg("indices_or_sections");
+  for (const char* name : {"tensor_split", "array_split"}) both(api, name, split, doc, pieces, py::arg("dim") = 0);
+  for (const auto& [name, axis] : {std::pair("vsplit", 0), {"hsplit", 1}, {"dsplit", 2}})
+    both(api, name, [=, axis = axis](const Tensor& x, const Pieces& p) { return split(x, p, axis == 1 && x.rank() == 1 ? 0 : axis); },
+         "As tensor_split along an axis: the first, second (of a vector the first), third.", pieces);
+}
+void bind_assembling(Api& api) {
+  using Tensors = std::vector<Tensor>;
+  for (const auto& [name, f, doc] : {std::tuple("dstack", &dstack, "Matrices behind each other, along axis 2."),
+                                     std::tuple("column_stack", &column_stack, "Vectors as columns beside each other.")})
+    api.module.def(name, f, doc, Released(), py::arg("tensors"));
+  const auto several = [&](const char* name, const auto& f, const char* doc) {
+    api.module.def(name, [f](const py::args& tensors) {
+      const Tensors list = tensors_of(tensors);
+      return released([&] { return f(list); });
+    }, doc);
+  };
+  several("block_diag", &block_diag, "Matrices along the diagonal of one, zeros elsewhere; vectors and numbers are rows.");
+  several("cartesian_prod", &cartesian_prod, "All choices of one element of each vector, in rows; of one vector, it.");
+  for (const char* name : {"broadcast_tensors", "broadcast_arrays"})
+    several(name, &broadcast_tensors, "The tensors in the shape that they broadcast to.");
+  for (const auto& [name, f] : {std::pair("atleast_1d", &atleast_1d), {"atleast_2d", &atleast_2d}, {"atleast_3d", &atleast_3d}})
+    api.module.def(name, f, "With axes of size 1 until there are so many.", Released(), py::arg("input"));
+  api.module.def("combinations", &combinations, "All choices of r elements of a vector in their order, in rows.", Released(),
+                 py::arg("input"), py::arg("r") = 2, py::arg("with_replacement") = false);
+  api.module.def("vander", [](const Tensor& x, std::optional<int64_t> n, bool increasing) { return vander(x, n.value_or(-1), increasing); },
+                 "The powers of a vector's elements, a row each, from the highest down to 0.", Released(), py::arg("x"),
+                 py::arg("N") = py::none(), py::arg("increasing") = false);
+  const auto dtype = py::arg("dtype") = py::none(), device = py::arg("device") = py::none();
+  using Device = std::optional<std::string>;
+  for (const auto& [name, f] : {std::pair("tril_indices", &tril_indices), {"triu_indices", &triu_indices}})
+    api.module.def(name, [f = f](int64_t rows, std::optional<int64_t> columns, int64_t offset, DType t, const Device& d) {
+      return f(rows, columns.value_or(rows), offset, tensor_options(t, d, false));
+    }, "Where a matrix of that size is not above (below) a diagonal: rows and columns, (2, count), int64.", Released(), py::arg("row"),
+                   py::arg("col") = py::none(), py::arg("offset") = 0, py::kw_only(), dtype, device);
+  api.module.def("logspace", [](double start, double end, int64_t steps, double base, DType t, const Device& d, bool grad) {
+    return logspace(start, end, steps, base, tensor_options(t, d, grad));
+  }, "base to the powers of linspace.", Released(), py::arg("start"), py::arg("end"), py::arg("steps"), py::arg("base") = 10.0,
+                 py::kw_only(), dtype, device, py::arg("requires_grad") = false);
+  both(api, "rot90", [](const Tensor& x, int64_t k, std::pair<int, int> dims) { return rot90(x, k, dims.first, dims.second); },
+       "Turned by k quarters, from the first axis to the second.", py::arg("k") = 1, py::arg("dims") = std::pair(0, 1));
+  both(api, "diag_embed", &diag_embed, "The last axis on the diagonals of new matrices.", py::arg("offset") = 0);
+  const auto r = py::arg("upscale_factor");
+  function(api, "pixel_shuffle", &pixel_shuffle, "(..., c r^2, h, w) to (..., c, h r, w r): Shi et al. 2016.", r);
+  function(api, "pixel_unshuffle", &pixel_unshuffle, "(..., c, h r, w r) to (..., c r^2, h, w).", py::arg("downscale_factor"));
+  function(api, "channel_shuffle", &channel_shuffle, "Channels i of all groups beside each other: Zhang et al. 2018.", py::arg("groups"));
+}
+
 void bind_writing(Api& api) {
   const auto dim = py::arg("dim"), index = py::arg("index"), source = py::arg("src");
   both(api, "scatter", [](const Tensor& x, int axis, const Tensor& at, const Operand& v, const std::optional<std::string>& mode) {
@@ -66,6 +121,12 @@ void bind_writing(Api& api) {
   },
       "input with alpha source[i] added to entry index[i] of the axis.", dim, index, py::arg("source"), py::kw_only(),
       py::arg("alpha") = 1.0);
+  both(api, "index_copy", &index_copy, "input with source[i] written to entry index[i] of the axis; the last of equal places wins.", dim,
+       index, py::arg("source"));
+  both(api, "index_fill", [](const Tensor& x, int axis, const Tensor& at, const Operand& v) { return index_fill(x, axis, at, v); },
+       "input with a value in the entries of the axis at the index.", dim, index, py::arg("value"));
+  both(api, "masked_scatter", &masked_scatter, "input with the first elements of the source, in order, where the mask (bool, broadcasts) "
+       "is true.", py::arg("mask"), py::arg("source"));
   both(api, "masked_fill", [](const Tensor& x, const Tensor& mask, const Operand& v) { return masked_fill(x, mask, v); },
        "input with the value where the mask (bool, broadcasts) is true.", py::arg("mask"), py::arg("value"));
   both(api, "masked_select", &masked_select, "The elements where the mask is true, in a row; the mask is read at once.", py::arg("mask"));
@@ -114,6 +175,8 @@ void bind_contractions(Api& api) {
 
 void bind_arrangements(Api& api) {
   bind_moving(api);
+  bind_splitting(api);
+  bind_assembling(api);
   bind_writing(api);
   bind_contractions(api);
 }

@@ -36,6 +36,12 @@ void both_locked(Api& api, const char* name, const F& f, const char* doc, const 
   api.module.def(name, f, doc, py::arg("input"), extra...);
 }
 
+/// tg.name(input, ...): a function alone, no method.
+template <class F, class... Extra>
+void function(Api& api, const char* name, const F& f, const char* doc, const Extra&... extra) {
+  api.module.def(name, f, doc, Released(), py::arg("input"), extra...);
+}
+
 /// The sizes in f(2, 3), f((2, 3)) and f([2, 3]). Throws TypeError.
 Sizes sizes_of(const py::args& arguments, const char* function);
 /// The tensors in f(a, b), f((a, b)) and f([a, b]). Throws TypeError.
@@ -73,6 +79,7 @@ void bind_random(Api& api);
 void bind_elementwise(Api& api);
 void bind_functions(Api& api);
 void bind_arrangements(Api& api);
+void bind_statistics(Api& api);
 void bind_network(Api& api);
 void bind_indexing(Api& api);
 void bind_sharing(Api& api);
@@ -81,6 +88,7 @@ void bind_spellings(Api& api);
 void enable_buffer(PyHeapTypeObject* type);
 void bind_data(py::module_& m);
 void bind_nn(py::module_& m);
+void bind_recurrent(py::module_& m);
 void bind_transforms(py::module_& m);
 void bind_optimizers(py::module_& m);
 /// Lets functions bound so far take NumPy's and PyTorch's other names of arguments; says which to python/stubs.py, as _other_names.

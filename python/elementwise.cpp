@@ -65,6 +65,7 @@ constexpr const char* kAliases[][2] = {
     {"arcsin", "asin"},       {"arccos", "acos"},         {"arctan", "atan"},         {"arctan2", "atan2"},    {"arcsinh", "asinh"},
     {"arccosh", "acosh"},     {"arctanh", "atanh"},       {"fix", "trunc"},           {"clip", "clamp"},
     {"power", "pow"},         {"rint", "round"},          {"invert", "bitwise_not"},
+    {"radians", "deg2rad"},   {"degrees", "rad2deg"},
     {"left_shift", "bitwise_left_shift"},                {"right_shift", "bitwise_right_shift"},
 };
 
@@ -128,6 +129,38 @@ void bind_more(Api& api) {
   }, "Whether isclose holds of all elements: a bool of Python's.", py::arg("other"), rtol, atol, equal_nan);
   both(api, "nan_to_num", &nan_to_num, "Numbers in the place of nan and of the infinities: without one the largest finite number.",
        py::arg("nan") = 0.0, py::arg("posinf") = py::none(), py::arg("neginf") = py::none());
+  const auto other = py::arg("other");
+  const auto value = py::arg("value") = Scalar(1);
+  for (const auto& [name, f, doc] : {std::tuple("fmax", &tg::fmax, "The larger of two; where one is nan, the other."),
+                                     std::tuple("fmin", &tg::fmin, "The smaller of two; where one is nan, the other."),
+                                     std::tuple("xlogy", &xlogy, "input * log(other); 0 where the input is 0, unless the other is nan.")})
+    both(api, name, [f = f](const Tensor& a, const Operand& b) { return f(a, b); }, doc, other);
+  both(api, "heaviside", [](const Tensor& x, const Operand& v) { return heaviside(x, v); },
+       "0 below 0, 1 above, the values at 0; nan stays. It has no gradient in the input.", py::arg("values"));
+  both(api, "float_power", [](const Tensor& x, const Operand& y) { return float_power(x, y); }, "pow in float64.", py::arg("exponent"));
+  both(api, "addcmul", [](const Tensor& x, const Tensor& a, const Operand& b, const Scalar& v) { return addcmul(x, a, b, v); },
+       "input + value * tensor1 * tensor2.", py::arg("tensor1"), py::arg("tensor2"), py::kw_only(), value);
+  both(api, "addcdiv", [](const Tensor& x, const Tensor& a, const Operand& b, const Scalar& v) { return addcdiv(x, a, b, v); },
+       "input + value * tensor1 / tensor2.", py::arg("tensor1"), py::arg("tensor2"), py::kw_only(), value);
+  for (const auto& [name, f, doc] : {std::tuple("frac", &frac, "input - trunc(input)."),
+                                     std::tuple("deg2rad", &deg2rad, "Degrees to radians."),
+                                     std::tuple("rad2deg", &rad2deg, "Radians to degrees."),
+                                     std::tuple("sinc", &sinc, "sin(pi input) / (pi input), 1 at 0."),
+                                     std::tuple("signbit", &tg::signbit, "Whether the sign is set, of -0 too."),
+                                     std::tuple("isposinf", &isposinf, "Whether it is inf."),
+                                     std::tuple("isneginf", &isneginf, "Whether it is -inf."),
+                                     std::tuple("tanhshrink", &tanhshrink, "input - tanh(input).")})
+    both(api, name, f, doc);
+  both(api, "logit", [](const Tensor& x, std::optional<double> eps) { return logit(x, eps.value_or(-1)); },
+       "log(input / (1 - input)); with eps the input is kept within [eps, 1 - eps].", py::arg("eps") = py::none());
+  both(api, "threshold", &threshold, "The input above the threshold, else the value.", py::arg("threshold"), py::arg("value"));
+  both(api, "hardshrink", &hardshrink, "0 from -lambd to lambd, else the input.", py::arg("lambd") = 0.5);
+  both(api, "softshrink", &softshrink, "0 from -lambd to lambd, else the input, lambd nearer to 0.", py::arg("lambd") = 0.5);
+  both(api, "softmin", &softmin, "softmax(-input) along an axis.", py::arg("dim") = -1);
+  for (const auto& [name, max] : {std::pair("clamp_min", false), std::pair("clamp_max", true)})
+    both(api, name, [max = max](const Tensor& x, double bound) {
+      return max ? x.clamp({.max = bound}) : x.clamp({.min = bound});
+    }, "As clamp, of one bound.", py::arg(max ? "max" : "min"));
   constexpr const char* derivative = "The n-th derivative of digamma; n from 0, of digamma itself.";
   api.module.def("polygamma", &polygamma, derivative, Released(), py::arg("n"), py::arg("input"));
   api.tensor.def("polygamma", [](const Tensor& x, int n) { return polygamma(n, x); }, derivative, Released(), py::arg("n"));

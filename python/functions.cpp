@@ -3,6 +3,7 @@
 //   in:  x.sum(dim=1, keepdim=True)      out: Tensor::sum({.axis = 1, .keepdim = true})
 #include "python/bind.hpp"
 #include "tg/arrange.hpp"
+#include "tg/contract.hpp"
 #include "tg/extrema.hpp"
 
 namespace tg::python {
@@ -239,6 +240,34 @@ void bind_products(Api& api) {
                  py::arg("other"));
   api.tensor.def("__rmatmul__", [=](const Tensor& b, const Operand& a) { return product(a, b); }, Released(), py::is_operator(),
                  py::arg("other"));
+  using AddProduct = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, const AddOptions&);
+  struct Row {
+    const char* name;
+    AddProduct function;
+    const char* first;
+    const char* second;
+    const char* doc;
+  };
+  constexpr Row rows[] = {
+      {"addmm", addmm, "mat1", "mat2", "beta * input + alpha * (mat1 @ mat2)."},
+      {"addmv", addmv, "mat", "vec", "beta * input + alpha * (mat @ vec)."},
+      {"addr", addr, "vec1", "vec2", "beta * input + alpha * outer(vec1, vec2)."},
+      {"baddbmm", baddbmm, "batch1", "batch2", "beta * input + alpha * (batch1 @ batch2), of batches of matrices."},
+      {"addbmm", addbmm, "batch1", "batch2", "beta * input + alpha * (batch1 @ batch2).sum(0)."},
+  };
+  for (const Row& row : rows)
+    both(api, row.name, [f = row.function](const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
+      return f(x, a, b, {.beta = beta, .alpha = alpha});
+    }, row.doc, py::arg(row.first), py::arg(row.second), py::kw_only(), py::arg("beta") = Scalar(1), py::arg("alpha") = Scalar(1));
+  const auto other = py::arg("other");
+  both(api, "inner", &inner, "Sums of products over the last axes of both; of a number, all products.", other);
+  both(api, "kron", &kron, "Kronecker's product: the other times each element of the input, in its place.", other);
+  both(api, "cross", &cross, "The vector at right angles to both, along an axis of size 3, the first such without one.", other,
+       py::arg("dim") = py::none());
+  api.module.def("cdist", &cdist, "The norms of all differences of rows, (..., n, d) and (..., m, d) to (..., n, m).", Released(),
+                 py::arg("x1"), py::arg("x2"), py::arg("p") = 2.0);
+  api.module.def("pairwise_distance", &pairwise_distance, "norm(x1 - x2 + eps) along the last axis.", Released(), py::arg("x1"),
+                 py::arg("x2"), py::arg("p") = 2.0, py::arg("eps") = 1e-6, py::arg("keepdim") = false);
 }
 
 }  // namespace

@@ -276,12 +276,14 @@ PYBIND11_MODULE(_tg, m) {
   bind_elementwise(api);
   bind_functions(api);
   bind_arrangements(api);
+  bind_statistics(api);
   bind_network(api);
   bind_indexing(api);
   bind_sharing(api);
   bind_spellings(api);
   bind_data(m);
   bind_nn(m);
+  bind_recurrent(m);
   bind_transforms(m);
   accept_other_names(api);
 }

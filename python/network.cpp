@@ -14,11 +14,6 @@ namespace {
 using MaybeTensor = std::optional<Tensor>;
 Tensor given(const MaybeTensor& t) { return t.value_or(Tensor()); }
 
-/// tg.name(input, ...): a function alone, no method.
-template <class F, class... Extra>
-void function(Api& api, const char* name, const F& f, const char* doc, const Extra&... extra) {
-  api.module.def(name, f, doc, Released(), py::arg("input"), extra...);
-}
 /// The same, and a method where there is one in C++.
 template <class F, class... Extra>
 void perhaps_both(Api& api, bool method, const char* name, const F& f, const char* doc, const Extra&... extra) {
@@ -179,6 +174,37 @@ void bind_losses(Api& api) {
     return cross_entropy(x, t, {.weight = given(w), .ignore_index = ignored, .label_smoothing = smoothing, .reduction = reduction_of(r)});
   }, "nll_loss of log_softmax(input): logits (n, classes, ...), classes (n, ...) or probabilities in the input's shape.", target, weight,
        ignore, reduction, py::arg("label_smoothing") = 0.0);
+  using Made = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, double, Reduction);
+  for (const auto& [name, f, doc] : {
+           std::tuple("margin_ranking_loss", Made(&margin_ranking_loss), "max(0, margin - target (input1 - input2)), of targets 1 or -1."),
+           std::tuple("cosine_embedding_loss", Made(&cosine_embedding_loss),
+                      "1 - c where the target is 1, max(0, c - margin) where it is -1, of the cosine c of the last axis.")})
+    api.module.def(name, [f = f](const Tensor& a, const Tensor& b, const Tensor& t, double margin, const std::string& r) {
+      return f(a, b, t, margin, reduction_of(r));
+    }, doc, Released(), py::arg("input1"), py::arg("input2"), target, py::arg("margin") = 0.0, reduction);
+  function(api, "hinge_embedding_loss", [](const Tensor& x, const Tensor& t, double margin, const std::string& r) {
+    return hinge_embedding_loss(x, t, margin, reduction_of(r));
+  }, "input where the target is 1, max(0, margin - input) where it is -1.", target, py::arg("margin") = 1.0, reduction);
+  function(api, "soft_margin_loss", [](const Tensor& x, const Tensor& t, const std::string& r) {
+    return soft_margin_loss(x, t, reduction_of(r));
+  }, "log(1 + exp(-target input)), of targets 1 or -1.", target, reduction);
+  function(api, "multilabel_soft_margin_loss", [](const Tensor& x, const Tensor& t, const MaybeTensor& w, const std::string& r) {
+    return multilabel_soft_margin_loss(x, t, given(w), reduction_of(r));
+  }, "binary_cross_entropy_with_logits, as a mean over the last axis.", target, weight, reduction);
+  api.module.def("triplet_margin_loss", [](const Tensor& a, const Tensor& b, const Tensor& c, double margin, double p, double eps,
+                                           bool swap, const std::string& r) {
+    return triplet_margin_loss(a, b, c, {.margin = margin, .p = p, .eps = eps, .swap = swap, .reduction = reduction_of(r)});
+  }, "max(0, |anchor - positive| - |anchor - negative| + margin).", Released(), py::arg("anchor"), py::arg("positive"),
+                 py::arg("negative"), py::arg("margin") = 1.0, py::arg("p") = 2.0, py::arg("eps") = 1e-6, py::arg("swap") = false,
+                 reduction);
+  function(api, "poisson_nll_loss", [](const Tensor& x, const Tensor& t, bool log_input, bool full, double eps, const std::string& r) {
+    return poisson_nll_loss(x, t, {.log_input = log_input, .full = full, .eps = eps, .reduction = reduction_of(r)});
+  }, "exp(input) - target input of the rate's logarithm.", target, py::arg("log_input") = true, py::arg("full") = false,
+           py::arg("eps") = 1e-8, reduction);
+  function(api, "gaussian_nll_loss", [](const Tensor& x, const Tensor& t, const Tensor& var, bool full, double eps, const std::string& r) {
+    return gaussian_nll_loss(x, t, var, full, eps, reduction_of(r));
+  }, "(log var + (input - target)^2 / var) / 2, var at least eps: Nix, Weigend 1994.", target, py::arg("var"), py::arg("full") = false,
+           py::arg("eps") = 1e-6, reduction);
   function(api, "kl_div", [](const Tensor& x, const Tensor& t, const std::string& r, bool log_target) {
     return kl_div(x, t, log_target, reduction_of(r));
   }, "target (log target - input) of log-probabilities and probabilities; 'batchmean' is the divergence.", target, reduction,

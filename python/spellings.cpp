@@ -54,7 +54,9 @@ void bind_views(Api& api) {
     both(api, name, [](const Tensor& x, int a, int b) { return x.transpose(a, b); }, "As transpose.", py::arg(first), py::arg(second));
   for (const char* name : {"movedim", "moveaxis"})
     both(api, name, &moved, "An axis to another place, the others in their order.", py::arg("source"), py::arg("destination"));
-  for (const auto& [alias, name] : {std::pair("mv", "matmul"), {"expand_dims", "unsqueeze"}, {"argwhere", "nonzero"}}) {
+  constexpr std::pair<const char*, const char*> same[] = {
+      {"mv", "matmul"}, {"expand_dims", "unsqueeze"}, {"argwhere", "nonzero"}, {"vdot", "dot"}, {"ger", "outer"}};
+  for (const auto& [alias, name] : same) {
     api.tensor.attr(alias) = api.tensor.attr(name);
     api.module.attr(alias) = api.module.attr(name);
   }
@@ -62,6 +64,8 @@ void bind_views(Api& api) {
     api.module.attr(alias) = api.module.attr(name);
   both(api, "take_along_axis", [](const Tensor& x, const Tensor& index, int dim) { return x.gather(dim, index); },
        "As gather, with NumPy's order of arguments.", py::arg("indices"), py::arg("dim"));
+  for (const char* name : {"clone", "detach", "numel", "is_floating_point"})
+    api.module.def(name, [f = py::str(name)](const py::object& x) { return x.attr(f)(); }, "As the method.", py::arg("input"));
   both(api, "flipud", [](const Tensor& x) { return x.flip(0); }, "Backward along the first axis.");
   both(api, "fliplr", [](const Tensor& x) { return x.flip(1); }, "Backward along the second axis.");
   api.module.def("where", [where = api.module.attr("nonzero")](const Tensor& condition) { return py::tuple(where(condition, true)); },

@@ -23,12 +23,47 @@ namespace tg {
 [[nodiscard]] Tensor empty(const Sizes& shape, const TensorOptions& options = {});
 /// `count` numbers from start to stop, both included, at equal distances. ValueError: a count below 0.
 [[nodiscard]] Tensor linspace(Scalar start, Scalar stop, int64_t count, const TensorOptions& options = {});
+/// base to the powers of linspace. ValueError: a count below 0.
+[[nodiscard]] Tensor logspace(Scalar start, Scalar stop, int64_t count, double base = 10, const TensorOptions& options = {});
+/// Where a matrix of that size is not above (below) a diagonal: rows and columns, (2, count), int64.
+[[nodiscard]] Tensor tril_indices(int64_t rows, int64_t columns, int64_t diagonal = 0, const TensorOptions& options = {});
+[[nodiscard]] Tensor triu_indices(int64_t rows, int64_t columns, int64_t diagonal = 0, const TensorOptions& options = {});
 /// Ones where column <= row + diagonal, (rows, columns); columns -1: square.
 [[nodiscard]] Tensor tri(int64_t rows, int64_t columns = -1, int64_t diagonal = 0, const TensorOptions& options = {});
 /// The coordinates of a grid: n vectors of lengths s0, s1, ... to n tensors of shape (s0, s1, ...); xy: of shape (s1, s0, ...), as NumPy.
 [[nodiscard]] std::vector<Tensor> meshgrid(const std::vector<Tensor>& axes, bool xy = false);
+/// All choices of one element of each vector, in rows; of one vector, it.
+[[nodiscard]] Tensor cartesian_prod(const std::vector<Tensor>& vectors);
+/// All choices of r elements of a vector in their order, in rows; with an element again, if it may be.
+[[nodiscard]] Tensor combinations(const Tensor& x, int64_t r = 2, bool with_replacement = false);
+/// The powers of a vector's elements, a row each: from `columns` - 1 down to 0, or increasing. Columns -1: as many as elements.
+[[nodiscard]] Tensor vander(const Tensor& x, int64_t columns = -1, bool increasing = false);
 
 // ---- movement ----
+
+/// The tensors in the shape that they broadcast to.
+[[nodiscard]] std::vector<Tensor> broadcast_tensors(const std::vector<Tensor>& tensors);
+/// Turned by quarters from axis a to axis b.
+[[nodiscard]] Tensor rot90(const Tensor& x, int64_t times = 1, int a = 0, int b = 1);
+/// So many pieces, of which the first are longer by one where they must; or those between the given places.
+[[nodiscard]] std::vector<Tensor> tensor_split(const Tensor& x, int64_t count, int axis = 0);
+[[nodiscard]] std::vector<Tensor> tensor_split(const Tensor& x, const Sizes& places, int axis = 0);
+/// With axes of size 1 in front, until there are 1, 2 or 3; of 3, a matrix gets its behind, and a vector one on each side.
+[[nodiscard]] Tensor atleast_1d(const Tensor& x);
+[[nodiscard]] Tensor atleast_2d(const Tensor& x);
+[[nodiscard]] Tensor atleast_3d(const Tensor& x);
+/// Matrices behind each other, along axis 2 of atleast_3d; vectors as columns beside each other.
+[[nodiscard]] Tensor dstack(const std::vector<Tensor>& tensors);
+[[nodiscard]] Tensor column_stack(const std::vector<Tensor>& tensors);
+/// The last axis on the diagonals of new matrices, the last two axes.
+[[nodiscard]] Tensor diag_embed(const Tensor& x, int64_t offset = 0);
+/// Matrices along the diagonal of one, zeros elsewhere; vectors and numbers are rows.
+[[nodiscard]] Tensor block_diag(const std::vector<Tensor>& tensors);
+/// (..., c r^2, h, w) to (..., c, h r, w r): Shi et al. 2016; and back. ShapeError where sizes do not divide.
+[[nodiscard]] Tensor pixel_shuffle(const Tensor& x, int64_t r);
+[[nodiscard]] Tensor pixel_unshuffle(const Tensor& x, int64_t r);
+/// (n, groups c, ...): channels i of all groups beside each other. Zhang et al. 2018.
+[[nodiscard]] Tensor channel_shuffle(const Tensor& x, int64_t groups);
 
 /// Elements move by `shifts` along the axes and come back at the other end; without axes, along the flattened tensor.
 [[nodiscard]] Tensor roll(const Tensor& x, const Sizes& shifts, const Axes& axes = {});

@@ -18,6 +18,24 @@ namespace tg {
 [[nodiscard]] Tensor tensordot(const Tensor& a, const Tensor& b, int axes = 2);
 [[nodiscard]] Tensor tensordot(const Tensor& a, const Tensor& b, const std::vector<int>& a_axes, const std::vector<int>& b_axes);
 
+/// Sums of products over the last axes of both; of a number, all products.
+[[nodiscard]] Tensor inner(const Tensor& a, const Tensor& b);
+/// Kronecker's product: b times each element of a, in its place.
+[[nodiscard]] Tensor kron(const Tensor& a, const Tensor& b);
+/// The vector at right angles to both, along an axis of size 3, the first such without one. Shapes broadcast.
+[[nodiscard]] Tensor cross(const Tensor& a, const Tensor& b, const Axes& axis = {});
+
+struct AddOptions {  // of addmm and the others
+  detail::ByName by_name_only = detail::by_name;
+  Scalar beta = 1, alpha = 1;  // of what is added to, where 0 it is not looked at; and of the product
+};
+// beta x + alpha product, of which x broadcasts to the shape. ShapeError.
+[[nodiscard]] Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const AddOptions& options = {});    // matrices
+[[nodiscard]] Tensor addmv(const Tensor& x, const Tensor& a, const Tensor& b, const AddOptions& options = {});    // and a vector
+[[nodiscard]] Tensor addr(const Tensor& x, const Tensor& a, const Tensor& b, const AddOptions& options = {});     // outer(a, b)
+[[nodiscard]] Tensor baddbmm(const Tensor& x, const Tensor& a, const Tensor& b, const AddOptions& options = {});  // batches of matrices
+[[nodiscard]] Tensor addbmm(const Tensor& x, const Tensor& a, const Tensor& b, const AddOptions& options = {});   // summed over the batch
+
 struct NormOf {  // of norm
   detail::ByName by_name_only = detail::by_name;
   double p = 2;          // the p-th root of the sum of |x|^p; infinite: the largest or smallest |x|; 0: how many are not 0
@@ -30,6 +48,10 @@ struct NormOf {  // of norm
 [[nodiscard]] Tensor normalize(const Tensor& x, const NormOf& options = {.axis = 1}, double eps = 1e-12);
 /// Sums of products along the axis over the product of both norms, each at least eps. Shapes broadcast.
 [[nodiscard]] Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis = 1, double eps = 1e-8);
+/// norm(a - b + eps) along the last axis.
+[[nodiscard]] Tensor pairwise_distance(const Tensor& a, const Tensor& b, double p = 2, double eps = 1e-6, bool keepdim = false);
+/// The norms of all differences of rows: (..., n, d) and (..., m, d) to (..., n, m).
+[[nodiscard]] Tensor cdist(const Tensor& a, const Tensor& b, double p = 2);
 /// The sum of a matrix's diagonal, in the dtype of sum. ShapeError: not of a matrix.
 [[nodiscard]] Tensor trace(const Tensor& x);
 /// How many elements are not 0, int32.

@@ -52,6 +52,26 @@ template <class Container>  // of a vector, array or span, as Tensor::from
 [[nodiscard]] bool allclose(const Operand& a, const Operand& b, const CloseOptions& options = {});
 /// Numbers in the place of nan and of the infinities: without one the largest finite number of the dtype, and the least.
 [[nodiscard]] Tensor nan_to_num(const Tensor& x, double nan = 0, std::optional<double> posinf = {}, std::optional<double> neginf = {});
+[[nodiscard]] Tensor fmax(const Tensor& a, const Operand& b);  // the larger; where one is nan, the other
+[[nodiscard]] Tensor fmin(const Tensor& a, const Operand& b);
+[[nodiscard]] Tensor xlogy(const Tensor& x, const Operand& y);             // x log(y); 0 where x is 0, unless y is nan
+[[nodiscard]] Tensor heaviside(const Tensor& x, const Operand& at_zero);   // 0 below 0, 1 above; nan stays. Without a gradient in x
+[[nodiscard]] Tensor float_power(const Tensor& x, const Operand& y);       // pow in float64
+[[nodiscard]] Tensor addcmul(const Tensor& x, const Tensor& a, const Operand& b, Scalar value = 1);  // x + value a b
+[[nodiscard]] Tensor addcdiv(const Tensor& x, const Tensor& a, const Operand& b, Scalar value = 1);  // x + value a / b
+[[nodiscard]] Tensor frac(const Tensor& x);                     // x - trunc(x)
+[[nodiscard]] Tensor deg2rad(const Tensor& x);
+[[nodiscard]] Tensor rad2deg(const Tensor& x);
+[[nodiscard]] Tensor sinc(const Tensor& x);                     // sin(pi x) / (pi x), 1 at 0
+[[nodiscard]] Tensor logit(const Tensor& x, double eps = -1);   // log(x / (1 - x)); x within [eps, 1 - eps], where eps is not negative
+[[nodiscard]] Tensor signbit(const Tensor& x);                  // whether the sign is set, of -0 too
+[[nodiscard]] Tensor isposinf(const Tensor& x);
+[[nodiscard]] Tensor isneginf(const Tensor& x);
+[[nodiscard]] Tensor threshold(const Tensor& x, double bound, double value);  // x above the bound, else the value
+[[nodiscard]] Tensor hardshrink(const Tensor& x, double lambda = 0.5);        // 0 from -lambda to lambda, else x
+[[nodiscard]] Tensor softshrink(const Tensor& x, double lambda = 0.5);        // and lambda nearer to 0
+[[nodiscard]] Tensor tanhshrink(const Tensor& x);                             // x - tanh(x)
+[[nodiscard]] Tensor softmin(const Tensor& x, int axis = -1);                 // softmax(-x)
 /// The n-th derivative of digamma; n from 0, of digamma itself. Relative error about 1e-6 in float32.
 [[nodiscard]] Tensor polygamma(int n, const Tensor& x);
 // Elementwise, of one tensor.

@@ -41,6 +41,42 @@ struct ClassOptions {  // of nll_loss and cross_entropy
 /// nll_loss of log_softmax(x); or, where the target is of floats in x's shape, -sum(target log_softmax(x)) over the classes.
 [[nodiscard]] Tensor cross_entropy(const Tensor& x, const Tensor& target, const ClassOptions& options = {});
 
+// Of two inputs and a target of 1 or -1, which says which of them is to be larger, or whether they are to be alike.
+/// max(0, margin - target (a - b)).
+[[nodiscard]] Tensor margin_ranking_loss(const Tensor& a, const Tensor& b, const Tensor& target, double margin = 0,
+                                         Reduction reduction = Reduction::Mean);
+/// x where the target is 1, max(0, margin - x) where it is -1.
+[[nodiscard]] Tensor hinge_embedding_loss(const Tensor& x, const Tensor& target, double margin = 1, Reduction reduction = Reduction::Mean);
+/// 1 - c where the target is 1, max(0, c - margin) where it is -1, of the cosine c of the last axis.
+[[nodiscard]] Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target, double margin = 0,
+                                           Reduction reduction = Reduction::Mean);
+/// log(1 + exp(-target x)), of targets 1 or -1.
+[[nodiscard]] Tensor soft_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::Mean);
+/// binary_cross_entropy_with_logits, as a mean over the last axis.
+[[nodiscard]] Tensor multilabel_soft_margin_loss(const Tensor& x, const Tensor& target, const Tensor& weight = {},
+                                                 Reduction reduction = Reduction::Mean);
+struct TripletOptions {  // of triplet_margin_loss
+  detail::ByName by_name_only = detail::by_name;
+  double margin = 1, p = 2, eps = 1e-6;  // by how much; of pairwise_distance
+  bool swap = false;                     // the nearer of anchor and positive to the negative counts: Balntas et al. 2016
+  Reduction reduction = Reduction::Mean;  // of the elements' losses
+};
+/// max(0, |anchor - positive| - |anchor - negative| + margin).
+[[nodiscard]] Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
+                                         const TripletOptions& options = {});
+struct PoissonOptions {  // of poisson_nll_loss
+  detail::ByName by_name_only = detail::by_name;
+  bool log_input = true;  // x is the logarithm of the rate
+  bool full = false;      // with Stirling's approximation of log(target!)
+  double eps = 1e-8;      // added to the rate in its logarithm
+  Reduction reduction = Reduction::Mean;  // of the elements' losses
+};
+/// exp(x) - target x of the rate's logarithm x.
+[[nodiscard]] Tensor poisson_nll_loss(const Tensor& x, const Tensor& target, const PoissonOptions& options = {});
+/// (log v + (x - target)^2 / v) / 2, of variances v, at least eps; `full`: and log(2 pi) / 2. Nix, Weigend 1994.
+[[nodiscard]] Tensor gaussian_nll_loss(const Tensor& x, const Tensor& target, const Tensor& var, bool full = false, double eps = 1e-6,
+                                       Reduction reduction = Reduction::Mean);
+
 /// target (log target - x) of log-probabilities x and probabilities, or, with log_target, their logarithms. Kullback, Leibler 1951.
 /// BatchMean is the divergence; Mean divides by the number of classes as well.
 [[nodiscard]] Tensor kl_div(const Tensor& x, const Tensor& target, bool log_target = false, Reduction reduction = Reduction::Mean);

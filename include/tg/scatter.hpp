@@ -23,6 +23,13 @@ enum class Scatter : uint8_t { Set, Add, Mul, Max, Min, Mean };
 }
 /// x with alpha values[i] added to entry index[i] of the axis; the index is a vector, and values have its length along the axis.
 [[nodiscard]] Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& values, double alpha = 1);
+/// x with entry i of the values written to entry index[i] of the axis; shapes as index_add's. The last of equal places wins.
+[[nodiscard]] Tensor index_copy(const Tensor& x, int axis, const Tensor& index, const Tensor& values);
+/// x with one value in the entries of the axis at the index, a vector; a tensor as value has one element.
+[[nodiscard]] Tensor index_fill(const Tensor& x, int axis, const Tensor& index, const Operand& value);
+/// x with the first elements of the values, in order, where the mask (bool, broadcasts to x's shape) is true. IndexError, when it is
+/// computed, where there are fewer.
+[[nodiscard]] Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& values);
 /// x with value where the mask (bool, broadcasts to x's shape) is true.
 [[nodiscard]] Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value);
 /// The elements where the mask is true, in a row; the mask is read at once, since it decides the shape.

@@ -10,5 +10,6 @@
 #include "tg/norm.hpp"
 #include "tg/random.hpp"
 #include "tg/scatter.hpp"
+#include "tg/statistics.hpp"
 #include "tg/tensor.hpp"
 #include "tg/windows.hpp"

@@ -19,7 +19,8 @@ from tg import _tg
 from tg._tg import Generator, Tensor
 from tg.transform import _map
 
-__all__ = ["ConcatDataset", "DataLoader", "Dataset", "FunctionDataset", "Subset", "TensorDataset", "random_split"]
+__all__ = ["BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "FunctionDataset", "RandomSampler", "Sampler", "SequentialSampler",
+           "Subset", "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "random_split"]
 
 _open: weakref.WeakSet[Any] = weakref.WeakSet()  # epochs, whose threads must end before Python does
 
@@ -112,6 +113,97 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Optional[Gen
     return [Subset(dataset, places) for places in _tg._random_places(len(dataset), list(lengths), generator)]
 
 
+class Sampler:
+    """The places of an epoch's examples, in their order: what DataLoader(sampler=...) takes is anything with iter() and len()."""
+
+    def __init__(self, data_source: Any = None):
+        self.data_source = data_source
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__} has no __iter__()")
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+
+class SequentialSampler(Sampler):
+    """0, 1, 2, ..."""
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self)))
+
+
+class RandomSampler(Sampler):
+    """All places in random order; or so many, each drawn from all with replacement, and in further orders beyond their number without."""
+
+    def __init__(self, data_source: Any, replacement: bool = False, num_samples: Optional[int] = None,
+                 generator: Optional[Generator] = None):
+        super().__init__(data_source)
+        self.replacement, self.generator = replacement, generator
+        self.num_samples = len(data_source) if num_samples is None else num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        size, left = len(self.data_source), self.num_samples
+        if self.replacement:
+            yield from _tg.randint(0, size, (left,), generator=self.generator).tolist()
+            return
+        while left > 0:
+            order = _tg._random_places(size, [size], self.generator)[0][:left]
+            yield from order
+            left -= len(order)
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class SubsetRandomSampler(Sampler):
+    """The given places in random order."""
+
+    def __init__(self, indices: Sequence[int], generator: Optional[Generator] = None):
+        super().__init__(indices)
+        self.indices, self.generator = indices, generator
+
+    def __iter__(self) -> Iterator[int]:
+        size = len(self.indices)
+        return (self.indices[i] for i in _tg._random_places(size, [size], self.generator)[0])
+
+
+class WeightedRandomSampler(Sampler):
+    """So many places drawn by their weights, with replacement or without: tg.multinomial."""
+
+    def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Optional[Generator] = None):
+        super().__init__(weights)
+        self.weights = Tensor(weights, dtype="float32")
+        self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
+
+    def __iter__(self) -> Iterator[int]:
+        yield from _tg.multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).tolist()
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class BatchSampler(Sampler):
+    """Another sampler's places in lists of batch_size, the last perhaps shorter unless drop_last."""
+
+    def __init__(self, sampler: Any, batch_size: int, drop_last: bool):
+        super().__init__(sampler)
+        self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batch: list[int] = []
+        for place in self.sampler:
+            batch.append(place)
+            if len(batch) == self.batch_size:
+                yield batch
+                batch = []
+        if batch and not self.drop_last:
+            yield batch
+
+    def __len__(self) -> int:
+        return len(self.sampler) // self.batch_size if self.drop_last else -(-len(self.sampler) // self.batch_size)
+
+
 class _Reader:
     """What C++ calls: examples as lists of tensors, whose places in an example are the same in all."""
 
@@ -154,18 +246,22 @@ def _taken_at_once(dataset: Any) -> Optional[tuple[_tg._Dataset, tuple[int, ...]
 class DataLoader:
     """Batches of a data set, an epoch a loop.
 
-    batch_size examples each, the last perhaps fewer unless drop_last; in another order each epoch with shuffle; made ahead by num_workers
-    threads, each up to prefetch_factor batches; orders, and what examples draw at random, follow from the generator. collate_fn makes a
-    batch of a list of examples; without it tensors of one place are stacked. What reading an example raises is raised by the loop.
-    pin_memory and persistent_workers change nothing: batches are in the host's memory, and threads are begun quickly.
+    batch_size examples each, the last perhaps fewer unless drop_last; in another order each epoch with shuffle, or at the places that a
+    sampler gives; made ahead by num_workers threads, each up to prefetch_factor batches; orders, and what examples draw at random, follow
+    from the generator. collate_fn makes a batch of a list of examples; without it tensors of one place are stacked. What reading an example
+    raises is raised by the loop. pin_memory and persistent_workers change nothing: batches are in the host's memory, and threads are begun
+    quickly.
     """
 
     def __init__(self, dataset: Any, batch_size: int = 1, shuffle: bool = False, *, num_workers: int = 0, drop_last: bool = False,
                  generator: Optional[Generator] = None, prefetch_factor: Optional[int] = 2,
-                 collate_fn: Optional[Callable[[list[Any]], Any]] = None, pin_memory: bool = False, persistent_workers: bool = False):
-        self.dataset = dataset
+                 collate_fn: Optional[Callable[[list[Any]], Any]] = None, sampler: Any = None, pin_memory: bool = False,
+                 persistent_workers: bool = False):
+        if sampler is not None and shuffle:
+            raise _tg.ValueError("DataLoader: sampler and shuffle both say in which order; give one")
+        self.dataset, self.sampler = dataset, sampler
         self._given = {"batch_size": batch_size, "shuffle": shuffle, "num_workers": num_workers, "drop_last": drop_last,
-                       "generator": generator, "prefetch_factor": prefetch_factor, "collate_fn": collate_fn}
+                       "generator": generator, "prefetch_factor": prefetch_factor, "collate_fn": collate_fn, "sampler": sampler}
         self._reader = reader = _Reader(dataset, collate_fn)
         if collate_fn is not None:
             examples = _tg._Dataset.in_batches(len(dataset), reader.batch)
@@ -173,17 +269,23 @@ class DataLoader:
             examples, reader.structure = taken
         else:
             examples = _tg._Dataset(len(dataset), reader.example)
-        self._loader = _tg._DataLoader(examples, batch_size, shuffle, drop_last, num_workers,
-                                      2 if prefetch_factor is None else prefetch_factor, generator)
+        prefetch = 2 if prefetch_factor is None else prefetch_factor
+        self._examples, self._options = examples, (batch_size, shuffle, drop_last, num_workers, prefetch, generator)
+        self._whole = self._over(examples)
+
+    def _over(self, examples: _tg._Dataset) -> _tg._DataLoader:
+        return _tg._DataLoader(examples, *self._options)
 
     def __reduce__(self) -> Any:
         return functools.partial(DataLoader, **self._given), (self.dataset,)
 
     def __len__(self) -> int:
-        return len(self._loader)
+        batch_size, _, drop_last, *_ = self._options
+        return len(self._whole) if self.sampler is None else len(BatchSampler(self.sampler, batch_size, drop_last))
 
     def __iter__(self) -> Iterator[Any]:
-        epoch = self._loader.epoch()
+        sampled = self.sampler is not None
+        epoch = (self._over(self._examples.subset([int(i) for i in self.sampler])) if sampled else self._whole).epoch()
         _open.add(epoch)
         try:
             for leaves in epoch:

@@ -199,6 +199,60 @@ Tensor tensordot(const Tensor& a, const Tensor& b, const std::vector<int>& a_axe
   return x.matmul(y).reshape(shape);
 }
 
+Tensor inner(const Tensor& a, const Tensor& b) {
+  return a.rank() == 0 || b.rank() == 0 ? a * b : tensordot(a, b, {a.rank() - 1}, {b.rank() - 1});
+}
+Tensor kron(const Tensor& a, const Tensor& b) {
+  const auto rank = static_cast<size_t>(std::max(a.rank(), b.rank()));
+  Sizes first, second, joined, x = a.shape(), y = b.shape();
+  x.insert(x.begin(), rank - x.size(), 1);
+  y.insert(y.begin(), rank - y.size(), 1);
+  for (size_t i = 0; i < rank; ++i) {
+    first.insert(first.end(), {x[i], 1});
+    second.insert(second.end(), {1, y[i]});
+    joined.push_back(x[i] * y[i]);
+  }
+  return (a.reshape(first) * b.reshape(second)).reshape(joined);
+}
+Tensor cross(const Tensor& a, const Tensor& b, const Axes& axis) {
+  const Sizes shape = sizes_of(broadcast_shape(shape_of(a.shape()), shape_of(b.shape()), "cross"));
+  const auto found = std::ranges::find(shape, 3);
+  const auto rank = static_cast<int>(shape.size());
+  const int of_3 = found == shape.end() ? -1 : static_cast<int>(found - shape.begin());
+  if (axis.list().size() > 1) throw ValueError(fmt::format("cross: {} axes; it takes one, or none", axis.list().size()));
+  const int at = axis.list().empty() ? of_3 : checked_axis(axis.list()[0], rank, "cross");
+  if (at < 0 || shape[static_cast<size_t>(at)] != 3)
+    throw ShapeError(fmt::format("cross: shapes {} and {}; the axis of the vectors has 3 elements", to_string(a.shape()),
+                                 to_string(b.shape())));
+  const Tensor x = a.expand(shape), y = b.expand(shape);
+  return roll(x, {-1}, at) * roll(y, {-2}, at) - roll(x, {-2}, at) * roll(y, {-1}, at);
+}
+
+namespace {
+Tensor scaled(const Tensor& x, const Scalar& factor) { return factor == 1 ? x : x * factor; }
+/// beta x + alpha times a product of operands of these ranks.
+Tensor added(std::string_view operation, const Tensor& x, const Tensor& a, int a_rank, const Tensor& b, int b_rank, const AddOptions& o,
+             Tensor (*multiply)(const Tensor&, const Tensor&)) {
+  if (a.rank() != a_rank || b.rank() != b_rank)
+    throw ShapeError(fmt::format("{}: factors of shapes {} and {}; they have {} and {} axes", operation, to_string(a.shape()),
+                                 to_string(b.shape()), a_rank, b_rank));
+  const Tensor product = scaled(multiply(a, b), o.alpha);
+  if (broadcast_shape(shape_of(x.shape()), shape_of(product.shape()), operation) != shape_of(product.shape()))
+    throw ShapeError(fmt::format("{}: shape {} does not broadcast to the product's {}", operation, to_string(x.shape()),
+                                 to_string(product.shape())));
+  return o.beta == 0 ? product.cast(promote(x.dtype(), product.dtype())) : scaled(x, o.beta) + product;
+}
+}  // namespace
+Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const AddOptions& o) { return added("addmm", x, a, 2, b, 2, o, matmul); }
+Tensor addmv(const Tensor& x, const Tensor& a, const Tensor& b, const AddOptions& o) { return added("addmv", x, a, 2, b, 1, o, matmul); }
+Tensor addr(const Tensor& x, const Tensor& a, const Tensor& b, const AddOptions& o) { return added("addr", x, a, 1, b, 1, o, outer); }
+Tensor baddbmm(const Tensor& x, const Tensor& a, const Tensor& b, const AddOptions& o) {
+  return added("baddbmm", x, a, 3, b, 3, o, matmul);
+}
+Tensor addbmm(const Tensor& x, const Tensor& a, const Tensor& b, const AddOptions& o) {
+  return added("addbmm", x, a, 3, b, 3, o, [](const Tensor& y, const Tensor& z) { return tensordot(y, z, {0, 2}, {0, 1}); });
+}
+
 Tensor norm(const Tensor& x, const NormOf& o) {
   (void)checked_axes(o.axis, x.rank(), "norm");
   ReduceOptions r;
@@ -220,6 +274,15 @@ Tensor normalize(const Tensor& x, const NormOf& o, double eps) {
 }
 Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis, double eps) {
   return (normalize(a, {.axis = axis}, eps) * normalize(b, {.axis = axis}, eps)).sum({.axis = axis});
+}
+Tensor pairwise_distance(const Tensor& a, const Tensor& b, double p, double eps, bool keepdim) {
+  return norm(a - b + eps, {.p = p, .axis = -1, .keepdim = keepdim});
+}
+Tensor cdist(const Tensor& a, const Tensor& b, double p) {
+  if (a.rank() < 2 || b.rank() < 2 || a.size(-1) != b.size(-1))
+    throw ShapeError(fmt::format("cdist: shapes {} and {}; they are rows of equally many numbers", to_string(a.shape()),
+                                 to_string(b.shape())));
+  return norm(a.unsqueeze(-2) - b.unsqueeze(-3), {.p = p, .axis = -1});
 }
 Tensor trace(const Tensor& x) {
   if (x.rank() != 2) throw ShapeError(fmt::format("trace: shape {} is not a matrix", to_string(x.shape())));

@@ -7,8 +7,10 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <numbers>
 
 #include "tensor/impl.hpp"
+#include "tg/contract.hpp"
 #include "tg/functions.hpp"
 
 namespace tg {
@@ -142,6 +144,59 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const ClassOptions& 
   });
 }
 Tensor Tensor::cross_entropy(const Tensor& target) const { return tg::cross_entropy(*this, target); }
+
+namespace {
+/// The loss of a value by a target of 1 or -1.
+Tensor signed_loss(std::string_view operation, const Tensor& x, const Tensor& target, Reduction r, const Tensor& alike,
+                   const Tensor& apart) {
+  (void)broadcast_shape(shape_of(x.shape()), shape_of(target.shape()), operation);
+  return reduced(where(target == -1, 0, alike) + where(target == 1, 0, apart), r);
+}
+}  // namespace
+Tensor margin_ranking_loss(const Tensor& a, const Tensor& b, const Tensor& target, double margin, Reduction r) {
+  return loss("margin_ranking_loss", a - b, target, r, [&](const Tensor& d, const Tensor& t) { return (margin - t * d).relu(); });
+}
+Tensor hinge_embedding_loss(const Tensor& x, const Tensor& target, double margin, Reduction r) {
+  return in_working_dtype(x, [&](const Tensor& v) {
+    return signed_loss("hinge_embedding_loss", v, target, r, v, (margin - v).relu());
+  });
+}
+Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target, double margin, Reduction r) {
+  const DType t = promote(a.dtype(), b.dtype());
+  return in_working_dtype(cosine_similarity(a.cast(t), b.cast(t), -1), [&](const Tensor& c) {
+    return signed_loss("cosine_embedding_loss", c, target, r, 1 - c, (c - margin).relu());
+  });
+}
+Tensor soft_margin_loss(const Tensor& x, const Tensor& target, Reduction r) {
+  return loss("soft_margin_loss", x, target, r, [](const Tensor& v, const Tensor& t) { return -(t * v).logsigmoid(); });
+}
+Tensor multilabel_soft_margin_loss(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction r) {
+  return loss("multilabel_soft_margin_loss", x, target, r, [&](const Tensor& v, const Tensor& t) {
+    return weighted(-(t * v.logsigmoid() + (1 - t) * (-v).logsigmoid()), weight).mean({.axis = -1});
+  });
+}
+Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative, const TripletOptions& o) {
+  const auto far = [&](const Tensor& a, const Tensor& b) { return pairwise_distance(a, b, o.p, o.eps); };
+  const Tensor other = far(anchor, negative);
+  return loss("triplet_margin_loss", far(anchor, positive), o.swap ? minimum(other, far(positive, negative)) : other, o.reduction,
+              [&](const Tensor& near, const Tensor& away) { return (near - away + o.margin).relu(); });
+}
+Tensor poisson_nll_loss(const Tensor& x, const Tensor& target, const PoissonOptions& o) {
+  return loss("poisson_nll_loss", x, target, o.reduction, [&](const Tensor& v, const Tensor& t) {
+    const Tensor each = o.log_input ? v.exp() - t * v : v - t * (v + o.eps).log();
+    if (!o.full) return each;
+    const Tensor several = t > 1, n = where(several, t, 1);
+    return each + where(several, n * n.log() - n + (2 * std::numbers::pi * n).log() * 0.5, 0);
+  });
+}
+Tensor gaussian_nll_loss(const Tensor& x, const Tensor& target, const Tensor& var, bool full, double eps, Reduction r) {
+  if (!(eps > 0)) throw ValueError(fmt::format("gaussian_nll_loss: eps is {}; it takes a number above 0", eps));
+  (void)broadcast_shape(shape_of(x.shape()), shape_of(var.shape()), "gaussian_nll_loss");
+  return loss("gaussian_nll_loss", x, target, r, [&](const Tensor& v, const Tensor& t) {
+    const Tensor least = var.cast(v.dtype()).clamp({.min = eps});
+    return (least.log() + (v - t).square() / least + (full ? std::log(2 * std::numbers::pi) : 0)) * 0.5;
+  });
+}
 
 Tensor kl_div(const Tensor& x, const Tensor& target, bool log_target, Reduction r) {
   return loss("kl_div", x, target, r, [&](const Tensor& a, const Tensor& t) {

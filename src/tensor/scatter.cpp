@@ -87,20 +87,49 @@ Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Operand& va
   return combined(line(x), line(numbers.gather(a, index)), line(v.shrink(part)), mode, include_self).reshape(own);
 }
 
-Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& values, double alpha) {
-  const int a = checked_axis(axis, x.rank(), "index_add");
-  check_same_device(x, values, "index_add");
+namespace {
+/// x with whole entries of values combined at a vector's places of an axis.
+Tensor entries(std::string_view operation, const Tensor& x, int axis, const Tensor& index, const Tensor& values, Scatter mode) {
+  const int a = checked_axis(axis, x.rank(), operation);
+  check_same_device(x, values, operation);
   Sizes wanted = x.shape();
   wanted[static_cast<size_t>(a)] = index.rank() == 1 ? index.size(0) : -1;
   if (index.rank() != 1 || values.shape() != wanted)
-    throw ShapeError(fmt::format("index_add: an index of shape {} and values of shape {} do not fit to axis {} of shape {}; the index is a "
+    throw ShapeError(fmt::format("{}: an index of shape {} and values of shape {} do not fit to axis {} of shape {}; the index is a "
                                  "vector, and the values have its length along that axis and the tensor's sizes elsewhere",
-                                 to_string(index.shape()), to_string(values.shape()), a, to_string(x.shape())));
-  require_dtype(values.dtype() == x.dtype(), "index_add", values.dtype(),
+                                 operation, to_string(index.shape()), to_string(values.shape()), a, to_string(x.shape())));
+  require_dtype(values.dtype() == x.dtype(), operation, values.dtype(),
                 fmt::format("the values must be {}, as the tensor; cast them", name_of(x.dtype())));
   const Tensor numbers = Tensor::arange(x.numel(), {.dtype = DType::int64, .device = x.device()}).reshape(x.shape());
-  const Tensor v = alpha == 1 ? values : (values * alpha).cast(x.dtype());
-  return combined(line(x), line(numbers.take(index, a)), line(v), Scatter::Add, true).reshape(x.shape());
+  return combined(line(x), line(numbers.take(index, a)), line(values), mode, true).reshape(x.shape());
+}
+}  // namespace
+Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& values, double alpha) {
+  const bool fits = alpha == 1 || values.dtype() != x.dtype();  // another dtype is an error
+  return entries("index_add", x, axis, index, fits ? values : (values * alpha).cast(x.dtype()), Scatter::Add);
+}
+Tensor index_copy(const Tensor& x, int axis, const Tensor& index, const Tensor& values) {
+  return entries("index_copy", x, axis, index, values, Scatter::Set);
+}
+Tensor index_fill(const Tensor& x, int axis, const Tensor& index, const Operand& value) {
+  if (value.tensor && value.tensor->numel() != 1)
+    throw ShapeError(fmt::format("index_fill: a value of shape {}; it takes one element", to_string(value.tensor->shape())));
+  Sizes shape = x.shape();
+  shape[static_cast<size_t>(checked_axis(axis, x.rank(), "index_fill"))] = index.numel();
+  const TensorOptions like{.dtype = x.dtype(), .device = x.device()};
+  const Tensor one = value.tensor ? value.tensor->cast(x.dtype()).reshape({}) : Tensor::full({}, value.scalar, like);
+  return entries("index_fill", x, axis, index.rank() == 0 ? index.reshape({1}) : index, one.expand(shape), Scatter::Set);
+}
+Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& values) {
+  require_dtype(mask.dtype() == DType::bool_, "masked_scatter", mask.dtype(), "the mask is bool; compare, or cast it to tg::bool_");
+  require_dtype(values.dtype() == x.dtype(), "masked_scatter", values.dtype(),
+                fmt::format("the values must be {}, as the tensor; cast them", name_of(x.dtype())));
+  if (broadcast_shape(shape_of(x.shape()), shape_of(mask.shape()), "masked_scatter") != shape_of(x.shape()))
+    throw ShapeError(
+        fmt::format("masked_scatter: a mask of shape {} does not broadcast to shape {}", to_string(mask.shape()), to_string(x.shape())));
+  if (x.numel() == 0 || values.numel() == 0) return masked_fill(x, mask, 0);
+  const Tensor flags = line(mask.expand(x.shape())), number = maximum(flags.cast(DType::int32).cumsum() - 1, 0);
+  return where(flags, line(values).take(number), line(x)).reshape(x.shape());
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {

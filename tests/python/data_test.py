@@ -10,7 +10,8 @@ import torch
 
 import tg
 from tg import data
-from tg.data import DataLoader, Dataset, TensorDataset
+from tg.data import (BatchSampler, DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler, TensorDataset,
+                     WeightedRandomSampler)
 
 X, Y = np.arange(20, dtype="float32").reshape(10, 2), np.arange(10)
 
@@ -172,3 +173,39 @@ def test_random_split(lengths):
     assert [list(p.indices) for p in again] == [list(p.indices) for p in parts]
     with pytest.raises(ValueError, match="random_split"):
         data.random_split(range(10), [3, 3])
+
+
+def test_samplers_are_pytorchs():
+    theirs = torch.utils.data
+    data = TensorDataset(tg.arange(10) * 10)
+    assert list(SequentialSampler(data)) == list(range(10)) and len(SequentialSampler(data)) == 10
+    for make in (lambda t, g: t.RandomSampler(range(10), generator=g), lambda t, g: t.RandomSampler(range(10), num_samples=23, generator=g),
+                 lambda t, g: t.RandomSampler(range(4), True, 9, generator=g), lambda t, g: t.SubsetRandomSampler([3, 5, 8], generator=g),
+                 lambda t, g: t.WeightedRandomSampler([0.0, 1.0, 2.0], 9, generator=g),
+                 lambda t, g: t.WeightedRandomSampler([1.0, 1.0, 2.0], 3, False, generator=g)):
+        mine, other = make(tg.data, tg.Generator(1)), make(theirs, torch.Generator().manual_seed(1))
+        first, second = list(mine), list(mine)
+        assert len(first) == len(mine) == len(other) and set(first) <= set(range(10)) and first != second or len(first) == 3
+        assert first == list(make(tg.data, tg.Generator(1))) and all(isinstance(i, int) for i in first)
+        if "Weighted" not in type(mine).__name__ and not getattr(mine, "replacement", False) and len(first) <= 10:
+            assert sorted(first) == sorted(other)
+    assert 0 not in list(WeightedRandomSampler([0.0, 1.0, 2.0], 50))
+    for drop in (True, False):
+        assert list(BatchSampler(range(10), 4, drop)) == list(theirs.BatchSampler(range(10), 4, drop))
+        assert len(BatchSampler(range(10), 4, drop)) == len(theirs.BatchSampler(range(10), 4, drop))
+    with pytest.raises(NotImplementedError):
+        iter(Sampler(data))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_takes_a_sampler(workers):
+    for data in (TensorDataset(tg.arange(10) * 10), Squares()):
+        loader = DataLoader(data, batch_size=3, sampler=[5, 1, 1, 4, 0], num_workers=workers)
+        got = [batch[0] if isinstance(batch, tuple) else batch["square"] for batch in loader]
+        assert len(loader) == 2 and [int(v) for part in got for v in part.tolist()] == (
+            [50, 10, 10, 40, 0] if isinstance(data, TensorDataset) else [25, 1, 1, 16, 0])
+    loader = DataLoader(TensorDataset(tg.arange(10)), 4, sampler=RandomSampler(range(10), generator=tg.Generator(3)), drop_last=True)
+    first, second = ([b[0].tolist() for b in loader] for _ in range(2))
+    assert len(loader) == len(first) == 2 and first != second and len(set(sum(first, []))) == 8
+    with pytest.raises(ValueError, match="sampler and shuffle"):
+        DataLoader(TensorDataset(tg.arange(10)), 4, True, sampler=[1])

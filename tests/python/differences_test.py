@@ -33,7 +33,8 @@ def _():
 @row("whole numbers in lists")
 def _():
     assert torch.tensor([1]).dtype == torch.int64 and tg.tensor([1]).dtype == tg.int32 and tg.tensor([2**40]).dtype == tg.int64
-    for x in (tg.arange(3), tg.randint(0, 2, (3,)), tg.one_hot(tg.arange(2)), tg.ones(2).argmax(), tg.ones(2).sort().indices):
+    for x in (tg.arange(3), tg.randint(0, 2, (3,)), tg.one_hot(tg.arange(2)), tg.ones(2).argmax(), tg.ones(2).sort().indices,
+              tg.searchsorted(tg.arange(3), tg.ones(1)), tg.bincount(tg.arange(3)), tg.count_nonzero(tg.ones(2))):
         assert x.dtype == tg.int32
     assert torch.arange(3).dtype == torch.ones(2).argmax().dtype == torch.int64
 
@@ -410,12 +411,35 @@ def _():
     assert x.grad.tolist() == [[[[0.25, 0.25], [0.25, 0.25]]]]
 
 
+@row("`unique`")
+def _():
+    x = tg.tensor([[2, 1], [2, 2]])
+    assert tg.unique(x, sorted=False).tolist() == [1, 2] and [t.tolist() for t in tg.unique(x, return_index=True)] == [[1, 2], [1, 0]]
+    assert [t.tolist() for t in np.unique(x.numpy(), return_index=True)] == [[1, 2], [1, 0]]
+    with pytest.raises(TypeError):
+        tg.unique(x, dim=0)
+
+
+@row("`RNN`, `LSTM`, `GRU`")
+def _():
+    with pytest.raises(TypeError):
+        nn.LSTM(2, 3, proj_size=1)
+    assert not hasattr(nn.utils, "rnn")
+
+
+@row("`DataLoader(batch_sampler=)`")
+def _():
+    with pytest.raises(TypeError):
+        tg.data.DataLoader([1, 2], batch_sampler=[[0], [1]])
+    assert [b.tolist() for b in tg.data.DataLoader([1, 2], 1, sampler=[1, 0])] == [[2], [1]]
+
+
 @row("`OneCycleLR`, `CyclicLR`")
 def _():
     optimizer = tg.optim.SGD([tg.ones(1, requires_grad=True)], lr=0.1, momentum=0.5)
     tg.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
-    assert optimizer.param_groups[0]["momentum"] == 0.5
     tg.optim.lr_scheduler.CyclicLR(optimizer, 0.1, 1.0)
+    assert optimizer.param_groups[0]["momentum"] == 0.5
 
 
 @row("`DataLoader` workers")
@@ -473,7 +497,9 @@ def _(tmp_path):
 
 @row("what else PyTorch has")
 def _():
-    assert not {"unique", "addmm", "fft", "distributions"} & set(dir(tg)) and not hasattr(nn, "LSTM") and not hasattr(tg.linalg, "solve")
+    assert not {"fft", "distributions", "mode", "nanmedian", "renorm"} & set(dir(tg)) and not hasattr(tg.linalg, "solve")
+    assert not {"Dropout2d", "EmbeddingBag", "Bilinear", "Fold"} & set(dir(nn)) and not {"grid_sample", "ctc_loss"} & set(dir(G))
+    assert not {"addcmul_", "index_fill_"} & set(dir(tg.Tensor))
 
 
 @row("errors")

@@ -123,6 +123,21 @@ ROWS = [r for n in (1, 2, 3) for r in windows(n)] + [
     row("kl_div", lambda f, x, t: f.kl_div(x, t, reduction="batchmean"), [((3, 4), (3, 4))], domain1=(0.1, 1)),
     row("kl_div", lambda f, x, t: f.kl_div(x, t, reduction="mean", log_target=True), [((3, 4), (3, 4))]),
 ]
+PM = lambda f, t: (t > 0) * 2.0 - 1  # noqa: E731  a target of 1 and -1
+ROWS += [
+    row("margin_ranking_loss", lambda f, x, y, t: f.margin_ranking_loss(x, y, PM(f, t).to(x.dtype), margin=0.3),
+        [((3, 4), (3, 4), (3, 4))]),
+    row("hinge_embedding_loss", lambda f, x, t: f.hinge_embedding_loss(x, PM(f, t).to(x.dtype)), [((3, 4), (3, 4))]),
+    row("cosine_embedding_loss", lambda f, x, y, t: f.cosine_embedding_loss(x, y, PM(f, t).to(x.dtype), margin=-0.2),
+        [((4, 5), (4, 5), (4,))]),
+    row("soft_margin_loss", lambda f, x, t: f.soft_margin_loss(x, PM(f, t).to(x.dtype)), [((3, 4), (3, 4))]),
+    row("multilabel_soft_margin_loss", lambda f, x, t, w: f.multilabel_soft_margin_loss(x, t, w), [((3, 4), (3, 4), (4,))], domain1=(0, 1)),
+    row("triplet_margin_loss", lambda f, a, p, n: f.triplet_margin_loss(a, p, n, reduction="none"), [((3, 4), (3, 4), (3, 4))]),
+    row("triplet_margin_loss", lambda f, a, p, n: f.triplet_margin_loss(a, p, n, margin=2.0, swap=True), [((3, 4), (3, 4), (3, 4))]),
+    row("poisson_nll_loss", lambda f, x, t: f.poisson_nll_loss(x, t, full=True), [((3, 4), (3, 4))], domain1=(0.2, 4)),
+    row("poisson_nll_loss", lambda f, x, t: f.poisson_nll_loss(x, t, log_input=False, reduction="sum"), [((3, 4), (3, 4))], low=0.2),
+    row("gaussian_nll_loss", lambda f, x, t, v: f.gaussian_nll_loss(x, t, v, full=True), [((3, 4), (3, 4), (3, 4))], domain2=(0.5, 2)),
+]
 for loss, extra in (("mse_loss", {}), ("l1_loss", {}), ("huber_loss", {"delta": 0.7}), ("smooth_l1_loss", {"beta": 0.6})):
     ROWS += [row(loss, lambda f, x, t, loss=loss, extra=extra, r=r: getattr(f, loss)(x, t, reduction=r, **extra), [((3, 5), (3, 5))])
              for r in ("none", "mean", "sum")]

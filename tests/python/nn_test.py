@@ -373,3 +373,11 @@ def test_the_mnist_example():
                          capture_output=True, text=True, env={**os.environ, "TG_DATA": f"{SOURCE}/data"}).stdout.splitlines()
     first, last = (float(line.split()[3]) for line in out[:2])
     assert last < 0.7 * first and out[-1].startswith("accuracy ")
+
+
+def test_parameters_as_a_vector():
+    net, other = nn.Linear(2, 3), nn.Linear(2, 3)
+    vector = nn.utils.parameters_to_vector(net.parameters())
+    assert vector.shape == (9,) and vector.requires_grad and vector[:6].tolist() == net.weight.flatten().tolist()
+    nn.utils.vector_to_parameters(vector * 2, other.parameters())
+    assert other.weight.tolist() == (net.weight * 2).tolist() and other.bias.requires_grad

@@ -46,7 +46,8 @@ SHOWN = {
     "differences_test.py": {"row": "data cuda.is_available cuda.device_count",
     },
     "conformance_test.py": {
-        "test_creation": "linspace meshgrid", "test_tri_and_empty": "tri empty", "test_finfo": "finfo", "test_iinfo": "iinfo",
+        "test_creation": "linspace meshgrid logspace tril_indices triu_indices",
+        "test_tri_and_empty": "tri empty", "test_finfo": "finfo", "test_iinfo": "iinfo",
         "test_allclose": "allclose", "test_what_was_found_is_a_named_tuple": "Found"},
     "share_test.py": {
         "test_tensors_read_numpys_memory": "asarray data_ptr", "test_an_array_is_kept_as_long_as_its_tensor": "from_numpy",
@@ -74,7 +75,8 @@ SHOWN = {
         "test_stacks_of_transformer_layers": "nn.TransformerEncoder nn.TransformerDecoder",
         "test_first_weights_spread_as_pytorchs": "nn.init.eye_",
         "test_a_function_as_a_module_knows_its_arguments": "nn.PReLU nn.ParameterList",
-        "test_sequences_of_layers": "nn.Sequential nn.Loaded", "test_the_digits": "mnist"},
+        "test_sequences_of_layers": "nn.Sequential nn.Loaded", "test_the_digits": "mnist",
+        "test_parameters_as_a_vector": "nn.utils.parameters_to_vector nn.utils.vector_to_parameters"},
     "optim_test.py": {
         "test_optimizers_are_pytorchs": "optim.SGD optim.Adam optim.AdamW optim.RMSprop optim.Adagrad optim.Adadelta optim.Adamax "
         "optim.NAdam optim.RAdam",
@@ -86,10 +88,13 @@ SHOWN = {
         "optim.lr_scheduler.CosineAnnealingWarmRestarts",
         "test_schedules_have_a_state": "optim.lr_scheduler.LambdaLR",
         "test_warmup_and_plateau": "optim.lr_scheduler.SequentialLR optim.lr_scheduler.ReduceLROnPlateau"},
+    "recurrent_test.py": {"KINDS": "nn.RNN nn.LSTM nn.GRU", "test_cells_are_pytorchs": "nn.RNNCell nn.LSTMCell nn.GRUCell"},
     "data_test.py": {
         "test_batches_are_pytorchs": "data.DataLoader data.TensorDataset", "Squares": "data.Dataset",
         "test_a_function_is_a_data_set": "data.FunctionDataset",
-        "test_parts_and_sums_of_data_sets": "data.Subset data.ConcatDataset", "test_random_split": "data.random_split"},
+        "test_parts_and_sums_of_data_sets": "data.Subset data.ConcatDataset", "test_random_split": "data.random_split",
+        "test_samplers_are_pytorchs": "data.Sampler data.SequentialSampler data.RandomSampler data.SubsetRandomSampler "
+        "data.WeightedRandomSampler data.BatchSampler"},
 }
 DTYPES = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "bfloat16", "float32", "float64"}
 DTYPES |= {"half", "float", "double", "short", "int", "long"}  # PyTorch's other names
@@ -215,6 +220,14 @@ LAYERS = [(name, (), WIDE) for name in ("ReLU", "ReLU6", "Sigmoid", "LogSigmoid"
     ("LeakyReLU", (0.2,), WIDE), ("ELU", (2.0,), WIDE), ("CELU", (2.0,), WIDE), ("Hardtanh", (-0.5, 0.25), WIDE),
     ("Softplus", (2, 1), WIDE),
     ("GELU", {"approximate": "tanh"}, WIDE), ("GLU", (0,), (4, 3)), ("Softmax", (1,), WIDE), ("LogSoftmax", (0,), WIDE),
+    ("Softmin", (1,), WIDE), ("Tanhshrink", (), WIDE), ("Hardshrink", (1.0,), WIDE), ("Softshrink", (), WIDE),
+    ("Threshold", (0.5, 7.0), WIDE),
+    ("PixelShuffle", (2,), IMAGE), ("PixelUnshuffle", (3,), IMAGE), ("ChannelShuffle", (2,), IMAGE), ("ZeroPad2d", (2,), IMAGE),
+    ("ConstantPad1d", ((1, 2), 3.5), (2, 4, 6)), ("ConstantPad2d", ((1, 2, 0, 3), 3.5), IMAGE),
+    ("ConstantPad3d", (1, 2.0), (1, 2, 3, 4, 5)),
+    ("ReflectionPad1d", (2,), (2, 4, 6)), ("ReflectionPad2d", ((1, 2, 0, 3),), IMAGE), ("ReflectionPad3d", (1,), (1, 2, 3, 4, 5)),
+    ("ReplicationPad1d", (2,), (2, 4, 6)), ("ReplicationPad2d", ((1, 2, 0, 3),), IMAGE), ("ReplicationPad3d", (1,), (1, 2, 3, 4, 5)),
+    ("UpsamplingNearest2d", (None, 2), IMAGE), ("UpsamplingBilinear2d", {"scale_factor": 2}, IMAGE),
     ("Flatten", (), IMAGE), ("Flatten", (0, 2), IMAGE), ("Unflatten", (1, (2, 2)), IMAGE),
     *((f"{kind}{n}d", (2,), (2, 3, *[5] * n)) for kind in ("MaxPool", "AvgPool", "AdaptiveMaxPool", "AdaptiveAvgPool") for n in (1, 2, 3)),
     ("MaxPool2d", (3, 2, 1), IMAGE), ("AvgPool2d", {"kernel_size": 3, "padding": 1, "ceil_mode": True}, IMAGE),
@@ -222,7 +235,12 @@ LAYERS = [(name, (), WIDE) for name in ("ReLU", "ReLU6", "Sigmoid", "LogSigmoid"
 LOSSES = [(name, {}) for name in ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss", "KLDivLoss", "CrossEntropyLoss",
                                   "BCELoss", "NLLLoss")] + [
     ("HuberLoss", {"delta": 0.5, "reduction": "sum"}), ("CrossEntropyLoss", {"label_smoothing": 0.1})]
-LAYER_NAMES = {name for name, *_ in LAYERS} | {name for name, _ in LOSSES}
+PAIRED = [("CosineSimilarity", {}, 0), ("CosineSimilarity", {"dim": -1}, 0), ("PairwiseDistance", {"p": 1.0, "keepdim": True}, 0),
+          ("SoftMarginLoss", {}, 1), ("HingeEmbeddingLoss", {"margin": 0.5, "reduction": "sum"}, 1), ("MultiLabelSoftMarginLoss", {}, 0),
+          ("PoissonNLLLoss", {"full": True}, 0), ("PoissonNLLLoss", {"log_input": False}, 0)]
+TRIPLES = [("MarginRankingLoss", {"margin": 0.2}, (3, 4)), ("CosineEmbeddingLoss", {"margin": 0.2}, (3,)),
+           ("TripletMarginLoss", {"swap": True, "p": 3.0}, (3, 4)), ("GaussianNLLLoss", {"full": True}, (3, 4))]
+LAYER_NAMES = {name for name, *_ in PAIRED + TRIPLES} | {name for name, *_ in LAYERS} | {name for name, _ in LOSSES}
 
 
 def made(library, name, given):
@@ -235,6 +253,23 @@ def test_layers_of_functions_are_pytorchs(name, given, shape):
     mine, theirs = made(nn, name, given), made(torch.nn, name, given)
     assert np.allclose(mine(tg.Tensor(x)).numpy(), theirs(torch.tensor(x)).numpy(), rtol=1e-5, atol=1e-6)
     assert isinstance(mine, nn.Module) and list(mine.state_dict()) == []
+
+
+@pytest.mark.parametrize("name, given, signs", PAIRED)
+def test_layers_of_two_inputs_are_pytorchs(name, given, signs):
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0.1, 0.9, (3, 4)), rng.choice([-1.0, 1.0], (3, 4)) if signs else rng.uniform(0.1, 0.9, (3, 4))
+    mine, theirs = (made(library, name, given)(make(x), make(y)) for library, make in ((nn, tg.Tensor), (torch.nn, torch.tensor)))
+    assert mine.shape == tuple(theirs.shape) and np.allclose(mine.numpy(), theirs.numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name, given, shape", TRIPLES)
+def test_layers_of_three_inputs_are_pytorchs(name, given, shape):
+    rng = np.random.default_rng(0)
+    x, y, z = rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), rng.choice([-1.0, 1.0], shape)
+    z = abs(z) + 0.1 if name == "GaussianNLLLoss" else z
+    mine, theirs = (made(library, name, given)(*map(make, (x, y, z))) for library, make in ((nn, tg.Tensor), (torch.nn, torch.tensor)))
+    assert np.allclose(mine.item(), theirs.item(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name, given", LOSSES)

@@ -22,6 +22,7 @@ CPP = """#include <tg/data.hpp>
 #include <tg/lr.hpp>
 #include <tg/mapped.hpp>
 #include <tg/memory.hpp>
+#include <tg/recurrent.hpp>
 #include <tg/settings.hpp>
 #include <tg/tg.hpp>
 #include <tg/transform.hpp>

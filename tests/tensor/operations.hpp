@@ -14,7 +14,9 @@
 #include "tg/nn.hpp"
 #include "tg/norm.hpp"
 #include "tg/random.hpp"
+#include "tg/recurrent.hpp"
 #include "tg/scatter.hpp"
+#include "tg/statistics.hpp"
 #include "tg/windows.hpp"
 
 namespace tg {
@@ -57,6 +59,18 @@ inline std::vector<Section> sections() {
   one("celu", [](const Tensor& x) { return x.celu(2); }, 4);
   one("softplus", [](const Tensor& x) { return x.softplus(); }, 4);
   one("leaky_relu", [](const Tensor& x) { return x.leaky_relu(); });
+  one("frac", [](const Tensor& x) { return frac(x); });
+  one("deg2rad", [](const Tensor& x) { return deg2rad(x); });
+  one("rad2deg", [](const Tensor& x) { return rad2deg(x); });
+  one("sinc", [](const Tensor& x) { return sinc(x); });
+  one("logit", [](const Tensor& x) { return logit(x, 0.1); });
+  one("signbit", [](const Tensor& x) { return tg::signbit(x); });
+  one("isposinf", [](const Tensor& x) { return isposinf(x); });
+  one("isneginf", [](const Tensor& x) { return isneginf(x); });
+  one("threshold", [](const Tensor& x) { return threshold(x, 2, 1); });
+  one("hardshrink", [](const Tensor& x) { return hardshrink(x, 2); });
+  one("softshrink", [](const Tensor& x) { return softshrink(x, 2); });
+  one("tanhshrink", [](const Tensor& x) { return tanhshrink(x); });
   one("hardtanh", [](const Tensor& x) { return x.hardtanh(); });
   one("clamp", [](const Tensor& x) { return x.clamp({.min = 1, .max = 3}); });
   one("prelu", [](const Tensor& x) { return x.prelu(x.shrink({{0, 1}, {0, 1}}).reshape({1})); });
@@ -105,6 +119,12 @@ inline std::vector<Section> sections() {
         {"copysign", [](const Tensor& x) { return copysign(x, x.flip()); }, 0},
         {"nextafter", [](const Tensor& x) { return nextafter(x, x.flip()); }, 0},
         {"nan_to_num", [](const Tensor& x) { return nan_to_num(x); }},
+        {"fmax", [](const Tensor& x) { return fmax(x, x.flip()); }},
+        {"fmin", [](const Tensor& x) { return fmin(x, x.flip()); }},
+        {"xlogy", [](const Tensor& x) { return xlogy(x, x.flip()); }},
+        {"heaviside", [](const Tensor& x) { return heaviside(x, x.flip()); }},
+        {"addcmul", [](const Tensor& x) { return addcmul(x, x.flip(), x); }},
+        {"addcdiv", [](const Tensor& x) { return addcdiv(x, x.flip(), x); }},
         {"lerp", [](const Tensor& x) { return lerp(x, x.flip(), x); }},
         {"clamp, tensors", [](const Tensor& x) { return clamp(x, x.flip(), x * 2); }},
         {"minimum", [](const Tensor& x) { return minimum(x, x.flip()); }},
@@ -147,6 +167,18 @@ inline std::vector<Section> sections() {
         {"stack", [](const Tensor& x) { return stack({x, x.flip()}); }},
         {"hstack", [](const Tensor& x) { return hstack({x, x.flip()}); }},
         {"vstack", [](const Tensor& x) { return vstack({x, x.flip()}); }},
+        {"dstack", [](const Tensor& x) { return dstack({x, x.flip()}); }},
+        {"column_stack", [](const Tensor& x) { return column_stack({x, x.flip()}); }},
+        {"block_diag", [](const Tensor& x) { return block_diag({x, x.flip()}); }},
+        {"diag_embed", [](const Tensor& x) { return diag_embed(x); }},
+        {"rot90", [](const Tensor& x) { return rot90(x); }},
+        {"tensor_split", [](const Tensor& x) { return tensor_split(x, 3)[1]; }},
+        {"pixel_shuffle", [](const Tensor& x) { return pixel_shuffle(x.reshape({4, 2, 3}), 2); }},
+        {"pixel_unshuffle", [](const Tensor& x) { return pixel_unshuffle(x.reshape({2, 2, 6}), 2); }},
+        {"channel_shuffle", [](const Tensor& x) { return channel_shuffle(x.reshape({1, 4, 6}), 2); }},
+        {"cartesian_prod", [](const Tensor& x) { return cartesian_prod({x.flatten(), x.flatten()}); }},
+        {"combinations", [](const Tensor& x) { return combinations(x.flatten()); }},
+        {"vander", [](const Tensor& x) { return vander(x.flatten(), 3); }},
         {"unfold", [](const Tensor& x) { return unfold(x, 1, 3, 1); }},
         {"diagonal", [](const Tensor& x) { return diagonal(x); }},
         {"diag", [](const Tensor& x) { return diag(x.shrink({{0, 1}, {0, 6}}).reshape({6})); }},
@@ -169,6 +201,9 @@ inline std::vector<Section> sections() {
         {"scatter, amax", [](const Tensor& x) { return scatter(x, 0, rows(x).reshape({4, 1}), x, Scatter::Max); }},
         {"scatter, mean", [](const Tensor& x) { return scatter(x, 0, rows(x).reshape({4, 1}), x, Scatter::Mean); }},
         {"index_add", [](const Tensor& x) { return index_add(x, 0, rows(x), x); }},
+        {"index_copy", [](const Tensor& x) { return index_copy(x, 0, rows(x), x); }},
+        {"index_fill", [](const Tensor& x) { return index_fill(x, 0, rows(x), 1); }},
+        {"masked_scatter", [](const Tensor& x) { return masked_scatter(x, x > 2, x); }},
         {"masked_fill", [](const Tensor& x) { return masked_fill(x, x > 2, 1); }},
         {"one_hot", [](const Tensor& x) { return one_hot(x, 7); }}}},
       {"Reductions and scans",
@@ -189,6 +224,7 @@ inline std::vector<Section> sections() {
         {"norm", [](const Tensor& x) { return norm(x); }},
         {"logsumexp", [](const Tensor& x) { return x.logsumexp({.axis = 1}); }},
         {"softmax", [](const Tensor& x) { return x.softmax(); }},
+        {"softmin", [](const Tensor& x) { return softmin(x); }},
         {"log_softmax", [](const Tensor& x) { return x.log_softmax(); }},
         {"cumsum", [](const Tensor& x) { return x.cumsum(); }},
         {"cumprod", [](const Tensor& x) { return x.cumprod(); }},
@@ -199,11 +235,29 @@ inline std::vector<Section> sections() {
         {"argsort", [](const Tensor& x) { return x.argsort(); }},
         {"topk", [](const Tensor& x) { return x.topk(2).values; }},
         {"count_nonzero", [](const Tensor& x) { return count_nonzero(x); }},
+        {"quantile", [](const Tensor& x) { return quantile(x, 0.3, {.axis = 1}); }},
+        {"kthvalue", [](const Tensor& x) { return kthvalue(x, 2).values; }},
+        {"histc", [](const Tensor& x) { return histc(x, 5); }},
+        {"searchsorted", [](const Tensor& x) { return searchsorted(x.flatten().sort().values, x); }},
+        {"isin", [](const Tensor& x) { return isin(x, x); }},
+        {"nansum", [](const Tensor& x) { return nansum(x, {.axis = 1}); }},
+        {"nanmean", [](const Tensor& x) { return nanmean(x, {.axis = 1}); }},
+        {"diff", [](const Tensor& x) { return diff(x); }},
+        {"trapezoid", [](const Tensor& x) { return trapezoid(x); }},
+        {"cov", [](const Tensor& x) { return cov(x); }},
+        {"corrcoef", [](const Tensor& x) { return corrcoef(x); }},
         {"median", [](const Tensor& x) { return x.median({.axis = 1}); }}}},
       {"Products",
        {{"matmul", [](const Tensor& x) { return x.matmul(x.T()); }},
         {"einsum", [](const Tensor& x) { return einsum("ij,kj->ik", {x, x}); }},
         {"outer", [](const Tensor& x) { return outer(x.flatten(), x.flatten()); }},
+        {"addmm", [](const Tensor& x) { return addmm(x.matmul(x.T()), x, x.T()); }},
+        {"baddbmm", [](const Tensor& x) { return baddbmm(x.unsqueeze(0), x.unsqueeze(0), x.T().matmul(x).unsqueeze(0)); }},
+        {"addbmm", [](const Tensor& x) { return addbmm(x.matmul(x.T()), x.unsqueeze(0), x.T().unsqueeze(0)); }},
+        {"inner", [](const Tensor& x) { return inner(x, x); }},
+        {"kron", [](const Tensor& x) { return kron(x, x); }},
+        {"cross", [](const Tensor& x) { return cross(x.reshape({8, 3}), x.flip().reshape({8, 3})); }},
+        {"cdist", [](const Tensor& x) { return cdist(x, x.flip()); }},
         {"tensordot", [](const Tensor& x) { return tensordot(x, x, 2); }}}},
       {"Networks",
        {{"conv1d", [](const Tensor& x) { return conv1d(x.reshape({1, 2, 12}), x.reshape({4, 2, 3}), Tensor()); }},
@@ -234,6 +288,12 @@ inline std::vector<Section> sections() {
         {"l1_loss", [](const Tensor& x) { return l1_loss(x, x.flip()); }},
         {"huber_loss", [](const Tensor& x) { return huber_loss(x, x.flip()); }},
         {"binary_cross_entropy_with_logits", [](const Tensor& x) { return binary_cross_entropy_with_logits(x, x.flip()); }},
+        {"margin_ranking_loss", [](const Tensor& x) { return margin_ranking_loss(x, x.flip(), x); }},
+        {"hinge_embedding_loss", [](const Tensor& x) { return hinge_embedding_loss(x, x.flip()); }},
+        {"cosine_embedding_loss", [](const Tensor& x) { return cosine_embedding_loss(x, x.flip(), rows(x)); }},
+        {"triplet_margin_loss", [](const Tensor& x) { return triplet_margin_loss(x, x.flip(), x + 1); }},
+        {"poisson_nll_loss", [](const Tensor& x) { return poisson_nll_loss(x, x.flip()); }},
+        {"gaussian_nll_loss", [](const Tensor& x) { return gaussian_nll_loss(x, x.flip(), x); }},
         {"smooth_l1_loss", [](const Tensor& x) { return smooth_l1_loss(x, x.flip()); }},
         {"binary_cross_entropy", [](const Tensor& x) { return binary_cross_entropy(x, x.flip()); }},
         {"nll_loss", [](const Tensor& x) { return nll_loss(x, rows(x)); }},

@@ -9,5 +9,6 @@
 """
 from tg.nn.layers import *  # noqa: F403
 from tg.nn.module import *  # noqa: F403
+from tg.nn.recurrent import *  # noqa: F403
 
 from tg.nn import functional as functional, init as init, utils as utils  # noqa: E402

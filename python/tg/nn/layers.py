@@ -10,14 +10,18 @@ from tg._tg import Tensor
 from tg.nn.module import Module, ModuleList, Parameter
 
 __all__ = [
-    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
-    "Apply", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm", "BatchNorm1d", "BatchNorm2d",
-    "BatchNorm3d", "CELU", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "CrossEntropyLoss",
-    "Dropout", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GroupNorm", "Hardsigmoid", "Hardswish", "Hardtanh", "HuberLoss",
-    "InstanceNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU", "Linear",
-    "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Mish", "MultiheadAttention", "NLLLoss", "PReLU",
-    "RMSNorm", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Softsign", "Tanh",
-    "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "Upsample"]
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d", "Apply",
+    "AvgPool1d", "AvgPool2d", "AvgPool3d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d",
+    "CELU", "ChannelShuffle", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d",
+    "ConvTranspose2d", "ConvTranspose3d", "CosineEmbeddingLoss", "CosineSimilarity", "CrossEntropyLoss", "Dropout", "ELU", "Embedding",
+    "Flatten", "GELU", "GLU", "GaussianNLLLoss", "GroupNorm", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "HingeEmbeddingLoss",
+    "HuberLoss", "InstanceNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU",
+    "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MarginRankingLoss", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Mish",
+    "MultiLabelSoftMarginLoss", "MultiheadAttention", "NLLLoss", "PReLU", "PairwiseDistance", "PixelShuffle", "PixelUnshuffle",
+    "PoissonNLLLoss", "RMSNorm", "ReLU", "ReLU6", "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d",
+    "ReplicationPad2d", "ReplicationPad3d", "SELU", "SiLU", "Sigmoid", "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmin", "Softplus",
+    "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
+    "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d", "ZeroPad2d"]
 
 _BUFFERS = ("running_mean", "running_var")  # the tensors of layers that are no parameters
 
@@ -269,6 +273,9 @@ ELU, CELU = _function("ELU", "elu", alpha=1.0), _function("CELU", "celu", alpha=
 Hardtanh = _function("Hardtanh", "hardtanh", min_val=-1.0, max_val=1.0)
 Softplus = _function("Softplus", "softplus", beta=1, threshold=20)
 GELU, GLU = _function("GELU", "gelu", approximate="none"), _function("GLU", "glu", dim=-1)
+Softmin, Tanhshrink = _function("Softmin", "softmin", dim=-1), _function("Tanhshrink", "tanhshrink")
+Hardshrink, Softshrink = _function("Hardshrink", "hardshrink", lambd=0.5), _function("Softshrink", "softshrink", lambd=0.5)
+Threshold = _function("Threshold", "threshold", threshold=..., value=...)
 Softmax, LogSoftmax = _function("Softmax", "softmax", dim=-1), _function("LogSoftmax", "log_softmax", dim=-1)
 Flatten = _function("Flatten", "flatten", start_dim=1, end_dim=-1)
 
@@ -283,6 +290,14 @@ AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d = (
 AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d = (
     _function(f"AdaptiveAvgPool{n}d", f"adaptive_avg_pool{n}d", output_size=...) for n in (1, 2, 3))
 Upsample = _function("Upsample", "interpolate", size=None, scale_factor=None, mode="nearest", align_corners=None)
+UpsamplingNearest2d = _function("UpsamplingNearest2d", "interpolate", "mode", size=None, scale_factor=None, mode="nearest")
+UpsamplingBilinear2d = _function("UpsamplingBilinear2d", "interpolate", "mode align_corners", size=None, scale_factor=None, mode="bilinear",
+                                 align_corners=True)
+PixelShuffle, PixelUnshuffle = (_function("PixelShuffle", "pixel_shuffle", upscale_factor=...),
+                                _function("PixelUnshuffle", "pixel_unshuffle", downscale_factor=...))
+ChannelShuffle = _function("ChannelShuffle", "channel_shuffle", groups=...)
+CosineSimilarity = _function("CosineSimilarity", "cosine_similarity", "dim eps", dim=1, eps=1e-8)
+PairwiseDistance = _function("PairwiseDistance", "pairwise_distance", "p eps keepdim", p=2.0, eps=1e-6, keepdim=False)
 Unflatten = _function("Unflatten", "unflatten", dim=..., unflattened_size=...)
 
 _LOSS, _WEIGHTED, _CLASSES = "weight reduction", {"weight": None}, {"weight": None, "ignore_index": -100}
@@ -296,3 +311,42 @@ NLLLoss = _function("NLLLoss", "nll_loss", f"{_LOSS} ignore_index", **_CLASSES, 
 CrossEntropyLoss = _function("CrossEntropyLoss", "cross_entropy", f"{_LOSS} ignore_index label_smoothing", **_CLASSES, reduction="mean",
                              label_smoothing=0.0)
 KLDivLoss = _function("KLDivLoss", "kl_div", "reduction log_target", reduction="mean", log_target=False)
+MarginRankingLoss = _function("MarginRankingLoss", "margin_ranking_loss", "margin reduction", margin=0.0, reduction="mean")
+HingeEmbeddingLoss = _function("HingeEmbeddingLoss", "hinge_embedding_loss", "margin reduction", margin=1.0, reduction="mean")
+CosineEmbeddingLoss = _function("CosineEmbeddingLoss", "cosine_embedding_loss", "margin reduction", margin=0.0, reduction="mean")
+SoftMarginLoss = _function("SoftMarginLoss", "soft_margin_loss", "reduction", reduction="mean")
+MultiLabelSoftMarginLoss = _function("MultiLabelSoftMarginLoss", "multilabel_soft_margin_loss", _LOSS, **_WEIGHTED, reduction="mean")
+TripletMarginLoss = _function("TripletMarginLoss", "triplet_margin_loss", "margin p eps swap reduction", margin=1.0, p=2.0, eps=1e-6,
+                              swap=False, reduction="mean")
+PoissonNLLLoss = _function("PoissonNLLLoss", "poisson_nll_loss", "log_input full eps reduction", log_input=True, full=False, eps=1e-8,
+                           reduction="mean")
+GaussianNLLLoss = _function("GaussianNLLLoss", "gaussian_nll_loss", "full eps reduction", full=False, eps=1e-6, reduction="mean")
+
+
+class _Pad(Module):
+    """tg.pad of the last axes: as much on all sides, or (left, right, top, bottom, ...)."""
+
+    _axes, _mode = 0, "constant"
+
+    def __init__(self, padding: int | tuple[int, ...], value: float = 0.0):
+        self.padding = (padding,) * 2 * self._axes if isinstance(padding, int) else tuple(padding)
+        self.value = value
+
+    def forward(self, x: Tensor) -> Tensor:
+        """tg.pad(x, padding)."""
+        return _tg.pad(x, self.padding, self._mode, self.value)
+
+    def extra_repr(self) -> str:
+        """Its amounts, and the value where it has one."""
+        valued = self._mode == "constant" and "Zero" not in type(self).__name__
+        return f"padding={self.padding}, value={self.value}" if valued else f"{self.padding}"
+
+
+def _pad(name: str, axes: int, mode: str) -> type[_Pad]:
+    return type(name, (_Pad,), {"_axes": axes, "_mode": mode, "__doc__": _Pad.__doc__, "__module__": __name__})
+
+
+ZeroPad2d = _pad("ZeroPad2d", 2, "constant")
+ConstantPad1d, ConstantPad2d, ConstantPad3d = (_pad(f"ConstantPad{n}d", n, "constant") for n in (1, 2, 3))
+ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = (_pad(f"ReflectionPad{n}d", n, "reflect") for n in (1, 2, 3))
+ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = (_pad(f"ReplicationPad{n}d", n, "replicate") for n in (1, 2, 3))
