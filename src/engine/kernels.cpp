@@ -1,6 +1,7 @@
 // See kernels.hpp.
 #include "engine/kernels.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -165,9 +166,9 @@ class Table {
     known = made;
     return made;
   }
-  size_t size() {
+  size_t alive() {
     const std::lock_guard lock(mutex_);
-    return kernels_.size();
+    return static_cast<size_t>(std::ranges::count_if(kernels_, [](const auto& entry) { return !entry.second.expired(); }));
   }
   static Table& shared() { static auto& leaked = *new Table; return leaked; }
 
@@ -245,6 +246,6 @@ std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kerne
   return share();
 }
 
-size_t known_kernels() { return Table::shared().size(); }
+size_t known_kernels() { return Table::shared().alive(); }
 
 }  // namespace tg

@@ -25,7 +25,7 @@ struct CompiledKernel {
 /// Compiled kernels for all, those that are new compiled on all cores. Throws DeviceError with the compiler's message.
 std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kernel* const>, Device&);
 
-/// How many of them are listed, some of which may be gone already.
+/// How many of them there are: each as long as somebody has it.
 size_t known_kernels();
 
 /// What compile() makes of a kernel before it has text: with the verbs of a file or a search where there are some (tunings.hpp).

@@ -39,7 +39,7 @@ TEST_F(Kept, IsBounded) {
   for (int round = 0; round < 3; ++round) {
     shapes(40, 80);
     EXPECT_LE(Plans::shared().counts().launches, kLimit);
-    EXPECT_LE(known_kernels(), std::max<size_t>(64, 4 * kLimit));
+    EXPECT_LE(known_kernels(), kLimit);
     shapes(2, 40);
   }
   EXPECT_LE(detail::live_nodes(), nodes + nodes / 4);
