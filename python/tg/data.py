@@ -201,7 +201,7 @@ class BatchSampler(Sampler):
             yield batch
 
     def __len__(self) -> int:
-        return len(self.sampler) // self.batch_size if self.drop_last else -(-len(self.sampler) // self.batch_size)
+        return len(range(self.batch_size - 1 if self.drop_last else 0, len(self.sampler), self.batch_size))
 
 
 class _Reader:

@@ -99,8 +99,9 @@ Lower::Panel Lower::fill(const UOp& u, int depth) {
     UOp what = u, to = p.place();
     join_loops(p, what, to);
     const UOp* const turned = across_lanes_of(what, p);
-    std::vector<UOp> loops = p.loops;
-    std::ranges::stable_sort(loops, std::greater(), [&](const UOp& r) { return std::abs(stride(what.src(1), r)); });
+    std::vector<UOp> loops = p.loops;  // as memory lies, unless one of them decides how long another is
+    if (std::ranges::all_of(loops, [](const UOp& r) { return is_const(r.src(0)); }))
+      std::ranges::stable_sort(loops, std::greater(), [&](const UOp& r) { return std::abs(stride(what.src(1), r)); });
     for (const UOp& r : loops) if (!turned || !(r == *turned)) open(r);
     keep_.insert(keep_.end(), {what, to});
     const UOp done = turned ? fill_turned(p, what, to, *turned) : UOp();
@@ -122,7 +123,9 @@ void Lower::join_loops(Panel& p, UOp& what, UOp& to) const {
   for (size_t i = p.loops.size(); i-- > 1;) {
     const UOp outer = p.loops[i - 1], inner = p.loops[i], index_of = what.src(1);
     const int64_t n = extent(inner), step = stride(index_of, inner);
-    const bool tested = what.src().size() > 2 && (reads(what.src(2), inner) || reads(what.src(2), outer));
+    const auto told_apart = [&](const UOp& x) { return reads(x, inner) || reads(x, outer); };
+    const bool tested = (what.src().size() > 2 && told_apart(what.src(2))) ||
+                        std::ranges::any_of(p.loops, [&](const UOp& r) { return told_apart(r.src(0)); });
     if (tested || !is_const(outer.src(0)) || !is_const(inner.src(0)) || step == kIrregular || stride(index_of, outer) != step * n ||
         stride(to, outer) != stride(to, inner) * n)
       continue;

@@ -292,6 +292,8 @@ void Nest::apply(const Verb& v) {
       if (v.param < 0 || v.param >= params_) refuse(v, fmt::format("the kernel has no operand p{}", v.param));
       if (at < 0 && v.axis != kLaunch) refuse(v, "no such axis");
       if (at >= 0 && axes[static_cast<size_t>(at)].kind != AxisKind::Loop) refuse(v, "not a loop");
+      if (std::ranges::any_of(splits, [](const Split& s) { return s.original.src(0).bounds().max <= 0; }))
+        refuse(v, "a loop has no rounds, so there is nothing to read");
       staged.push_back({v.param, at});
       return;
     }

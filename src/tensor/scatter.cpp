@@ -121,7 +121,7 @@ Tensor index_fill(const Tensor& x, int axis, const Tensor& index, const Operand&
   return entries("index_fill", x, axis, index.rank() == 0 ? index.reshape({1}) : index, one.expand(shape), Scatter::Set);
 }
 Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& values) {
-  require_dtype(mask.dtype() == DType::bool_, "masked_scatter", mask.dtype(), "the mask is bool; compare, or cast it to tg::bool_");
+  require_dtype(mask.dtype() == DType::bool_, "masked_scatter", mask.dtype(), "the mask is bool; compare, or cast it to bool");
   require_dtype(values.dtype() == x.dtype(), "masked_scatter", values.dtype(),
                 fmt::format("the values must be {}, as the tensor; cast them", name_of(x.dtype())));
   if (broadcast_shape(shape_of(x.shape()), shape_of(mask.shape()), "masked_scatter") != shape_of(x.shape()))

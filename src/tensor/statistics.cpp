@@ -235,7 +235,7 @@ Tensor cov(const Tensor& x, double correction) {
   return in_working_dtype(x, [&](const Tensor& v) {
     const Tensor rows = v.rank() == 2 ? v : v.reshape({1, -1}), off = rows - rows.mean({.axis = 1, .keepdim = true});
     const Tensor c = off.matmul(off.T()) / std::fmax(static_cast<double>(rows.size(1)) - correction, 0);
-    return v.rank() == 2 ? c : c.reshape({});
+    return rows.size(0) == 1 ? c.reshape({}) : c;
   });
 }
 Tensor corrcoef(const Tensor& x) {

@@ -46,6 +46,21 @@ TEST(Panels, OfSmallImagesAreTransposedInRegisters) {
     }
 }
 
+// A loop whose length another one decides is walked as it is.
+TEST(Panels, OfRowsThatAreCutShortAreNotPackedAsOne) {
+  const auto build = [&](const char* device) { return (Inputs{device}({97, 97}) + Inputs{device}({97})).sum({.axis = 1}); };
+  const Case c(build("cpu"), device("cpu"));
+  EXPECT_EQ(c.run(parse_verbs("tile(r1, 3, loop); stage(p1, i0); tile(r1a, 5, loop)")), build("interpreter").to_vector<double>());
+}
+
+TEST(Panels, OfNothingAreRefused) {
+  for (const char* name : {"cpu", "opencl"}) {
+    const Case c(Inputs{name}({5, 0}).matmul(Inputs{name}({0, 7})), device(name));
+    EXPECT_EQ(c.run(Verbs{}), Numbers(35, 0.0));
+    EXPECT_THROW((void)c.run(parse_verbs("stage(p2, launch)")), ValueError);
+  }
+}
+
 // Panels that are packed at once: the last ones and the last tile not whole, panels inside of rows and around them.
 TEST(Panels, ThatArePackedAtOnceHoldTheirOwnColumns) {
   for (const char* loops : {"i1, i0, i1c", "i1, i1c, i0"})

@@ -228,7 +228,7 @@ ROWS = [
     along("combinations", lambda t, x: t.combinations(x), shapes=[(5,), (2,), (1,)]),
     along("combinations", lambda t, x: t.combinations(x, r=3), shapes=[(5,)]),
     along("combinations", lambda t, x: t.combinations(x, r=3, with_replacement=True), shapes=[(4,)]),
-    along("vander", lambda t, x: t.vander(x), shapes=[(4,), (1,)], dtypes=FLOATS + INTS,  # PyTorch's has no gradient
+    along("vander", lambda t, x: t.vander(x), shapes=[(4,)], dtypes=FLOATS + INTS,  # PyTorch's has no gradient
           torch_f=lambda t, x: t.stack([x**n for n in reversed(range(len(x)))], 1)),
     along("vander", lambda t, x: t.vander(x, 3, increasing=True), torch_f=lambda t, x: t.stack([x**n for n in range(3)], 1), shapes=[(4,)],
           dtypes=FLOATS),

@@ -283,7 +283,7 @@ def test_a_function_as_a_module_knows_its_arguments():
     assert (pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode) == (3, 3, 1, False) and isinstance(pool, nn.MaxPool2d)
     assert not isinstance(nn.Tanh(), nn.ReLU) and repr(pickle.loads(pickle.dumps(nn.LeakyReLU(0.2)))) == "LeakyReLU(negative_slope=0.2)"
     for call, said in ((lambda: nn.ReLU(slope=1), "ReLU has no argument 'slope'; it has none"), (lambda: nn.MaxPool2d(), "kernel_size"),
-                       (lambda: nn.ELU(1.0, 2.0), "ELU has no argument 2.0; it has alpha")):
+                       (lambda: nn.ELU(1.0, True, 2.0), "ELU has no argument True; it has alpha")):
         with pytest.raises(TypeError, match=said):
             call()
     prelu, theirs = nn.PReLU(3), torch.nn.PReLU(3)

@@ -324,17 +324,18 @@ def test_axis_is_taken_wherever_dim_is():
             if name.startswith("_") or not {"dim", "dimension"} & arguments(f) or "axis" in arguments(f):  # max, min, median: extrema_test
                 continue
             own = "dimension" if "dimension" in arguments(f) else "dim"
-            input = {"tensors": [tg.ones(2, 3)] * 2, "input": tg.ones(2, 3), "x1": tg.ones(2, 3), "x2": tg.ones(2, 3)}
+            input = {"tensors": [tg.ones(2, 3)] * 2, "input": tg.ones(2, 3), "x1": tg.ones(2, 3), "x2": tg.ones(2, 3), "y": tg.ones(2, 3)}
             input = {k: v for k, v in input.items() if k in arguments(f)}
             more = {"index": tg.zeros(1, 3, dtype="int32"), "src": tg.ones(1, 3), "source": tg.ones(1, 3), "chunks": 1, "split_size": 1,
                     "k": 1, "sizes": (2, 1), "size": 1, "step": 1, "repeats": 1, "shifts": 1, "reduce": "sum", "p": 2.0,
-                    "start": 0, "length": 1, "indices": tg.zeros(1, 3, dtype="int32")}
+                    "start": 0, "length": 1, "other": tg.ones(2, 3), "indices_or_sections": 1, "value": 2.0, "q": 0.5,
+                    "indices": tg.zeros(1, 3, dtype="int32")}
             given = {k: v for k, v in more.items() if k in arguments(f)}
             if name == "select":
                 given["index"] = 0
             if name == "index_add":
                 given["index"] = tg.zeros(1, dtype="int32")
-            if name in ("take", "index_select"):
+            if name in ("take", "index_select", "index_fill"):
                 given["index"] = tg.zeros(1, dtype="int32")
             keywords = given if owner is tg.Tensor else {**input, **given}
             one, other = (outcome(f, *([tg.ones(2, 3)] if owner is tg.Tensor else []), **keywords, **{k: 0}) for k in (own, "axis"))

@@ -329,7 +329,7 @@ class _Pad(Module):
     _axes, _mode = 0, "constant"
 
     def __init__(self, padding: int | tuple[int, ...], value: float = 0.0):
-        self.padding = (padding,) * 2 * self._axes if isinstance(padding, int) else tuple(padding)
+        self.padding = tuple(padding for _ in range(self._axes) for _ in range(2)) if isinstance(padding, int) else tuple(padding)
         self.value = value
 
     def forward(self, x: Tensor) -> Tensor:
