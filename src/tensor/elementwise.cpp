@@ -125,10 +125,10 @@ UOp float_mod(const UOp& a, const UOp& b) {
   return where(rounds_down(rest, b), rest + b, rest);
 }
 UOp copy_sign(const UOp& x, const UOp& y) {
-  static const Function& kCopySign = *new Function{"copysign", [](const UOp& u, const UOp& g, size_t i) {
-        const UOp &v = u.src(1), one = constant(v.dtype(), 1), zero = constant(v.dtype(), 0);
-        return i == 2 ? zero : where(not_equal(v, zero), g * special::with_sign(one, v) * special::with_sign(one, u.src(2)), zero);
-      }};
+  static const Function& kCopySign = special::lasting("copysign", [](const UOp& u, const UOp& g, size_t i) {
+    const UOp &v = u.src(1), one = constant(v.dtype(), 1), zero = constant(v.dtype(), 0);
+    return i == 2 ? zero : where(not_equal(v, zero), g * special::with_sign(one, v) * special::with_sign(one, u.src(2)), zero);
+  });
   return special::function(kCopySign, special::with_sign(x, y), {x, y});
 }
 

@@ -24,12 +24,11 @@ UOp bell_times(const UOp& factor, const UOp& x, double scale) {
   return exp_times(factor, times(square, -scale), times(fma(v, v, square * -1), -scale));
 }
 UOp bell(const UOp& x) {  // exp(-x^2)
-  static const Function& kBell = *new Function{"exp(-x^2)", [](const UOp& u, const UOp& g, size_t) { return times(g * u * u.src(1), -2); }};
+  static const Function& kBell = lasting("exp(-x^2)", [](const UOp& u, const UOp& g, size_t) { return times(g * u * u.src(1), -2); });
   return function(kBell, bell_times(number(x, 1), x, 1), {x});
 }
 UOp half_bell(const UOp& x) {  // exp(-x^2/2)
-  static const Function& kBell = *new Function{
-      "exp(-x^2/2)", [](const UOp& u, const UOp& g, size_t) { return times(g * u * u.src(1), -1); }};
+  static const Function& kBell = lasting("exp(-x^2/2)", [](const UOp& u, const UOp& g, size_t) { return times(g * u * u.src(1), -1); });
   return function(kBell, bell_times(number(x, 1), x, 0.5), {x});
 }
 /// exp(a^2) erfc(a) for a from 0: (1 + p(q)) / (1 + 2 a), q = (a - k) / (a + k).
@@ -50,23 +49,23 @@ UOp erfc_of(const UOp& a) { return bell_times(scaled_erfc(a), a, 1); }
 }  // namespace
 
 UOp erf(const UOp& x) {
-  static const Function& kErf = *new Function{"erf", [](const UOp& u, const UOp& g, size_t) {
+  static const Function& kErf = lasting("erf", [](const UOp& u, const UOp& g, size_t) {
     return times(g * bell(u.src(1)), 2 * std::numbers::inv_sqrtpi);
-  }};
+  });
   const UOp a = abs(x), outer = with_sign(plus(erfc_of(between(0, a, far(x))) * -1, 1), x);
   return function(kErf, where(less(a, 1), erf_near_0(x), outer), {x});
 }
 UOp erfc(const UOp& x) {
-  static const Function& kErfcFunction = *new Function{"erfc", [](const UOp& u, const UOp& g, size_t) {
+  static const Function& kErfcFunction = lasting("erfc", [](const UOp& u, const UOp& g, size_t) {
     return times(g * bell(u.src(1)), -2 * std::numbers::inv_sqrtpi);
-  }};
+  });
   const UOp a = between(0, abs(x), far(x)), t = erfc_of(a), outer = where(less(x, 0), plus(t * -1, 2), t);
   return function(kErfcFunction, where(less(a, 0.6), plus(erf_near_0(x) * -1, 1), outer), {x});
 }
 UOp erfinv(const UOp& x) {
-  static const Function& kInverse = *new Function{"erfinv", [](const UOp& u, const UOp& g, size_t) {
+  static const Function& kInverse = lasting("erfinv", [](const UOp& u, const UOp& g, size_t) {
     return div(times(g, 0.5 / std::numbers::inv_sqrtpi), bell(u));
-  }};
+  });
   const UOp a = abs(x), w = log(fma(a, a * -1, number(a, 1))) * -1, near = less(w, 5);
   const auto first = [&](const codegen::Polynomial& p) { return number(x, x.dtype() == float64 ? p.wide[0] : p.narrow[0]); };
   const auto slope_at = [](const UOp& t, const codegen::Polynomial& p) { return horner(t, {p.narrow.subspan(1), p.wide.subspan(1)}); };
@@ -109,7 +108,7 @@ template <size_t N> UOp piecewise(const UOp& a, const std::array<double, N>& bou
 }  // namespace
 
 UOp lgamma(const UOp& x) {
-  static const Function& kLogGamma = *new Function{"lgamma", [](const UOp& u, const UOp& g, size_t) { return g * digamma(u.src(1)); }};
+  static const Function& kLogGamma = lasting("lgamma", [](const UOp& u, const UOp& g, size_t) { return g * digamma(u.src(1)); });
   const UOp a = abs(x), zero = number(x, 0), one = number(x, 1), b = plus(a, -1), bc = b * plus(a, -2);
   constexpr std::array<double, 4> bounds{0.5, 1.5, 2.5, 3.5};
   // Up to 4.5 by steps of 1 to or from y in [1.5, 2.5]; its logarithm is (y - 1)(y - 2) p(y - 2), exact where it is 0.
@@ -139,7 +138,7 @@ UOp lgamma(const UOp& x) {
 }
 
 UOp digamma(const UOp& x) {
-  static const Function& kDigamma = *new Function{"digamma", [](const UOp& u, const UOp& g, size_t) { return g * polygamma(1, u.src(1)); }};
+  static const Function& kDigamma = lasting("digamma", [](const UOp& u, const UOp& g, size_t) { return g * polygamma(1, u.src(1)); });
   const bool wide = x.dtype() == float64;
   const UOp a = abs(x), zero = number(x, 0), inverse = reciprocal(a), below_1 = less(a, 1), below_2 = less(a, 2);
   const UOp is_negative = less(x, 0);  // then what counts is digamma(1 + a), in which 1 / a takes part from 1 on
@@ -160,9 +159,9 @@ UOp digamma(const UOp& x) {
 }
 
 UOp polygamma(int n, const UOp& x) {
-  static const Function& kPolygamma = *new Function{"polygamma", [](const UOp& u, const UOp& g, size_t) {
+  static const Function& kPolygamma = lasting("polygamma", [](const UOp& u, const UOp& g, size_t) {
     return g * polygamma(static_cast<int>(tg::number(u.src(2))) + 1, u.src(1));
-  }};
+  });
   constexpr double kBernoulli[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6, -3617.0 / 510};
   const auto to_the = [](const UOp& v, int power) {
     UOp out = v;
@@ -200,31 +199,30 @@ UOp polygamma(int n, const UOp& x) {
 // ---- activations ----
 
 UOp sigmoid(const UOp& x) {
-  static const Function& kSigmoid = *new Function{"sigmoid", [](const UOp& u, const UOp& g, size_t) { return g * u * plus(u * -1, 1); }};
+  static const Function& kSigmoid = lasting("sigmoid", [](const UOp& u, const UOp& g, size_t) { return g * u * plus(u * -1, 1); });
   const UOp e = exp(abs(x) * -1);
   return function(kSigmoid, div(where(less(x, 0), e, number(x, 1)), plus(e, 1)), {x});
 }
 UOp logsigmoid(const UOp& x) {
-  static const Function& kLogSigmoid = *new Function{
-      "logsigmoid", [](const UOp& u, const UOp& g, size_t) { return g * sigmoid(u.src(1) * -1); }};
+  static const Function& kLogSigmoid = lasting("logsigmoid", [](const UOp& u, const UOp& g, size_t) { return g * sigmoid(u.src(1) * -1); });
   const UOp value = where(less(0, x), number(x, -0.0), x) + log1p(exp(abs(x) * -1)) * -1;
   return function(kLogSigmoid, value, {x});
 }
 UOp silu(const UOp& x) {
-  static const Function& kSilu = *new Function{"silu", [](const UOp& u, const UOp& g, size_t) {
-                                const UOp &v = u.src(1), s = sigmoid(v);
-                                return g * fma(v * s, plus(s * -1, 1), s);
-                              }};
+  static const Function& kSilu = lasting("silu", [](const UOp& u, const UOp& g, size_t) {
+    const UOp &v = u.src(1), s = sigmoid(v);
+    return g * fma(v * s, plus(s * -1, 1), s);
+  });
   const UOp below = abs(x) * -1, e = exp_times(number(x, 1), below), v = between(-1000, x, 0);
   const UOp numerator = where(less(x, 0), exp_times(v, below), x);
   return function(kSilu, div(numerator, plus(e, 1)), {x});
 }
 UOp mish(const UOp& x) {
-  static const Function& kMish = *new Function{"mish", [](const UOp& u, const UOp& g, size_t) {
-                                const UOp& v = u.src(1);
-                                const UOp t = tanh(logsigmoid(v * -1) * -1);
-                                return g * fma(v * fma(t * -1, t, 1), sigmoid(v), t);
-                              }};
+  static const Function& kMish = lasting("mish", [](const UOp& u, const UOp& g, size_t) {
+    const UOp& v = u.src(1);
+    const UOp t = tanh(logsigmoid(v * -1) * -1);
+    return g * fma(v * fma(t * -1, t, 1), sigmoid(v), t);
+  });
   // tanh(log(1 + e^x)) is n / (n + 2), n = e^x (e^x + 2); where x is positive, both times e^(-2 x).
   const UOp negative = less(x, 0), below = abs(x) * -1, e = exp_times(number(x, 1), below);
   const UOp n = where(negative, e * plus(e, 2), fma(e, 2, 1)), rest = where(negative, number(x, 2), times(e * e, 2));
@@ -237,10 +235,10 @@ UOp selu(const UOp& x) {
   return where(negative, times(expm1(where(negative, x, number(x, 0))), kScale * kAlpha), times(x, kScale));
 }
 UOp softsign(const UOp& x) {
-  static const Function& kSoftSign = *new Function{"softsign", [](const UOp& u, const UOp& g, size_t) {
-                                    const UOp &v = u.src(1), sum = plus(max(v, v * -1), 1);
-                                    return div(g, sum * sum);
-                                  }};
+  static const Function& kSoftSign = lasting("softsign", [](const UOp& u, const UOp& g, size_t) {
+    const UOp &v = u.src(1), sum = plus(max(v, v * -1), 1);
+    return div(g, sum * sum);
+  });
   return function(kSoftSign, div(x, plus(abs(x), 1)), {x});
 }
 namespace {
@@ -255,27 +253,27 @@ UOp hardswish(const UOp& x) { return between(-3, x, kInfinity) * hardsigmoid(x);
 
 namespace {
 UOp normal_share(const UOp& x) {  // the normal distribution's share below x
-  static const Function& kShare = *new Function{"normal share", [](const UOp& u, const UOp& g, size_t) {
-                                 return times(g * half_bell(u.src(1)), std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-                               }};
+  static const Function& kShare = lasting("normal share", [](const UOp& u, const UOp& g, size_t) {
+    return times(g * half_bell(u.src(1)), std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+  });
   const UOp beyond = tail(number(x, 1), between(0, abs(x), far(x)));
   return function(kShare, where(less(x, 0), beyond, plus(beyond * -1, 1)), {x});
 }
 }  // namespace
 UOp gelu(const UOp& x) {
-  static const Function& kGelu = *new Function{"gelu", [](const UOp& u, const UOp& g, size_t) {
-                                const UOp& v = u.src(1);
-                                return g * fma(times(v, std::numbers::inv_sqrtpi / std::numbers::sqrt2), half_bell(v), normal_share(v));
-                              }};
+  static const Function& kGelu = lasting("gelu", [](const UOp& u, const UOp& g, size_t) {
+    const UOp& v = u.src(1);
+    return g * fma(times(v, std::numbers::inv_sqrtpi / std::numbers::sqrt2), half_bell(v), normal_share(v));
+  });
   const UOp a = between(0, abs(x), far(x)), beyond = tail(a, a) * -1;
   return function(kGelu, where(less(x, 0), beyond, x + beyond), {x});
 }
 UOp gelu_tanh(const UOp& x) {
-  static const Function& kGelu = *new Function{"gelu", [](const UOp& u, const UOp& g, size_t) {
-                                constexpr double kSlope = 1.5957691216057307117597842397375;
-                                const UOp &v = u.src(1), s = v * v, share = sigmoid(times(v, kSlope) * fma(s, 0.044715, 1));
-                                return g * fma(v * times(fma(s, 3 * 0.044715, 1), kSlope), share * plus(share * -1, 1), share);
-                              }};
+  static const Function& kGelu = lasting("gelu", [](const UOp& u, const UOp& g, size_t) {
+    constexpr double kSlope = 1.5957691216057307117597842397375;
+    const UOp &v = u.src(1), s = v * v, share = sigmoid(times(v, kSlope) * fma(s, 0.044715, 1));
+    return g * fma(v * times(fma(s, 3 * 0.044715, 1), kSlope), share * plus(share * -1, 1), share);
+  });
   // x sigmoid(v), v = 2 sqrt(2 / pi) (a + 0.044715 a^3) = a (high + low): e^-v would magnify what v loses. high has few digits, so that
   // its difference to the linear coefficient is exact, as is its product with a inside fma.
   const codegen::FloatFormat f(x.dtype());

@@ -80,7 +80,7 @@ UOp half_exp(const UOp& x) {
 }  // namespace
 
 UOp expm1(const UOp& x) {
-  static const Function& kExpm1Function = *new Function{"expm1", [](const UOp& u, const UOp& g, size_t) { return g * plus(u, 1); }};
+  static const Function& kExpm1Function = lasting("expm1", [](const UOp& u, const UOp& g, size_t) { return g * plus(u, 1); });
   const auto [sum, p] = exponential(between(x.dtype() == float64 ? -40 : -20, x, overflow(x, 0)));  // below it is -1
   const UOp half = power_of_2(sum, -1);
   return function(kExpm1Function, with_sign(times(fma(half, p, plus(half, -0.5)), 2), x), {x});
@@ -96,15 +96,14 @@ UOp scaled(const UOp& v, const UOp& sum) {  // in two steps, of which the first 
   return times(v * power_of_2(sum, half), std::ldexp(1.0, -half));
 }
 UOp exp10(const UOp& x) {
-  static const Function& kExp10 = *new Function{
-      "exp10", [](const UOp& u, const UOp& g, size_t) { return times(g * u, std::numbers::ln10); }};
+  static const Function& kExp10 = lasting("exp10", [](const UOp& u, const UOp& g, size_t) { return times(g * u, std::numbers::ln10); });
   const Pieces factor = pieces(x, {0x1.a934fp+1, 0x1.2f346ep-24}, {0x1.a934f0979a371p+1, 0x1.7f2495fb7fa6dp-53});
   const UOp v = between(-400, x, 400), y = times(v, factor.first);
   const UOp rest = fma(v, factor.rest, fma(v, number(v, factor.first), y * -1));  // what the product lost
   return function(kExp10, exp2(y) * fma(rest, std::numbers::ln2, 1), {x});
 }
 UOp log1p(const UOp& x) {
-  static const Function& kLog1p = *new Function{"log1p", [](const UOp& u, const UOp& g, size_t) { return div(g, plus(u.src(1), 1)); }};
+  static const Function& kLog1p = lasting("log1p", [](const UOp& u, const UOp& g, size_t) { return div(g, plus(u.src(1), 1)); });
   const UOp sum = plus(x, 1), lost = x + plus(sum, -1) * -1;
   const UOp corrected = log(sum) + div(lost, max(sum, number(x, std::ldexp(1.0, -100))));
   return function(kLog1p, with_sign(where(less(x, kInfinity), corrected, x), x), {x});
@@ -113,21 +112,21 @@ UOp log1p(const UOp& x) {
 // ---- trigonometry ----
 
 UOp tan(const UOp& x) {
-  static const Function& kTangent = *new Function{"tan", [](const UOp& u, const UOp& g, size_t) { return g * fma(u, u, 1); }};
+  static const Function& kTangent = lasting("tan", [](const UOp& u, const UOp& g, size_t) { return g * fma(u, u, 1); });
   return function(kTangent, codegen::tan_polynomial(x), {x});
 }
 UOp asin(const UOp& x) {
-  static const Function& kArcSine = *new Function{"asin", [](const UOp& u, const UOp& g, size_t) {
+  static const Function& kArcSine = lasting("asin", [](const UOp& u, const UOp& g, size_t) {
     return div(g, sqrt(plus(u.src(1) * -1, 1) * plus(u.src(1), 1)));
-  }};
+  });
   const UOp a = abs(x), inner = less(a, 0.6);  // beyond: sin(pi/2 - 2 b) = 1 - 2 sin(b)^2
   const UOp b = odd(where(inner, a, sqrt(fma(a, -0.5, 0.5))), kAsin);
   return function(kArcSine, with_sign(where(inner, b, from(half_pi(x), times(b, 2))), x), {x});
 }
 UOp acos(const UOp& x) {
-  static const Function& kArcCosine = *new Function{"acos", [](const UOp& u, const UOp& g, size_t) {
+  static const Function& kArcCosine = lasting("acos", [](const UOp& u, const UOp& g, size_t) {
     return div(g, sqrt(plus(u.src(1) * -1, 1) * plus(u.src(1), 1))) * -1;
-  }};
+  });
   const UOp a = abs(x), inner = less(a, 0.5);
   const UOp b = odd(where(inner, x, sqrt(fma(a, -0.5, 0.5))), kAsin);
   const Pieces quarter = half_pi(x), half{2 * quarter.first, 2 * quarter.rest};
@@ -143,16 +142,16 @@ UOp angle(const UOp& low, const UOp& high, const UOp& swapped) {
 UOp min(const UOp& a, const UOp& b) { return max(a * -1, b * -1) * -1; }
 }  // namespace
 UOp atan(const UOp& x) {
-  static const Function& kArcTangent = *new Function{
-      "atan", [](const UOp& u, const UOp& g, size_t) { return div(g, fma(u.src(1), u.src(1), 1)); }};
+  static const Function& kArcTangent =
+      lasting("atan", [](const UOp& u, const UOp& g, size_t) { return div(g, fma(u.src(1), u.src(1), 1)); });
   const UOp a = abs(x), one = number(x, 1);
   return function(kArcTangent, with_sign(angle(min(a, one), max(a, one), less(one, a)), x), {x});
 }
 UOp atan2(const UOp& y, const UOp& x) {
-  static const Function& kAngle = *new Function{"atan2", [](const UOp& u, const UOp& g, size_t i) {
-                                 const UOp &high = u.src(1), &along = u.src(2), h = hypot(along, high);
-                                 return g * div(div(i == 1 ? along : high * -1, h), h);
-                               }};
+  static const Function& kAngle = lasting("atan2", [](const UOp& u, const UOp& g, size_t i) {
+    const UOp &high = u.src(1), &along = u.src(2), h = hypot(along, high);
+    return g * div(div(i == 1 ? along : high * -1, h), h);
+  });
   const FloatFormat f(x.dtype());
   const UOp a = abs(y), b = abs(x), low = min(a, b), high = max(a, b);
   // 0 / 0 and infinity / infinity mean 0 and 1.
@@ -165,7 +164,7 @@ UOp atan2(const UOp& y, const UOp& x) {
   return function(kAngle, with_sign(all, y), {y, x});
 }
 UOp hypot(const UOp& x, const UOp& y) {
-  static const Function& kHypot = *new Function{"hypot", [](const UOp& u, const UOp& g, size_t i) { return g * div(u.src(i), u); }};
+  static const Function& kHypot = lasting("hypot", [](const UOp& u, const UOp& g, size_t i) { return g * div(u.src(i), u); });
   const UOp a = abs(x), b = abs(y), high = max(a, b), ratio = div(min(a, b), high), infinity = number(x, kInfinity);
   const UOp ordinary = where(less(0, high), high * sqrt(fma(ratio, ratio, 1)), high);
   const auto finite = [&](const UOp& v) { return not_equal(v, infinity); };
@@ -175,17 +174,17 @@ UOp hypot(const UOp& x, const UOp& y) {
 // ---- hyperbolic functions ----
 
 UOp sinh(const UOp& x) {
-  static const Function& kSine = *new Function{"sinh", [](const UOp& u, const UOp& g, size_t) { return g * cosh(u.src(1)); }};
+  static const Function& kSine = lasting("sinh", [](const UOp& u, const UOp& g, size_t) { return g * cosh(u.src(1)); });
   const UOp a = abs(x), h = half_exp(a);
   return function(kSine, where(less(a, 1), odd(x, kSinh), with_sign(h + over(-0.25, h), x)), {x});
 }
 UOp cosh(const UOp& x) {
-  static const Function& kCosine = *new Function{"cosh", [](const UOp& u, const UOp& g, size_t) { return g * sinh(u.src(1)); }};
+  static const Function& kCosine = lasting("cosh", [](const UOp& u, const UOp& g, size_t) { return g * sinh(u.src(1)); });
   const UOp h = half_exp(abs(x));
   return function(kCosine, h + over(0.25, h), {x});
 }
 UOp tanh(const UOp& x) {
-  static const Function& kTangent = *new Function{"tanh", [](const UOp& u, const UOp& g, size_t) { return g * fma(u * -1, u, 1); }};
+  static const Function& kTangent = lasting("tanh", [](const UOp& u, const UOp& g, size_t) { return g * fma(u * -1, u, 1); });
   const UOp a = abs(x), outer = plus(over(-2, plus(exp(times(a, 2)), 1)), 1);
   return function(kTangent, with_sign(where(less(a, 0.625), odd(a, kTanh), outer), x), {x});
 }
@@ -193,26 +192,26 @@ namespace {
 double beyond_one(const UOp& x) { return x.dtype() == float64 ? 0x1p28 : 0x1p12; }  // from where x^2 + 1 is x^2
 }  // namespace
 UOp asinh(const UOp& x) {
-  static const Function& kArea = *new Function{
-      "asinh", [](const UOp& u, const UOp& g, size_t) { return div(g, sqrt(fma(u.src(1), u.src(1), 1))); }};
+  static const Function& kArea =
+      lasting("asinh", [](const UOp& u, const UOp& g, size_t) { return div(g, sqrt(fma(u.src(1), u.src(1), 1))); });
   const UOp a = abs(x), root = sqrt(fma(a, a, 1)), large = less(beyond_one(x), a);
   const UOp sum = a + root, lost = root + (sum + a * -1) * -1;
   const UOp l = log(where(large, a, sum)) + where(large, number(x, std::numbers::ln2), div(lost, sum));
   return function(kArea, with_sign(where(less(a, 0.75), odd(a, kAsinh), l), x), {x});
 }
 UOp acosh(const UOp& x) {
-  static const Function& kArea = *new Function{"acosh", [](const UOp& u, const UOp& g, size_t) {
+  static const Function& kArea = lasting("acosh", [](const UOp& u, const UOp& g, size_t) {
     return div(g, sqrt(plus(u.src(1), -1)) * sqrt(plus(u.src(1), 1)));
-  }};
+  });
   const UOp t = plus(x, -1), near = sqrt(times(t, 2)), root = sqrt(fma(x, x, -1)), large = less(beyond_one(x), x);
   const UOp sum = x + root, lost = root + (sum + x * -1) * -1;
   const UOp l = log(where(large, x, sum)) + where(large, number(x, std::numbers::ln2), div(lost, sum));
   return function(kArea, where(less(t, 0.5), fma(near * t, horner(t, kAcosh), near), l), {x});
 }
 UOp atanh(const UOp& x) {
-  static const Function& kArea = *new Function{"atanh", [](const UOp& u, const UOp& g, size_t) {
+  static const Function& kArea = lasting("atanh", [](const UOp& u, const UOp& g, size_t) {
     return div(g, plus(u.src(1) * -1, 1) * plus(u.src(1), 1));
-  }};
+  });
   const UOp a = abs(x), outer = times(log(div(plus(a, 1), plus(a * -1, 1))), 0.5);
   return function(kArea, where(less(a, 0.5), odd(x, kAtanh), with_sign(outer, x)), {x});
 }
@@ -220,9 +219,9 @@ UOp atanh(const UOp& x) {
 // ---- two operands ----
 
 UOp logaddexp(const UOp& x, const UOp& y) {
-  static const Function& kSum = *new Function{"logaddexp", [](const UOp& u, const UOp& g, size_t i) {
+  static const Function& kSum = lasting("logaddexp", [](const UOp& u, const UOp& g, size_t i) {
     return g * sigmoid(u.src(i) + u.src(3 - i) * -1);
-  }};
+  });
   const UOp difference = abs(x + y * -1), sum = max(x, y) + log1p(exp(difference * -1));
   return function(kSum, where(not_equal(x, y), sum, plus(x, std::numbers::ln2)), {x, y});
 }
@@ -255,11 +254,11 @@ Two log_in_two(const UOp& a) {  // log(2)'s first piece has few digits, so that 
 }
 
 UOp pow(const UOp& x, const UOp& y) {
-  static const Function& kPower = *new Function{"pow", [](const UOp& u, const UOp& g, size_t i) {
-                                 const UOp &base = u.src(1), &power = u.src(2), zero = number(base, 0);
-                                 if (i == 1) return where(not_equal(power, zero), g * power * pow(base, plus(power, -1)), zero);
-                                 return where(not_equal(base, zero) | less(power, 0), g * u * log(base), zero);
-                               }};
+  static const Function& kPower = lasting("pow", [](const UOp& u, const UOp& g, size_t i) {
+    const UOp &base = u.src(1), &power = u.src(2), zero = number(base, 0);
+    if (i == 1) return where(not_equal(power, zero), g * power * pow(base, plus(power, -1)), zero);
+    return where(not_equal(base, zero) | less(power, 0), g * u * log(base), zero);
+  });
   const UOp a = abs(x);
   const auto [high, low] = log2_in_two(a);
   const UOp other_than_1 = not_equal(a, number(x, 1)), power = where(other_than_1, high * y, number(x, 0));

@@ -5,13 +5,19 @@
 //
 // Accuracy: within 2 units in the last place of float32, over all of them (tests/tensor/ulp_test.cpp); in float64 polynomials are as
 // accurate as it, too, and the error is a few units. Polynomials were fitted as those in codegen/exp_log.cpp.
+#include <functional>
 #include <initializer_list>
+#include <utility>
 
 #include "codegen/float_format.hpp"
 #include "tg/ir/uop.hpp"
 
 namespace tg::special {
 
+/// A function with this gradient that is never destroyed, for tensors may be computed with while the process ends.
+inline const Function& lasting(const char* name, std::function<UOp(const UOp& u, const UOp& g, size_t i)> gradient) {
+  return *new Function{name, std::move(gradient)};
+}
 /// `value`, which is differentiated as `f` says, by its inputs.
 inline UOp function(const Function& f, const UOp& value, std::initializer_list<UOp> inputs) {
   std::vector<UOp> src{value};

@@ -29,7 +29,7 @@ float computed(int64_t n) {
 float expected(int64_t n) { return static_cast<float>(n * (n - 1) / 2 + n - 1); }
 
 /// How many are tried: fewer where a kernel takes a compiler some tenths of a second.
-int64_t some(int64_t most) { return settings().device == "cpu" ? most : most / 8; }
+int64_t some(int64_t most, int64_t few) { return settings().device == "cpu" ? most : few; }
 
 struct Kept : testing::Test {
   static constexpr size_t kLimit = 12;
@@ -39,7 +39,7 @@ struct Kept : testing::Test {
 
 TEST_F(Kept, IsBounded) {
   const auto shapes = [](int64_t from, int64_t to) { for (int64_t n = from; n < to; ++n) ASSERT_EQ(computed(n), expected(n)); };
-  const int64_t few = some(40), more = few + some(40);
+  const int64_t few = some(40, 12), more = 2 * few;
   shapes(2, few);
   const size_t nodes = detail::live_nodes(), bytes = resident_bytes();
   for (int round = 0; round < 3; ++round) {
@@ -70,7 +70,7 @@ TEST_F(Kept, MayGoWhileItRuns) {
   std::atomic<int> wrong = 0;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
-      for (int64_t i = 0; i < some(64); ++i) {
+      for (int64_t i = 0; i < some(64, 8); ++i) {
         const int64_t n = 400 + (i * (t + 1)) % 23;
         wrong += computed(n) != expected(n);
       }
