@@ -9,6 +9,8 @@
 #include <unordered_map>
 
 #include "autodiff/gradient.hpp"
+#include "base/env.hpp"
+#include "tensor/batching.hpp"
 #include "tensor/impl.hpp"
 
 namespace tg {
@@ -147,11 +149,16 @@ void Tensor::backward(const BackwardOptions& options) const {
   const std::vector<UOp> gradients = tg::gradient(root, seed, below.nodes);
   for (size_t i = 0; i < gradients.size(); ++i) {
     TensorImpl& leaf = *below.leaves[i];
-    const std::lock_guard lock(leaf.mutex);
-    const UOp full = remembered(gradients[i], leaf.value.shape(), options);
-    const bool again = leaf.gradient.defined();
-    leaf.gradient = make(again ? node_of(leaf.gradient, "backward") + full : full, leaf.device,
-                         options.create_graph || (again && leaf.gradient.requires_grad()));
+    Tensor sum;
+    {
+      const Tracing later;  // in eager mode too nothing is computed while the leaf is locked
+      const std::lock_guard lock(leaf.mutex);
+      const UOp full = remembered(gradients[i], leaf.value.shape(), options);
+      const bool again = leaf.gradient.defined();
+      leaf.gradient = sum = make(again ? node_of(leaf.gradient, "backward") + full : full, leaf.device,
+                                 options.create_graph || (again && leaf.gradient.requires_grad()));
+    }
+    if (settings().eager && Tracing::depth() == 0) sum.realize();
   }
   if (options.keep_graph || options.create_graph || impl_->leaf) return;
   {
