@@ -31,25 +31,9 @@ class _Recurrent(Module):
         return _told(self, " ".join(["input_size hidden_size", *more]))
 
 
-class RNN(_Layer, _tg._RNN, _Recurrent):
-    __doc__ = _tg._RNN.__doc__
-
-
-class LSTM(_Layer, _tg._LSTM, _Recurrent):
-    __doc__ = _tg._LSTM.__doc__
-
-
-class GRU(_Layer, _tg._GRU, _Recurrent):
-    __doc__ = _tg._GRU.__doc__
-
-
-class RNNCell(_Layer, _tg._RNNCell, _Recurrent):
-    __doc__ = _tg._RNNCell.__doc__
-
-
-class LSTMCell(_Layer, _tg._LSTMCell, _Recurrent):
-    __doc__ = _tg._LSTMCell.__doc__
-
-
-class GRUCell(_Layer, _tg._GRUCell, _Recurrent):
-    __doc__ = _tg._GRUCell.__doc__
+class RNN(_Layer, _tg._RNN, _Recurrent): ...
+class LSTM(_Layer, _tg._LSTM, _Recurrent): ...
+class GRU(_Layer, _tg._GRU, _Recurrent): ...
+class RNNCell(_Layer, _tg._RNNCell, _Recurrent): ...
+class LSTMCell(_Layer, _tg._LSTMCell, _Recurrent): ...
+class GRUCell(_Layer, _tg._GRUCell, _Recurrent): ...

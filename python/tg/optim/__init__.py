@@ -63,6 +63,10 @@ class _Grouped:
     A copy, or what a pickle gives, goes on alike; its parameters are the copy's of a network copied or pickled together with it.
     """
 
+    def __init_subclass__(cls) -> None:
+        """An optimizer is explained where C++ is."""
+        cls.__doc__ = cls.__doc__ or next(base.__doc__ for base in cls.__mro__[1:] if base is not _Grouped and base.__doc__)
+
     def __init__(self, params: Any, *arguments: Any, **keywords: Any):
         entries: Any = params if isinstance(params, (Module, Parameters, Mapping)) else list(params)
         groups = isinstance(entries, list) and bool(entries) and isinstance(entries[0], Mapping)
@@ -139,48 +143,17 @@ def _again(cls: Any, keywords: dict[str, Any], groups: list[dict[str, Any]]) -> 
     return cls(groups, **keywords)
 
 
-class SGD(_Grouped, _tg._SGD):
-    __doc__ = _tg._SGD.__doc__
-
-
-class Adam(_Grouped, _tg._Adam):
-    __doc__ = _tg._Adam.__doc__
-
-
-class AdamW(_Grouped, _tg._AdamW):
-    __doc__ = _tg._AdamW.__doc__
-
-
-class LAMB(_Grouped, _tg._LAMB):
-    __doc__ = _tg._LAMB.__doc__
-
-
-class Muon(_Grouped, _tg._Muon):
-    __doc__ = _tg._Muon.__doc__
-
-
-class RMSprop(_Grouped, _tg._RMSprop):
-    __doc__ = _tg._RMSprop.__doc__
-
-
-class Adagrad(_Grouped, _tg._Adagrad):
-    __doc__ = _tg._Adagrad.__doc__
-
-
-class Adadelta(_Grouped, _tg._Adadelta):
-    __doc__ = _tg._Adadelta.__doc__
-
-
-class Adamax(_Grouped, _tg._Adamax):
-    __doc__ = _tg._Adamax.__doc__
-
-
-class NAdam(_Grouped, _tg._NAdam):
-    __doc__ = _tg._NAdam.__doc__
-
-
-class RAdam(_Grouped, _tg._RAdam):
-    __doc__ = _tg._RAdam.__doc__
+class SGD(_Grouped, _tg._SGD): ...
+class Adam(_Grouped, _tg._Adam): ...
+class AdamW(_Grouped, _tg._AdamW): ...
+class LAMB(_Grouped, _tg._LAMB): ...
+class Muon(_Grouped, _tg._Muon): ...
+class RMSprop(_Grouped, _tg._RMSprop): ...
+class Adagrad(_Grouped, _tg._Adagrad): ...
+class Adadelta(_Grouped, _tg._Adadelta): ...
+class Adamax(_Grouped, _tg._Adamax): ...
+class NAdam(_Grouped, _tg._NAdam): ...
+class RAdam(_Grouped, _tg._RAdam): ...
 
 
 class ExponentialAverage(_tg._ExponentialAverage):
