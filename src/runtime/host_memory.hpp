@@ -4,8 +4,8 @@
 //   HostMemory memory;  void* p = memory.allocate(1000);  memory.free(p, 1000);  memory.allocate(1001) == p
 //
 // Sizes are rounded up to classes, at most an eighth larger. Small blocks are cut from 8 MiB pieces, larger ones are mappings of
-// their own; both lie on huge pages. Freed blocks are kept, up to half of what this process may
-// use: the machine's memory, or what a container leaves it of that.
+// their own; both lie on huge pages. Freed blocks are kept, up to half of what this process may use: the machine's memory, or what a
+// container leaves it of that.
 #include <cstddef>
 #include <cstdint>
 #include <map>
