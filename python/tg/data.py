@@ -141,6 +141,8 @@ class RandomSampler(Sampler):
         super().__init__(data_source)
         self.replacement, self.generator = replacement, generator
         self.num_samples = len(data_source) if num_samples is None else num_samples
+        if self.num_samples and not len(data_source):
+            raise _tg.ValueError(f"RandomSampler: {self.num_samples} places of a data set without examples")
 
     def __iter__(self) -> Iterator[int]:
         size, left = len(self.data_source), self.num_samples

@@ -189,7 +189,9 @@ def test_samplers_are_pytorchs():
         assert first == list(make(tg.data, tg.Generator(1))) and all(isinstance(i, int) for i in first)
         if "Weighted" not in type(mine).__name__ and not getattr(mine, "replacement", False) and len(first) <= 10:
             assert sorted(first) == sorted(other)
-    assert 0 not in list(WeightedRandomSampler([0.0, 1.0, 2.0], 50))
+    assert 0 not in list(WeightedRandomSampler([0.0, 1.0, 2.0], 50)) and not list(RandomSampler([]))
+    with pytest.raises(ValueError, match="without examples"):
+        RandomSampler([], num_samples=1)
     for drop in (True, False):
         assert list(BatchSampler(range(10), 4, drop)) == list(theirs.BatchSampler(range(10), 4, drop))
         assert len(BatchSampler(range(10), 4, drop)) == len(theirs.BatchSampler(range(10), 4, drop))
