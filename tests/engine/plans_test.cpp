@@ -41,7 +41,8 @@ TEST_F(Kept, IsBounded) {
   const auto shapes = [](int64_t from, int64_t to) { for (int64_t n = from; n < to; ++n) ASSERT_EQ(computed(n), expected(n)); };
   const int64_t few = some(40, 12), more = 2 * few;
   shapes(2, few);
-  const size_t nodes = detail::live_nodes(), bytes = resident_bytes();
+  const size_t nodes = detail::live_nodes();
+  [[maybe_unused]] const size_t bytes = resident_bytes();
   for (int round = 0; round < 3; ++round) {
     shapes(few, more);
     EXPECT_LE(Plans::shared().counts().launches, kLimit);
@@ -49,7 +50,9 @@ TEST_F(Kept, IsBounded) {
     shapes(2, few);
   }
   EXPECT_LE(detail::live_nodes(), nodes + nodes / 4);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which keep what was freed, and a shadow of all memory
   EXPECT_LE(resident_bytes(), bytes + (size_t{16} << 20));
+#endif
 }
 
 TEST_F(Kept, IsWhatWasUsedLast) {
