@@ -101,7 +101,7 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
       made = combine(monoid, {before}, {part(u, (begin + round) * v.rows, v.rows)})[0];
       if (const int64_t left = n.value() % v.rows) joined = combine(monoid, {joined}, {part(u, index(n.value() - left), left)})[0];
       outs.insert(outs.end() - 1, round);
-      out.partial.sequential = round.ranges();
+      out.partial.sequential = uint64_t{1} << (id + 1);  // not the parts, on which the number of rounds may depend
     } else {
       made = part(u, begin, own);
     }

@@ -19,6 +19,8 @@ constexpr int64_t kFarApart = 64;  // elements between rows that are pieces of m
 constexpr int64_t kPage = 4096;  // bytes, along which processors fetch ahead by themselves; rows nearer than that follow each other
 // Rows at once, each of which is fetched ahead along its pages; too many are not. Those of a part are some rounds.
 constexpr int64_t kRowsAtOnce = 8, kRowsOfPart = 64, kFewRows = 16;
+constexpr int64_t kParts = 4;  // that cores share equally, so or in multiples
+constexpr int64_t kFewProducts = 8, kLine = 64;  // rows of a product that are made side by side; bytes
 constexpr int64_t kPlanesOfPart = 4;
 constexpr double kLongPiece = 16 << 10;  // bytes, which are fetched ahead whatever follows them
 constexpr int64_t kWidestTile = 16;  // vectors of a row in registers
@@ -81,18 +83,34 @@ class Chooser : public Choice {
     for (const Split& s : nest_.splits) if (s.original.as<RangeArg>().id > 59) return false;
     for (const UOp& u : reduces_) {
       const auto closed = reduce_ranges(u);
-      if (closed.size() != 1 || u.as<ReduceArg>().monoid == Monoid::ArgMax || !alone(u) || is_contraction(u)) continue;
+      if (closed.size() != 1 || u.as<ReduceArg>().monoid == Monoid::ArgMax || !alone(u)) continue;
       const UOp& r = closed[0];
       if (std::any_of(reduces_.begin(), reduces_.end(), [&](const UOp& o) { return !(o == u) && reads(u, o); })) continue;
       if (!is_const(r.src(0)) || extent(r) <= kFewRows) continue;
       const int64_t apart = rows_pass_the_cache(u, r, kernel_.ranges.back());
       if (apart == 0) continue;
-      const int64_t parts = ceil_div(extent(r), kRowsOfPart);
-      const bool fit_registers = extent(kernel_.ranges.back()) <= kWidestTile * lanes_;
-      verbs_.push_back(fit_registers ? Verb::group(name(r), parts) : Verb::group(name(r), parts, apart > kPage ? kRowsAtOnce : 1));
+      const bool product = is_contraction(u), pages = apart > kPage;
+      const int64_t columns = extent(kernel_.ranges.back()), rows = product ? rows_of_sums(u) : 1;
+      if (product && (!pages || columns <= kWidestTile * lanes_ || rows > most_rows(extent(r) * columns))) continue;
+      const int64_t parts = kParts * ceil_div(extent(r), kParts * kRowsOfPart * rows);
+      verbs_.push_back(columns <= kWidestTile * lanes_ ? Verb::group(name(r), parts)
+                                                       : Verb::group(name(r), parts, pages ? kRowsAtOnce : 1));
       return true;
     }
     return false;
+  }
+  // Of a product of few rows by an array whose rows lie in pages of their own, all of these read it straight through together: up to so
+  // many where it comes from memory, or where vectors are parts of lines. Each round then reads and writes their sums in L2: from the last
+  // cache, tiles of more rows down some columns are faster.
+  int64_t most_rows(int64_t elements) const {
+    const bool distant = elements * static_cast<int64_t>(widest_) > target_.l3_bytes / 2;
+    return distant || target_.vector_bytes < kLine ? kFewProducts : kFewProducts / 2;
+  }
+  int64_t rows_of_sums(const UOp& u) const {
+    int64_t n = 1;
+    for (const UOp& o : kernel_.ranges)
+      if (!(o == kernel_.ranges.back()) && (u.ranges() & o.ranges())) n *= extent(o);
+    return n;
   }
   // How many bytes apart they are, if what is reduced over r lies in rows along `last` of arrays that do not fit the cache; else 0.
   int64_t rows_pass_the_cache(const UOp& u, const UOp& r, const UOp& last) const {

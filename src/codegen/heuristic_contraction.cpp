@@ -66,6 +66,7 @@ class Contraction : public Operands {
     tile(name(p.lanes), p.vectors, AxisKind::Unroll);
     tile(name(p.rows), p.height, AxisKind::Unroll);
     if (p.also) tile(name(p.also), extent(p.also), AxisKind::Unroll);
+    if (kernel_.sequential) rows_innermost(p);
     matrix(*best);
     const bool first = reads(a, p.lanes);
     if (p.packing != Packing::None) {
@@ -348,6 +349,13 @@ class Contraction : public Operands {
     const auto rows = std::find(order.axes.begin(), order.axes.end(), name(p.rows)),
                passing = std::find(order.axes.begin(), order.axes.end(), name(p.lanes));
     if (passing < rows) std::iter_swap(rows, passing), apply(std::move(order));
+  }
+  // Rounds that add to results read each vector once: the tiles of rows that it serves follow each other.
+  void rows_innermost(const Plan& p) {
+    Verb order = Verb::order(nest_.loops());
+    const auto rows = std::ranges::find(order.axes, name(p.rows));
+    std::rotate(rows, rows + 1, order.axes.end());
+    apply(std::move(order));
   }
   // A packed panel of the operand that has the lanes: of all of it before any loop, or of one block of lanes, whose loop then goes
   // outermost so that everything else, or all of a block of rows, reuses it.

@@ -37,7 +37,8 @@ std::vector<Lower::Edge> Lower::edges() const {
     return std::ranges::any_of(toposort(s), [](const UOp& u) { return u.op() == Op::Scan; });
   });
   std::vector<Edge> out;
-  if (target_.grid || others || reduces_.empty() || !changing_.empty() || work() < kWorthIt) return out;
+  const bool changes = std::ranges::any_of(reduces_, [&](const UOp& r) { return changing_.contains(r.node()); });
+  if (target_.grid || others || reduces_.empty() || changes || work() < kWorthIt) return out;
   for (const Split& s : nest_.splits) {
     const std::optional<Edge> e = edge_of(s);
     if (e && std::ranges::all_of(reduces_, [&](const UOp& r) {

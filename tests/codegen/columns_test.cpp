@@ -39,6 +39,8 @@ const TestProgram kColumns[] = {
     {"Product", [](const Inputs& in) { return (in({43, 137}) / 4.0f).prod({.axis = 0}); }},
     {"WholeNumbers", [](const Inputs& in) { return in({131, 137}).cast(int32).sum({.axis = 0}).cast(float32); }},
     {"VectorByMatrix", [](const Inputs& in) { return in({131}).matmul(in({131, 137})) + in({137}); }},
+    {"FewRowsByMatrix", [](const Inputs& in) { return in({3, 131}).matmul(in({131, 1100})) + in({1100}); }},
+    {"FewRowsOfHalves", [](const Inputs& in) { return half(in({5, 131})).matmul(half(in({131, 2100}))).cast(float32); }},
     {"OfABatch", [](const Inputs& in) { return (in({3, 77, 5, 70}) + in({70})).sum({.axis = 1}); }},
     {"WideRows", [](const Inputs& in) { return in({35, 9001}).sum({.axis = 0}); }},
 };
@@ -51,6 +53,30 @@ TEST_P(Columns, OfRowsAtOnceAreRight) {
   });
 }
 INSTANTIATE_TEST_SUITE_P(Programs, Columns, testing::ValuesIn(kColumns), [](const auto& test) { return test.param.name; });
+
+// The number of rounds depends on the part, where these are not even: cores share the parts nevertheless.
+TEST(Columns, AreSharedByParts) {
+  for (const auto& [rows, parts] : {std::pair{4096, 64}, std::pair{4000, 63}}) {
+    const Case c(Inputs{"null"}({rows, 1025}).sum({.axis = 0}), device("null"));
+    EXPECT_EQ(generate(c.kernel, c.device.target()).phases[0].grid[0].value(), parts) << rows;
+  }
+}
+
+TEST(Columns, OfFewProductsAreSplit) {
+  const Inputs in{"null"};
+  EXPECT_EQ(verbs(in({4, 4096}).matmul(in({4096, 1025}))), "group(r2, 16, 8)") << "the parts of fewer rows have fewer sums";
+  EXPECT_EQ(verbs(in({8, 4096}).matmul(in({4096, 4096}))), "group(r2, 8, 8)") << "from memory";
+  EXPECT_THAT(verbs(in({9, 4096}).matmul(in({4096, 4096}))), testing::Not(split)) << "arithmetic";
+  EXPECT_THAT(verbs(in({4, 4096}).matmul(in({4096, 1000}))), testing::Not(split)) << "rows follow each other";
+  EXPECT_THAT(verbs(in({4, 4096}).matmul(in({1025, 4096}).T())), testing::Not(split)) << "rows are read straight through as they are";
+  const Case rows(in({6, 800}).matmul(in({800, 2000})), device("null"));
+  Target t = rows.device.target();
+  const auto chosen = [&] { return to_string(generate(rows.kernel, t).verbs); };
+  t.l2_bytes = 1 << 20, t.l3_bytes = 32 << 20;
+  EXPECT_THAT(chosen(), testing::Not(split)) << "in the last cache";
+  t.vector_bytes = 32;
+  EXPECT_THAT(chosen(), split) << "half a line is read at once";
+}
 
 TEST(Columns, AreSplitWhereRowsPassTheCache) {
   const Inputs in{"null"};
