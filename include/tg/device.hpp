@@ -19,8 +19,8 @@
 
 namespace tg {
 
-/// A piece of device memory: what allocate returned, where it begins there, and its length. Offsets are multiples of kAlignment. Pieces
-/// of one allocation that a launch is given are the same or do not overlap.
+/// A piece of device memory: what allocate returned, where it begins there, and its length. Offsets are multiples of the target's
+/// alignment. Pieces of one allocation that a launch is given are the same or do not overlap.
 struct MemoryRef {
   void* handle = nullptr;
   size_t offset = 0;

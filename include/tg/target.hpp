@@ -21,6 +21,7 @@ struct Target {  // facts of a machine that the compiler goes by
   std::string renderer = "llvm";  // "llvm", "c", "opencl"; or a name registered with register_renderer
   int vector_bytes = 0;           // widest vector register; 0: emit scalar code only
   int vector_registers = 16;      // of that width
+  int64_t alignment = 512;        // bytes: buffers that kernels are given begin at multiples of it; at most kAlignment
   int64_t l1_bytes = 32 << 10, l2_bytes = 512 << 10, l3_bytes = 4 << 20;  // caches of data: a core's own two, and all cores'
   int cores = 1;                  // that run at once
   bool fma = true;                // products are added with one rounding

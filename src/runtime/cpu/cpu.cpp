@@ -99,6 +99,7 @@ Target describe_machine() {
   const int widest = widest_vector();
   t.vector_bytes = std::min(widest, settings().cpu_vector.value_or(widest));
   t.vector_registers = t.vector_bytes == 64 ? 32 : 16;
+  t.alignment = 64;
   t.fma = has_fma() && t.vector_bytes >= 32;
   t.fma_per_cycle = fma_per_cycle(t.vector_bytes);
   t.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, t.l1_bytes);

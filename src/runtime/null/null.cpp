@@ -81,6 +81,7 @@ std::unique_ptr<Device> open_null() {
                                              .renderer = "llvm",
                                              .vector_bytes = 64,
                                              .vector_registers = 32,
+                                             .alignment = 64,
                                              .l1_bytes = 48 << 10,
                                              .l2_bytes = 1 << 20,
                                              .l3_bytes = 32 << 20,
