@@ -15,29 +15,8 @@ namespace {
 
 using Node = detail::Node;
 
-// Nodes from memory up to the roots, sources first. Pointers, not handles: the counts of handles must stay what the user made them.
-std::vector<const UOp*> walk(std::span<const UOp> roots) {
-  std::vector<const UOp*> order;
-  std::unordered_set<const Node*> seen;
-  std::vector<std::pair<const UOp*, bool>> stack;
-  for (const UOp& r : roots) {
-    stack.emplace_back(&r, false);
-    while (!stack.empty()) {
-      auto [u, ready] = stack.back();
-      stack.pop_back();
-      if (ready) { order.push_back(u); continue; }
-      if (!seen.insert(u->node()).second) continue;
-      stack.emplace_back(u, true);
-      if (u->storage() || u->op() == Op::Bind) continue;
-      const auto src = u->op() == Op::Function ? u->src().first(1) : u->src();  // the others are for its gradient
-      for (size_t i = src.size(); i-- > 0;) if (!seen.contains(src[i].node())) stack.emplace_back(&src[i], false);
-    }
-  }
-  return order;
-}
-
 // The nodes whose values someone outside this run can still ask for, or for a value that is computed from them.
-std::unordered_set<const Node*> wanted_after(const std::vector<const UOp*>& order, std::span<const UOp> roots) {
+std::unordered_set<const Node*> wanted_after(std::span<const UOp* const> order, std::span<const UOp> roots) {
   std::unordered_map<const Node*, size_t> edges;
   for (const UOp* u : order)
     if (!u->storage() && u->op() != Op::Bind) for (const UOp& s : u->src()) ++edges[s.node()];
@@ -57,77 +36,116 @@ bool sole_owner(const UOp& target) {
   return buffer && buffer.use_count() <= 2 && buffer->memory.use_count() <= 1 && !buffer->memory->borrowed();  // the node's and ours
 }
 
-Shape without_binds(const Shape& shape, const std::unordered_map<UOp, UOp>& done) {
-  if (shape.known()) return shape;
-  Dims out;
-  for (const Dim& d : shape) out.push_back(d.known() ? d : Dim(substitute(d.expr(), done)));
-  return out;
-}
-
 }  // namespace
 
-Canonical canonicalize(std::span<const UOp> roots) {
-  Canonical out;
-  const std::vector<const UOp*> order = walk(roots);
-  std::unordered_map<UOp, UOp> done;
-  std::unordered_map<const Storage*, UOp> params;
-  std::unordered_map<UOp, UOp> binds;
-  const auto bind = [&](const UOp& u) {
-    if (binds.contains(u)) return;
-    const UOp &variable = u.src(0), &value = u.src(1);
-    const auto& v = variable.as<VariableArg>();
-    const UOp plain =
-        UOp::make(Op::Variable, {}, VariableArg{Name(fmt::format("v{}", out.variables.size())), v.min, v.max}, variable.dtype());
-    out.variables.push_back(plain);
-    out.values.push_back(is_float(value.dtype()) ? std::bit_cast<int64_t>(value.as<double>()) : value.as<int64_t>());
-    binds[u] = plain;
-  };
-  std::unordered_set<const Node*> in_place;  // assignments that may overwrite their target's memory
+std::vector<const UOp*> nodes_to_compute(std::span<const UOp> roots) {
+  std::vector<const UOp*> order;
+  detail::NodeMap<char> seen;
+  std::vector<std::pair<const UOp*, bool>> stack;
+  for (const UOp& r : roots) {
+    stack.emplace_back(&r, false);
+    while (!stack.empty()) {
+      auto [u, ready] = stack.back();
+      stack.pop_back();
+      if (ready) { order.push_back(u); continue; }
+      if (!seen.add(u->node()).second) continue;
+      stack.emplace_back(u, true);
+      if (u->storage() || u->op() == Op::Bind) continue;
+      const auto src = u->op() == Op::Function ? u->src().first(1) : u->src();  // the others are for its gradient
+      for (size_t i = src.size(); i-- > 0;) if (!seen.contains(src[i].node())) stack.emplace_back(&src[i], false);
+    }
+  }
+  return order;
+}
+
+Canonical::Canonical(std::span<const UOp> roots, std::span<const UOp* const> order) {
+  steps_.reserve(order.size());
+  std::unordered_set<const Node*> in_place;
   if (std::ranges::any_of(order, [](const UOp* u) { return u->op() == Op::Assign && !u->storage(); })) {
     const std::unordered_set<const Node*> wanted = wanted_after(order, roots);
     for (const UOp* u : order)
       if (u->op() == Op::Assign && !u->storage() && !wanted.contains(u->src(0).node()) && sole_owner(u->src(0))) in_place.insert(u->node());
   }
-  std::vector<UOp> src;
+  std::unordered_map<const Storage*, int> slots;
   for (const UOp* u : order) {
     for (const Dim& d : u->shape()) if (!d.known()) for (const UOp& n : toposort(d.expr())) if (n.op() == Op::Bind) bind(n);
+    Step step{u};
     if (auto memory = u->op() == Op::Const ? nullptr : buffer_of(*u)) {  // a constant is a number in the code, whoever realized it
-      UOp& p = params[memory.get()];
-      const Shape shape = without_binds(u->shape(), binds);
-      if (!p) {
-        p = param(static_cast<int>(out.inputs.size()), u->dtype(), shape);
-        out.inputs.push_back(std::move(memory));
-      }
-      done[*u] = p.shape() == shape && p.dtype() == u->dtype() ? p : param(p.as<ParamArg>().slot, u->dtype(), shape);
-      continue;
+      const auto [at, fresh] = slots.emplace(memory.get(), static_cast<int>(inputs.size()));
+      if (fresh) inputs.push_back(std::move(memory));
+      step.slot = at->second;
+    } else if (u->op() == Op::Bind) bind(*u);
+    else if (u->op() == Op::Assign) {
+      step.in_place = in_place.contains(u->node());
+      assignments.push_back(*u);
     }
-    if (u->op() == Op::Bind) {
-      bind(*u);
-      done[*u] = binds.at(*u);
-      continue;
-    }
-    if (u->op() == Op::Function) {
-      done[*u] = done.at(u->src(0));
-      continue;
-    }
-    src.clear();
-    for (const UOp& s : u->src()) src.push_back(done.at(s));
-    Arg arg = u->arg();
-    if (Shape* s = std::get_if<Shape>(&arg)) *s = without_binds(*s, binds);
-    if (u->op() == Op::Assign) {
-      arg = in_place.contains(u->node()) ? Arg(int64_t{1}) : Arg();
-      out.assignments.push_back(*u);
-    }
-    done[*u] = UOp::make(u->op(), src, std::move(arg), u->dtype());
+    step.hash = hash_of(step);
+    places_.add(u->node()).first = steps_.size();
+    steps_.push_back(step);
   }
-  for (const UOp& r : roots) out.roots.push_back(done.at(r));
+  for (const UOp& r : roots) roots_.push_back(*places_.find(r.node()));
+}
+
+void Canonical::bind(const UOp& u) {
+  if (binds_.contains(u)) return;
+  const UOp &variable = u.src(0), &value = u.src(1);
+  const auto& v = variable.as<VariableArg>();
+  variables.push_back(
+      UOp::make(Op::Variable, {}, VariableArg{Name(fmt::format("v{}", variables.size())), v.min, v.max}, variable.dtype()));
+  values.push_back(is_float(value.dtype()) ? std::bit_cast<int64_t>(value.as<double>()) : value.as<int64_t>());
+  binds_[u] = variables.back();
+}
+
+Shape Canonical::without_binds(const Shape& shape) const {
+  if (shape.known()) return shape;
+  Dims out;
+  for (const Dim& d : shape) out.push_back(d.known() ? d : Dim(substitute(d.expr(), binds_)));
   return out;
 }
 
-Hash128 Canonical::key() const {
-  Hash128 h = mix(kHashSeed, roots.size());
-  for (const UOp& r : roots) h = mix(h, r.hash());
+Arg Canonical::argument(const Step& s) const {
+  if (s.node->op() == Op::Assign) return s.in_place ? Arg(int64_t{1}) : Arg();
+  Arg arg = s.node->arg();
+  if (Shape* shape = std::get_if<Shape>(&arg)) *shape = without_binds(*shape);
+  return arg;
+}
+
+// Of what roots() makes of it.
+Hash128 Canonical::hash_of(const Step& s) const {
+  const UOp& u = *s.node;
+  if (s.slot >= 0)
+    return mix(mix(mix(kHashSeed, static_cast<uint64_t>(Op::Param)), static_cast<uint64_t>(s.slot) << 8 | static_cast<uint64_t>(u.dtype())),
+               without_binds(u.shape()).hash());
+  if (u.op() == Op::Bind) return binds_.at(u).hash();
+  if (u.op() == Op::Function) return step_of(u.src(0)).hash;
+  Hash128 h = mix(kHashSeed, static_cast<uint64_t>(u.op()) << 8 | static_cast<uint64_t>(u.dtype()));
+  h = mix(h, tg::hash_of(argument(s)));
+  for (const UOp& x : u.src()) h = mix(h, step_of(x).hash);
   return h;
+}
+
+Hash128 Canonical::key() const {
+  Hash128 h = mix(kHashSeed, roots_.size());
+  for (const size_t r : roots_) h = mix(h, steps_[r].hash);
+  return h;
+}
+
+std::vector<UOp> Canonical::roots() const {
+  std::vector<UOp> made, src;
+  for (const Step& s : steps_) {
+    const UOp& u = *s.node;
+    if (s.slot >= 0) made.push_back(param(s.slot, u.dtype(), without_binds(u.shape())));
+    else if (u.op() == Op::Bind) made.push_back(binds_.at(u));
+    else if (u.op() == Op::Function) made.push_back(made[*places_.find(u.src(0).node())]);
+    else {
+      src.clear();
+      for (const UOp& x : u.src()) src.push_back(made[*places_.find(x.node())]);
+      made.push_back(UOp::make(u.op(), src, argument(s), u.dtype()));
+    }
+  }
+  std::vector<UOp> out;
+  for (const size_t r : roots_) out.push_back(made[r]);
+  return out;
 }
 
 }  // namespace tg
