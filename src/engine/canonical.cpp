@@ -119,7 +119,8 @@ Hash128 Canonical::hash_of(const Step& s) const {
   if (u.op() == Op::Bind) return binds_.at(u).hash();
   if (u.op() == Op::Function) return step_of(u.src(0)).hash;
   Hash128 h = mix(kHashSeed, static_cast<uint64_t>(u.op()) << 8 | static_cast<uint64_t>(u.dtype()));
-  h = mix(h, tg::hash_of(argument(s)));
+  const Shape* const shape = std::get_if<Shape>(&u.arg());
+  h = mix(h, tg::hash_of(u.op() == Op::Assign || (shape && !shape->known()) ? argument(s) : u.arg()));
   for (const UOp& x : u.src()) h = mix(h, step_of(x).hash);
   return h;
 }
