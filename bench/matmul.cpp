@@ -2,6 +2,7 @@
 //
 //   bench_matmul              all rows        bench_matmul 1024 "thin"        those whose name contains one of the words
 //   bench_matmul random       sixty products drawn at random, a remark for each, and the geometric mean of their ratios
+//   bench_matmul "827 x 25"   those of the sixty, likewise
 //   {"name": "matmul 1024", "value": 390, "unit": "GFLOP/s", "peer": "oneDNN", "peer_value": 360, "ratio": 1.083}
 //
 // On one thread time is that thread's own, so that other programs' turns are not counted.
@@ -209,6 +210,7 @@ int main(int argc, char** argv) {
   manual_seed(0);
   const Beside peers;
   for (const Product& p : products()) if (wanted(p.name, words)) peers.run(p);
+  for (const Product& p : drawn(60)) if (!words.empty() && wanted(p.name, words)) peers.run(p);
   if (wanted("random", words)) peers.run_all(drawn(60));
   if (wanted("matmul with bias and gelu", words)) epilogue(2048, 2048, 2048), epilogue(1024, 512, 1024);
   if (wanted("contraction", words)) contraction(7, 509, 73, 1021);

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
+#include "engine/pieces.hpp"
 #include "tg/ir/pattern.hpp"
 
 namespace tg {
@@ -16,86 +16,8 @@ namespace {
 
 using Node = detail::Node;
 
-// Nodes from memory up to the roots, sources first. Pointers, not handles: the counts of handles must stay what the user made them.
-std::vector<const UOp*> walk(std::span<const UOp> roots) {
-  std::vector<const UOp*> order;
-  std::unordered_set<const Node*> seen;
-  std::vector<std::pair<const UOp*, bool>> stack;
-  for (const UOp& r : roots) {
-    stack.emplace_back(&r, false);
-    while (!stack.empty()) {
-      auto [u, ready] = stack.back();
-      stack.pop_back();
-      if (ready) { order.push_back(u); continue; }
-      if (!seen.insert(u->node()).second) continue;
-      stack.emplace_back(u, true);
-      if (u->storage() || u->op() == Op::Bind) continue;
-      const auto src = u->op() == Op::Function ? u->src().first(1) : u->src();  // the others are for its gradient
-      for (size_t i = src.size(); i-- > 0;) if (!seen.contains(src[i].node())) stack.emplace_back(&src[i], false);
-    }
-  }
-  return order;
-}
-
-// A piece of memory, as a cut along the outermost axis is. It begins `before` elements behind where the device lets buffers begin.
-struct Piece { std::shared_ptr<Buffer> memory; int64_t before; };
-
-const UOp& below_reshapes(const UOp& u) { return u.op() == Op::Reshape && !u.storage() ? below_reshapes(u.src(0)) : u; }
-
-std::optional<Piece> piece_of(const UOp& cut) {
-  const UOp &source = cut.src(0), &whole = below_reshapes(source);
-  const auto memory = whole.op() == Op::Const ? nullptr : buffer_of(whole);
-  const auto& margins = cut.as<Shape>();
-  if (!memory || !margins.known() || !source.shape().known() || cut.shape().numel() == Dim(0)) return {};
-  int64_t at = 0, step = 1;
-  bool all = true;  // of the axes further in
-  for (size_t i = source.shape().rank(); i-- > 0;) {
-    const int64_t n = cut.shape()[i].value(), of = source.shape()[i].value();
-    if (!all && n != 1) return {};
-    all &= n == of;
-    at += margins[2 * i].value() * step;
-    step *= of;
-  }
-  const int64_t size = static_cast<int64_t>(size_of(cut.dtype())), unit = memory->device().target().alignment, aligned = at * size / unit * unit;
-  const auto bytes = static_cast<size_t>((at + cut.shape().numel().value()) * size - aligned);
-  return Piece{std::make_shared<Buffer>(memory->memory, bytes, memory->offset + static_cast<size_t>(aligned)), at - aligned / size};
-}
-
-// Pieces of memory of which a run reads nothing else: memory of their own, so that the same program over the next piece (a batch, a row)
-// is the same plan.
-struct Pieces {
-  std::unordered_map<const Node*, Piece> of;  // by what cuts them
-  std::unordered_set<const Node*> cut;        // what these are cut from
-};
-Pieces pieces(const std::vector<const UOp*>& order, std::span<const UOp> roots) {
-  Pieces out;
-  const auto cuts = [](const UOp* u) { return u->op() == Op::Shrink && !u->storage(); };
-  if (std::ranges::none_of(order, cuts)) return out;
-  std::unordered_map<const void*, size_t> reads;  // of nodes and of memory
-  for (const UOp& r : roots) ++reads[r.node()];
-  for (const UOp* u : order) {
-    if (const auto memory = buffer_of(*u)) ++reads[memory->memory.get()];
-    else if (u->op() != Op::Bind) for (const UOp& s : u->op() == Op::Function ? u->src().first(1) : u->src()) ++reads[s.node()];
-  }
-  for (const UOp* u : order) {
-    if (!cuts(u)) continue;
-    std::optional<Piece> piece = piece_of(*u);
-    if (!piece || reads[piece->memory->memory.get()] > 1) continue;
-    std::vector<const Node*> from{u->src(0).node()};
-    for (const UOp* s = &u->src(0); s->op() == Op::Reshape && !s->storage(); s = &s->src(0)) from.push_back(s->src(0).node());
-    if (std::ranges::any_of(from, [&](const Node* n) { return reads[n] > 1; })) continue;
-    out.of.emplace(u->node(), *std::move(piece));
-    out.cut.insert(from.begin(), from.end());
-  }
-  return out;
-}
-UOp cut_from(const UOp& memory, int64_t before, const Shape& shape) {
-  if (before == 0) return memory;
-  return UOp::make(Op::Reshape, {UOp::make(Op::Shrink, {memory}, Shape{before, memory.shape()[0].value()})}, shape);
-}
-
 // The nodes whose values someone outside this run can still ask for, or for a value that is computed from them.
-std::unordered_set<const Node*> wanted_after(const std::vector<const UOp*>& order, std::span<const UOp> roots) {
+std::unordered_set<const Node*> wanted_after(std::span<const UOp* const> order, std::span<const UOp> roots) {
   std::unordered_map<const Node*, size_t> edges;
   for (const UOp* u : order)
     if (!u->storage() && u->op() != Op::Bind) for (const UOp& s : u->src()) ++edges[s.node()];
@@ -109,96 +31,137 @@ std::unordered_set<const Node*> wanted_after(const std::vector<const UOp*>& orde
   return out;
 }
 
+UOp cut_from(const UOp& memory, int64_t before, const Shape& shape) {
+  return UOp::make(Op::Reshape, {UOp::make(Op::Shrink, {memory}, Shape{Dim(before), memory.shape()[0]})}, shape);
+}
+
 // Whether nobody else has the same memory through another node.
 bool sole_owner(const UOp& target) {
   const auto buffer = buffer_of(target);
   return buffer && buffer.use_count() <= 2 && buffer->memory.use_count() <= 1 && !buffer->memory->borrowed();  // the node's and ours
 }
 
-Shape without_binds(const Shape& shape, const std::unordered_map<UOp, UOp>& done) {
-  if (shape.known()) return shape;
-  Dims out;
-  for (const Dim& d : shape) out.push_back(d.known() ? d : Dim(substitute(d.expr(), done)));
-  return out;
-}
-
 }  // namespace
 
-Canonical canonicalize(std::span<const UOp> roots) {
-  Canonical out;
-  const std::vector<const UOp*> order = walk(roots);
-  std::unordered_map<UOp, UOp> done;
-  std::unordered_map<const Storage*, UOp> params;
-  std::unordered_map<UOp, UOp> binds;
-  const auto bind = [&](const UOp& u) {
-    if (binds.contains(u)) return;
-    const UOp &variable = u.src(0), &value = u.src(1);
-    const auto& v = variable.as<VariableArg>();
-    const UOp plain =
-        UOp::make(Op::Variable, {}, VariableArg{Name(fmt::format("v{}", out.variables.size())), v.min, v.max}, variable.dtype());
-    out.variables.push_back(plain);
-    out.values.push_back(is_float(value.dtype()) ? std::bit_cast<int64_t>(value.as<double>()) : value.as<int64_t>());
-    binds[u] = plain;
-  };
-  std::unordered_set<const Node*> in_place;  // assignments that may overwrite their target's memory
+std::vector<const UOp*> nodes_to_compute(std::span<const UOp> roots) {
+  std::vector<const UOp*> order;
+  detail::NodeMap<char> seen;
+  std::vector<std::pair<const UOp*, bool>> stack;
+  for (const UOp& r : roots) {
+    stack.emplace_back(&r, false);
+    while (!stack.empty()) {
+      auto [u, ready] = stack.back();
+      stack.pop_back();
+      if (ready) { order.push_back(u); continue; }
+      if (!seen.add(u->node()).second) continue;
+      stack.emplace_back(u, true);
+      if (u->storage() || u->op() == Op::Bind) continue;
+      const auto src = u->op() == Op::Function ? u->src().first(1) : u->src();  // the others are for its gradient
+      for (size_t i = src.size(); i-- > 0;) if (!seen.contains(src[i].node())) stack.emplace_back(&src[i], false);
+    }
+  }
+  return order;
+}
+
+Canonical::Canonical(std::span<const UOp> roots, std::span<const UOp* const> order) {
+  steps_.reserve(order.size());
+  std::unordered_set<const Node*> in_place;
   if (std::ranges::any_of(order, [](const UOp* u) { return u->op() == Op::Assign && !u->storage(); })) {
     const std::unordered_set<const Node*> wanted = wanted_after(order, roots);
     for (const UOp* u : order)
       if (u->op() == Op::Assign && !u->storage() && !wanted.contains(u->src(0).node()) && sole_owner(u->src(0))) in_place.insert(u->node());
   }
+  std::unordered_map<const Storage*, int> slots;
   const Pieces parts = pieces(order, roots);
-  std::vector<UOp> src;
   for (const UOp* u : order) {
     if (parts.cut.contains(u->node())) continue;
-    if (const auto piece = parts.of.find(u->node()); piece != parts.of.end()) {
-      const auto& [memory, before] = piece->second;
-      const auto slot = static_cast<int>(out.inputs.size());
-      const UOp p = param(slot, u->dtype(), before == 0 ? u->shape() : Shape{Dim(before) + u->shape().numel()});
-      out.inputs.push_back(memory);
-      done[*u] = cut_from(p, before, u->shape());
-      continue;
-    }
     for (const Dim& d : u->shape()) if (!d.known()) for (const UOp& n : toposort(d.expr())) if (n.op() == Op::Bind) bind(n);
+    Step step{u};
     if (auto memory = u->op() == Op::Const ? nullptr : buffer_of(*u)) {  // a constant is a number in the code, whoever realized it
-      UOp& p = params[memory.get()];
-      const Shape shape = without_binds(u->shape(), binds);
-      if (!p) {
-        p = param(static_cast<int>(out.inputs.size()), u->dtype(), shape);
-        out.inputs.push_back(std::move(memory));
-      }
-      done[*u] = p.shape() == shape && p.dtype() == u->dtype() ? p : param(p.as<ParamArg>().slot, u->dtype(), shape);
-      continue;
+      const auto [at, fresh] = slots.emplace(memory.get(), static_cast<int>(inputs.size()));
+      if (fresh) inputs.push_back(std::move(memory));
+      step.slot = at->second;
+    } else if (const auto piece = parts.of.find(u->node()); piece != parts.of.end()) {
+      step.slot = static_cast<int>(inputs.size());
+      step.before = piece->second.before;
+      inputs.push_back(piece->second.memory);
+    } else if (u->op() == Op::Bind) bind(*u);
+    else if (u->op() == Op::Assign) {
+      step.in_place = in_place.contains(u->node());
+      assignments.push_back(*u);
     }
-    if (u->op() == Op::Bind) {
-      bind(*u);
-      done[*u] = binds.at(*u);
-      continue;
-    }
-    if (u->op() == Op::Function) {
-      done[*u] = done.at(u->src(0));
-      continue;
-    }
-    src.clear();
-    for (const UOp& s : u->src()) src.push_back(done.at(s));
-    Arg arg = u->arg();
-    if (Shape* s = std::get_if<Shape>(&arg)) *s = without_binds(*s, binds);
-    if (u->op() == Op::Assign) {
-      arg = in_place.contains(u->node()) ? Arg(int64_t{1}) : Arg();
-      out.assignments.push_back(*u);
-    }
-    done[*u] = UOp::make(u->op(), src, std::move(arg), u->dtype());
+    step.hash = hash_of(step);
+    places_.add(u->node()).first = steps_.size();
+    steps_.push_back(step);
   }
-  for (const UOp& r : roots) {
-    const UOp& root = done.at(r);
-    out.roots.push_back(root.op() == Op::Param ? UOp::make(Op::Contiguous, {root}) : root);  // a piece, which stays whose it is
-  }
+  for (const UOp& r : roots) roots_.push_back(*places_.find(r.node()));
+}
+
+void Canonical::bind(const UOp& u) {
+  if (binds_.contains(u)) return;
+  const UOp &variable = u.src(0), &value = u.src(1);
+  const auto& v = variable.as<VariableArg>();
+  variables.push_back(
+      UOp::make(Op::Variable, {}, VariableArg{Name(fmt::format("v{}", variables.size())), v.min, v.max}, variable.dtype()));
+  values.push_back(is_float(value.dtype()) ? std::bit_cast<int64_t>(value.as<double>()) : value.as<int64_t>());
+  binds_[u] = variables.back();
+}
+
+Shape Canonical::without_binds(const Shape& shape) const {
+  if (shape.known()) return shape;
+  Dims out;
+  for (const Dim& d : shape) out.push_back(d.known() ? d : Dim(substitute(d.expr(), binds_)));
   return out;
 }
 
-Hash128 Canonical::key() const {
-  Hash128 h = mix(kHashSeed, roots.size());
-  for (const UOp& r : roots) h = mix(h, r.hash());
+Arg Canonical::argument(const Step& s) const {
+  if (s.node->op() == Op::Assign) return s.in_place ? Arg(int64_t{1}) : Arg();
+  Arg arg = s.node->arg();
+  if (Shape* shape = std::get_if<Shape>(&arg)) *shape = without_binds(*shape);
+  return arg;
+}
+
+// Of what roots() makes of it.
+Hash128 Canonical::hash_of(const Step& s) const {
+  const UOp& u = *s.node;
+  if (s.slot >= 0) {
+    const auto memory = static_cast<uint64_t>(s.slot) << 8 | static_cast<uint64_t>(u.dtype());
+    const Hash128 h = mix(mix(mix(kHashSeed, static_cast<uint64_t>(Op::Param)), memory), without_binds(u.shape()).hash());
+    return s.before > 0 ? mix(h, static_cast<uint64_t>(s.before)) : h;
+  }
+  if (u.op() == Op::Bind) return binds_.at(u).hash();
+  if (u.op() == Op::Function) return step_of(u.src(0)).hash;
+  Hash128 h = mix(kHashSeed, static_cast<uint64_t>(u.op()) << 8 | static_cast<uint64_t>(u.dtype()));
+  const Shape* const shape = std::get_if<Shape>(&u.arg());
+  h = mix(h, tg::hash_of(u.op() == Op::Assign || (shape && !shape->known()) ? argument(s) : u.arg()));
+  for (const UOp& x : u.src()) h = mix(h, step_of(x).hash);
   return h;
+}
+
+Hash128 Canonical::key() const {
+  Hash128 h = mix(kHashSeed, roots_.size());
+  for (const size_t r : roots_) h = mix(h, steps_[r].hash);
+  return h;
+}
+
+std::vector<UOp> Canonical::roots() const {
+  std::vector<UOp> made, src;
+  for (const Step& s : steps_) {
+    const UOp& u = *s.node;
+    if (s.before > 0) made.push_back(cut_from(param(s.slot, u.dtype(), Shape{Dim(s.before) + u.shape().numel()}), s.before, u.shape()));
+    else if (s.slot >= 0) made.push_back(param(s.slot, u.dtype(), without_binds(u.shape())));
+    else if (u.op() == Op::Bind) made.push_back(binds_.at(u));
+    else if (u.op() == Op::Function) made.push_back(made[*places_.find(u.src(0).node())]);
+    else {
+      src.clear();
+      for (const UOp& x : u.src()) src.push_back(made[*places_.find(x.node())]);
+      made.push_back(UOp::make(u.op(), src, argument(s), u.dtype()));
+    }
+  }
+  std::vector<UOp> out;
+  for (const size_t r : roots_)  // a piece stays whose it is
+    out.push_back(made[r].op() == Op::Param ? UOp::make(Op::Contiguous, {made[r]}) : made[r]);
+  return out;
 }
 
 }  // namespace tg

@@ -63,7 +63,7 @@ std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device)
     if (auto known = Plans::shared().find(key)) return known;
   auto ready = std::make_shared<ReadyPlan>();
   ready->variables = graph.variables;
-  ready->plan = passes.plan(graph.roots, device.target());
+  ready->plan = passes.plan(graph.roots(), device.target());
   ready->checked = check_before_overwriting(ready->plan);
   ready->harmless = before_overwriting(ready->plan);
   if (logging(2)) log(2, to_string(ready->plan));
@@ -106,7 +106,7 @@ class Run {
       for (next = i + 1; next < all.size() && all[next].with_previous;) ++next;
       if (i <= ready_.harmless) {
         ForkMayCome::look();
-        hear_interruption();
+        if (i > 0) hear_interruption();
       }
       const auto parts = std::span(all).subspan(i, next - i);
       if (parts[0].blocks > 0) launch_blocks(parts, std::span(ready_.kernels).subspan(i, next - i));
@@ -131,7 +131,7 @@ class Run {
   }
   void allocate() {
     const Plan& plan = ready_.plan;
-    auto arena = std::make_shared<Memory>(device_, static_cast<size_t>(plan.arena_bytes));
+    auto arena = plan.arena_bytes > 0 ? std::make_shared<Memory>(device_, static_cast<size_t>(plan.arena_bytes)) : nullptr;
     for (const PlanBuffer& b : plan.buffers) {
       const auto bytes = static_cast<size_t>(size(b.elements)) * size_of(b.dtype);
       if (b.kind == PlanBuffer::Kind::Local) {
@@ -140,7 +140,7 @@ class Run {
         continue;
       }
       if (b.kind == PlanBuffer::Kind::Temporary) {
-        memory_.push_back({arena->handle, static_cast<size_t>(b.offset), bytes});
+        memory_.push_back({arena ? arena->handle : nullptr, static_cast<size_t>(b.offset), bytes});
         owners_.push_back(nullptr);
         continue;
       }
@@ -170,7 +170,7 @@ class Run {
   };
   Arguments arguments(const PlanLaunch& l, const CompiledKernel& k) {
     Arguments a;
-    sizes_[element_count()] = constant(DType::index, size(l.elements));
+    if (!(l.elements == Dim(0))) sizes_[element_count()] = constant(DType::index, size(l.elements));
     for (int b : l.buffers) a.buffers.push_back(memory_[static_cast<size_t>(b)]);
     size_t offset = 0;
     for (const Dim& bytes : k.temporary_bytes) {
@@ -195,7 +195,7 @@ class Run {
     for (const PlanLaunch& l : parts) if (!empty(l)) all.push_back(arguments(l, k));
     for (const Arguments& a : all) sets.push_back({a.buffers, a.scalars, a.grids});
     if (sets.empty()) return;
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = begin();
     if (sets.size() == 1) device_.launch(*k.program, sets[0]);
     else device_.launch_all(*k.program, sets);
     if (logging(1)) report(parts, k, start);
@@ -205,9 +205,12 @@ class Run {
     std::vector<BlockStep> steps;
     for (size_t i = 0; i < parts.size(); ++i) all.push_back(arguments(parts[i], *kernels[i]));
     for (size_t i = 0; i < parts.size(); ++i) steps.push_back({kernels[i]->program.get(), all[i].buffers, all[i].scalars});
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = begin();
     device_.launch_blocks({steps, parts[0].blocks, parts[0].in_order, static_cast<size_t>(ready_.plan.local_bytes)});
     if (logging(1)) report(parts, *kernels[0], start);
+  }
+  static std::chrono::steady_clock::time_point begin() {
+    return logging(1) ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
   }
   void report(std::span<const PlanLaunch> parts, const CompiledKernel& k, std::chrono::steady_clock::time_point start) {
     const double us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
@@ -239,14 +242,17 @@ class Run {
   std::unique_ptr<Memory> between_;  // temporaries, of one kernel at a time; allocated before anything is overwritten
 };
 
-// Values that live on another device are computed there, then copied here.
-void bring_copies(std::span<const UOp> roots, Device& here) {
-  for (const UOp& u : toposort(roots)) {
+// Values that live on another device are computed there, then copied here. Whether there were any.
+bool bring_copies(std::span<const UOp* const> nodes, Device& here) {
+  bool any = false;
+  for (const UOp* node : nodes) {
+    const UOp& u = *node;
     if (u.op() == Op::Param)
       throw ValueError(
           "realize: this tensor is an argument of a function under vmap, or computed from one: it stands for a whole batch and has no "
           "value of its own; compute with it, and ask for values of what vmap returns");
     if (u.op() != Op::Copy || u.storage()) continue;
+    any = true;
     const UOp from = u.src(0);
     Device* there = nullptr;
     for (const UOp& n : toposort(from)) if (auto b = buffer_of(n)) there = &b->device();
@@ -259,6 +265,7 @@ void bring_copies(std::span<const UOp> roots, Device& here) {
     target->device().copy_in(target->ref(), bytes.data(), bytes.size());
     u.attach(target);
   }
+  return any;
 }
 
 }  // namespace
@@ -275,16 +282,19 @@ static void realize(std::span<const UOp> roots, Device& device) {
   std::ranges::remove_copy_if(roots, std::back_inserter(wanted), made);
   if (wanted.empty()) return;
   const ForkWaits whole;
-  bring_copies(wanted, device);
-  std::erase_if(wanted, made);
+  std::vector<const UOp*> nodes = nodes_to_compute(wanted);
+  if (bring_copies(nodes, device)) {
+    std::erase_if(wanted, made);
+    nodes = nodes_to_compute(wanted);
+  }
   if (device.interprets()) return interpret(wanted, device);
 
-  Canonical graph = canonicalize(wanted);
+  Canonical graph(wanted, nodes);
   const Claim claim(graph.assignments);
   if (std::ranges::any_of(graph.assignments, made)) {  // by another thread meanwhile
     std::erase_if(wanted, made);
     if (wanted.empty()) return;
-    graph = canonicalize(wanted);
+    graph = Canonical(wanted);
   }
   const std::shared_ptr<const ReadyPlan> ready = prepare(graph, device);
   const std::vector<std::shared_ptr<Buffer>> memory = Run(*ready, graph, device)();

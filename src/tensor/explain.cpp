@@ -45,7 +45,7 @@ struct Explained {
   Plan plan() const {
     if (root.storage() || device.interprets()) return {};
     const UOp here = without_copies(root);
-    return Passes::in_force().plan(canonicalize(std::span(&here, 1)).roots, device.target());
+    return Passes::in_force().plan(Canonical(std::span(&here, 1)).roots(), device.target());
   }
   std::string schedule() const {
     if (root.storage()) return "nothing: the value is in memory\n";

@@ -91,6 +91,7 @@ UOp shrink(const UOp& x, Dims begin_end) {
 }
 UOp spread(const UOp& x, const Shape& shape) {
   if (x.shape() == shape) return x;
+  if (x.shape().rank() == shape.rank()) return UOp::make(Op::Expand, {x}, shape);
   Dims aligned(shape.rank() - x.shape().rank(), Dim(1));
   aligned.insert(aligned.end(), x.shape().begin(), x.shape().end());
   const UOp y = reshape(x, aligned);

@@ -34,8 +34,9 @@ Tensor Tensor::matmul(const Tensor& other) const {
   all.insert(all.end(), {m, k, n});
   if (ra > 1) out.push_back(m);
   if (rb > 1) out.push_back(n);
-  const UOp terms = spread(tg::reshape(f.a, a), all) * spread(tg::reshape(f.b, b), all);
-  const UOp sums = reduce(terms, Monoid::Sum, {static_cast<int>(all.size()) - 2});
+  const Shape terms(all);
+  const UOp sums = reduce(spread(tg::reshape(f.a, a), terms) * spread(tg::reshape(f.b, b), terms), Monoid::Sum,
+                          {static_cast<int>(terms.rank()) - 2});
   return make(tg::cast(tg::reshape(sums, out), f.result), device(),
               is_float(f.result) && (carries_gradient(*this) || carries_gradient(other)));
 }

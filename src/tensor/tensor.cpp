@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <unordered_set>
 
 #include "base/env.hpp"
 #include "engine/realize.hpp"
+#include "ir/node_map.hpp"
 #include "runtime/interpreter/host_array.hpp"
 #include "tensor/batching.hpp"
 #include "tensor/impl.hpp"
@@ -82,12 +82,12 @@ bool has_memory(const UOp& node) { return node.storage() != nullptr; }
 /// same by accident.
 bool has_identity(const UOp& root) {
   std::vector<const UOp*> stack{&root};
-  std::unordered_set<const detail::Node*> seen;
+  detail::NodeMap<char> seen;
   while (!stack.empty()) {
     const UOp& u = *stack.back();
     stack.pop_back();
     if (u.op() == Op::Buffer || u.op() == Op::Bind || is_own_node(u)) return true;
-    for (const UOp& s : u.src()) if (seen.insert(s.node()).second) stack.push_back(&s);
+    for (const UOp& s : u.src()) if (seen.add(s.node()).second) stack.push_back(&s);
   }
   return false;
 }

@@ -33,7 +33,7 @@ using Nodes = std::vector<UOp>;
 Nodes nodes(const std::vector<Tensor>& tensors) {
   Nodes out;
   for (const Tensor& t : tensors) out.push_back(node_of(t, "test"));
-  return canonicalize(out).roots;
+  return Canonical(out).roots();
 }
 
 struct Program {

@@ -48,8 +48,8 @@ struct Case {
   Case(const std::vector<Tensor>& stored, Device& d) : device(d), like(stored) {
     std::vector<UOp> nodes;
     for (const Tensor& y : like) nodes.push_back(node_of(y, "test"));
-    const Canonical c = canonicalize(nodes);
-    const Plan p = schedule(c.roots);
+    const Canonical c(nodes);
+    const Plan p = schedule(c.roots());
     if (p.launches.size() != 1) throw InternalError("this test wants one kernel:\n" + to_string(p));
     kernel = p.launches[0].kernel;
     for (int b : p.launches[0].buffers) {

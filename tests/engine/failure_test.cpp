@@ -118,7 +118,7 @@ TEST_P(Failure, OfATrainingStepMeansItHasNotHappened) {
   const auto trained = [&](bool fails) {
     Tensor w({1.f, -2.f}, {.device = "failing", .requires_grad = true});
     nn::Adam optimizer({{"w", w}}, {.lr = 0.5});
-    const auto differentiate = [&] { (w * w * (odd + 1)).sum().backward(); };
+    const auto differentiate = [&] { (w * w.flip(0) * w.sum() * (odd + 1)).sum().backward(); };  // a sum in memory of the step's own
     if (fails) {
       differentiate();
       broken = true;

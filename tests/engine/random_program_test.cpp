@@ -33,7 +33,7 @@ using Change = std::function<Kernel(Kernel)>;
 /// The launches of a plan, each compiled for itself and thrown away: thousands of programs shall not stay loaded.
 class Runner {
  public:
-  Runner(std::span<const UOp> roots, Device& d) : graph_(canonicalize(roots)), plan_(schedule(graph_.roots)), device_(d) {}
+  Runner(std::span<const UOp> roots, Device& d) : graph_(roots), roots_(graph_.roots()), plan_(schedule(roots_)), device_(d) {}
 
   std::vector<HostArray> run(const std::optional<Verbs>& verbs, const Change& change = {}) {
     std::vector<std::shared_ptr<Buffer>> memory;
@@ -50,7 +50,7 @@ class Runner {
     for (size_t i = 0; i < plan_.roots.size(); ++i) {
       const PlanBuffer& b = plan_.buffers[static_cast<size_t>(plan_.roots[i])];
       // A root may be the beginning of what is stored.
-      HostArray& a = out.emplace_back(b.dtype, std::vector<int64_t>{graph_.roots[i].shape().numel().value()});
+      HostArray& a = out.emplace_back(b.dtype, std::vector<int64_t>{roots_[i].shape().numel().value()});
       if (!a.bytes.empty()) device_.copy_out(a.bytes.data(), memory[static_cast<size_t>(plan_.roots[i])]->ref(), a.bytes.size());
     }
     return out;
@@ -88,6 +88,7 @@ class Runner {
   }
 
   const Canonical graph_;
+  const std::vector<UOp> roots_;
   const Plan plan_;
   Device& device_;
   std::map<std::string, std::shared_ptr<Program>> programs_;

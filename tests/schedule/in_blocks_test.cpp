@@ -18,7 +18,7 @@ Tensor input(const Sizes& shape) { return Tensor::ones(shape, {.device = "null"}
 Plan plan(const std::vector<Tensor>& results) {
   std::vector<UOp> nodes;
   for (const Tensor& t : results) nodes.push_back(node_of(t, "test"));
-  Plan p = schedule(canonicalize(nodes).roots);
+  Plan p = schedule(Canonical(nodes).roots());
   in_blocks(p, device("null").target());
   return p;
 }

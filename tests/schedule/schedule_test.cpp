@@ -16,7 +16,7 @@ namespace {
 Tensor input(const Sizes& shape) { return Tensor::ones(shape, {.device = "null"}).realize(); }
 Plan plan(const Tensor& t) {
   const UOp node = node_of(t, "test");
-  return schedule(canonicalize(std::span(&node, 1)).roots);
+  return schedule(Canonical(std::span(&node, 1)).roots());
 }
 size_t launches(const Tensor& t) { return plan(t).launches.size(); }
 
@@ -71,7 +71,7 @@ TEST(Fusion, ValueOfTwoReductionsIsNotComputedTwice) {
 TEST(Fusion, GradientOfReluReadsItsResultAlone) {
   const Tensor x = input({64, 64}), w = input({64, 64}).set_requires_grad(true), y = x.matmul(w).relu(), loss = (y * y).sum();
   const UOp grad = node_of(gradient(loss, {w})[0], "test"), both[] = {node_of(loss, "test"), grad};
-  const Plan p = schedule(canonicalize(both).roots);
+  const Plan p = schedule(Canonical(both).roots());
   size_t products = 0;
   for (const PlanBuffer& b : p.buffers) products += b.kind == PlanBuffer::Kind::Temporary && b.elements == Dim(64 * 64);
   EXPECT_EQ(products, 2u);  // the result and its gradient; what went into relu is nowhere in memory
@@ -81,7 +81,7 @@ TEST(Fusion, GradientOfWindowsThatDoNotOverlapIsOneKernelWithoutLoops) {
   for (const PoolOptions& o : {PoolOptions{.size = {2, 2}}, PoolOptions{.size = {2, 3}, .stride = {4, 3}}}) {
     const Tensor loss = x.avg_pool2d(o).sum();
     const UOp grad = node_of(gradient(loss, {x})[0], "test");
-    const Plan p = schedule(canonicalize(std::span(&grad, 1)).roots);
+    const Plan p = schedule(Canonical(std::span(&grad, 1)).roots());
     ASSERT_EQ(p.launches.size(), 1u);
     EXPECT_EQ(p.launches[0].kernel.name().substr(0, 2), "e_");
   }
@@ -89,7 +89,7 @@ TEST(Fusion, GradientOfWindowsThatDoNotOverlapIsOneKernelWithoutLoops) {
 TEST(Schedule, ZerosAroundWhatIsReducedAreNotReducedToo) {
   const Tensor x = input({4, 8, 10, 10}).set_requires_grad(true), v = input({8, 8, 3, 3}), w = input({8, 8, 3, 3});
   const UOp grad = node_of(gradient(conv2d(conv2d(x, v).relu(), w).sum(), {x})[0], "test");
-  const Plan p = schedule(canonicalize(std::span(&grad, 1)).roots);
+  const Plan p = schedule(Canonical(std::span(&grad, 1)).roots());
   for (const PlanLaunch& l : p.launches)  // 12 x 12 is the gradient between the two, with its border
     EXPECT_EQ(l.kernel.name().find("r_4_8_12_12"), std::string::npos) << to_string(p);
 }
@@ -110,11 +110,11 @@ TEST(Schedule, WhatIsGivenIsCopiedWhereMuchReadsPastItsBorder) {
 TEST(Fusion, SumsOfOneArrayAreOneKernel) {
   const Tensor x = input({512, 32, 40}), y = input({512, 32, 40});
   const UOp both[] = {node_of(x.sum({.axis = {0, 2}}), "test"), node_of((x * y).sum({.axis = {0, 2}}), "test")};
-  EXPECT_EQ(schedule(canonicalize(both).roots).launches.size(), 1u);
+  EXPECT_EQ(schedule(Canonical(both).roots()).launches.size(), 1u);
   const UOp kept[] = {node_of(x.sum({.axis = {0, 2}, .keepdim = true}), "test"), both[1]};
-  EXPECT_EQ(schedule(canonicalize(kept).roots).launches.size(), 1u) << "axes of one element are no other loops";
+  EXPECT_EQ(schedule(Canonical(kept).roots()).launches.size(), 1u) << "axes of one element are no other loops";
   const UOp scalars[] = {node_of(x.sum(), "test"), node_of((x * y).sum(), "test")};  // each of them is shared out among the cores
-  EXPECT_EQ(schedule(canonicalize(scalars).roots).launches.size(), 2u);
+  EXPECT_EQ(schedule(Canonical(scalars).roots()).launches.size(), 2u);
 }
 // What is computed of a channel's few numbers is no reason to keep an array, and of a variance's gradient nothing is summed that is 0.
 TEST(Fusion, BatchNormsGradientKeepsNoArray) {
@@ -124,7 +124,7 @@ TEST(Fusion, BatchNormsGradientKeepsNoArray) {
   const Tensor y = x.batch_norm(mean, var, weight, bias);
   std::vector<UOp> all{node_of(y, "test")};
   for (const Tensor& t : gradient((y * g).sum(), {x, weight, bias})) all.push_back(node_of(t, "test"));
-  const Plan p = schedule(canonicalize(all).roots);
+  const Plan p = schedule(Canonical(all).roots());
   const auto large = [&](int b) { return p.buffers[static_cast<size_t>(b)].elements.max() > 32; };
   size_t arrays = 0, walks = 0;
   for (const PlanBuffer& b : p.buffers) arrays += b.kind == PlanBuffer::Kind::Temporary && b.elements.max() > 32;
@@ -135,12 +135,12 @@ TEST(Fusion, BatchNormsGradientKeepsNoArray) {
 TEST(Fusion, ProductsOfOneArrayAreKernelsOfTheirOwn) {
   const Tensor x = input({256, 256}), y = input({256, 256}), z = input({256, 256});
   const UOp both[] = {node_of(x.matmul(y), "test"), node_of(x.T().matmul(z), "test")};
-  EXPECT_EQ(schedule(canonicalize(both).roots).launches.size(), 2u);
+  EXPECT_EQ(schedule(Canonical(both).roots()).launches.size(), 2u);
 }
 TEST(Batch, EqualKernelsThatDoNotWaitForEachOtherAreOneLaunch) {
   const Tensor a = input({3, 5}), b = input({7}), c = input({2, 2, 2});
   const UOp two[] = {node_of(a * 2 + 1, "test"), node_of(b * 2 + 1, "test"), node_of(c * 3 + 1, "test")};
-  const Plan p = schedule(canonicalize(two).roots);
+  const Plan p = schedule(Canonical(two).roots());
   ASSERT_EQ(p.launches.size(), 3u);
   size_t launches = 0;
   for (const PlanLaunch& l : p.launches) launches += !l.with_previous;
@@ -149,7 +149,7 @@ TEST(Batch, EqualKernelsThatDoNotWaitForEachOtherAreOneLaunch) {
 TEST(Batch, WhatWaitsForTheOtherIsALaunchOfItsOwn) {
   const Tensor a = input({64, 64}), b = (a * 2 + 1).contiguous();
   const UOp both[] = {node_of(b, "test"), node_of(b.matmul(a).contiguous() * 2 + 1, "test")};
-  for (const PlanLaunch& l : schedule(canonicalize(both).roots).launches) EXPECT_FALSE(l.with_previous);
+  for (const PlanLaunch& l : schedule(Canonical(both).roots()).launches) EXPECT_FALSE(l.with_previous);
 }
 TEST(Schedule, ConstantsThatWereRealizedStayConstants) {
   const Tensor a = input({6, 4}), y = a + 1.5f;
@@ -161,9 +161,27 @@ TEST(Schedule, ReshapeOfMemoryIsNoKernel) { EXPECT_EQ(launches(input({6, 4}).res
 TEST(Schedule, SameStructureOverOtherMemoryHasTheSameKey) {
   const Tensor a = input({5, 7}), b = input({5, 7});
   const UOp x = node_of(a * 2 + b, "test"), y = node_of(b * 2 + a, "test"), z = node_of(a * 2 + a, "test");
-  const auto key = [](const UOp& u) { return canonicalize(std::span(&u, 1)).key(); };
+  const auto key = [](const UOp& u) { return Canonical(std::span(&u, 1)).key(); };
   EXPECT_EQ(key(x), key(y));
   EXPECT_NE(key(x), key(z));
+}
+// The key is computed without the graph that it is of.
+TEST(Schedule, KeysAreEqualWhereGraphsWithoutTheirMemoryAre) {
+  const Tensor a = input({5, 7}), b = input({5, 7}), c = input({7, 5});
+  Tensor to = input({5, 7}), other = input({5, 7});
+  to.assign(to * 2), other.assign(b * 2);
+  std::vector<Tensor> all{a + b, b + a, a + a, a * b, a + 2, b + 2, a + 3, a.sum(), a.sum(0), b.sum(0)};
+  for (const Tensor& t : {a.max({.axis = {0}}), a.reshape({35}) + 1, b.reshape({7, 5}) + 1, c + 1, a.T() + c, b.T() + c, a.T() + a.T()})
+    all.push_back(t);
+  for (const Tensor& t : {a.cast(int32), a.cast(int64), to, other, a.matmul(c), b.matmul(c), Tensor::arange(5, {.device = "null"})})
+    all.push_back(t);
+  std::vector<Canonical> graphs;
+  std::vector<UOp> nodes;
+  for (const Tensor& t : all) nodes.push_back(node_of(t, "test"));
+  for (const UOp& n : nodes) graphs.emplace_back(std::span(&n, 1));
+  for (const Canonical& x : graphs)
+    for (const Canonical& y : graphs)
+      EXPECT_EQ(x.key() == y.key(), x.roots() == y.roots()) << &x - graphs.data() << " " << &y - graphs.data();
 }
 TEST(Schedule, TemporariesThatAreNeverNeededTogetherShareMemory) {
   Tensor x = input({256, 256});

@@ -27,7 +27,7 @@ struct Total {
 Total total(const Tensor& t) {
   const UOp node = node_of(t, "test");
   Total out;
-  const Plan plan = schedule(canonicalize(std::span(&node, 1)).roots);
+  const Plan plan = schedule(Canonical(std::span(&node, 1)).roots());
   for (const PlanLaunch& l : plan.launches) {
     const Work w = work_of(plan, l);
     ++out.launches;
