@@ -71,7 +71,13 @@ void bind_schedules(py::module_& m) {
                                  .cooldown = cooldown, .least = least});
       }), py::keep_alive<1, 2>(), py::arg("optimizer"), py::arg("mode") = "min", py::arg("factor") = 0.1, py::arg("patience") = 10,
            py::arg("threshold") = 1e-4, py::arg("cooldown") = 0, py::arg("min_lr") = 0.0)
-      .def("step", &nn::PlateauLr::step, "Takes the metric of a step.", py::arg("metrics"));
+      .def("step", &nn::PlateauLr::step, "Takes the metric of a step.", py::arg("metrics"))
+      .def_property("_progress", [](const nn::PlateauLr& s) {
+        const auto& [best, bad, cooling] = s.progress();
+        return std::tuple(best, bad, cooling);
+      }, [](nn::PlateauLr& s, const std::tuple<double, int64_t, int64_t>& p) {
+        s.set_progress({.best = std::get<0>(p), .bad = std::get<1>(p), .cooling = std::get<2>(p)});
+      });
 }
 
 }  // namespace

@@ -78,11 +78,19 @@ class PlateauLr {
   explicit PlateauLr(Optimizer& optimizer, const PlateauOptions& options = {});
   void step(double metric);
 
+  /// What changes from step to step.
+  struct Progress {
+    double best;                   // metric so far
+    int64_t bad = 0, cooling = 0;  // steps without an improvement, steps in which nothing is counted yet
+  };
+  /// What to save beside the optimizer, and to go on from.
+  [[nodiscard]] const Progress& progress() const { return progress_; }
+  void set_progress(const Progress& progress) { progress_ = progress; }
+
  private:
   Optimizer& optimizer_;
   PlateauOptions options_;
-  double best_;
-  int64_t bad_ = 0, cooling_ = 0;
+  Progress progress_;
 };
 
 }  // namespace tg::nn

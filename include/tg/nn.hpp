@@ -28,7 +28,7 @@ using State = std::vector<std::pair<std::string, Tensor>>;
 
 /// Adds `more` to `state` with `prefix` and a dot before each name.
 void append(State& state, std::string_view prefix, const State& more);
-/// The tensors of a state that require a gradient.
+/// The tensors of a state that require a gradient, each once: a tied weight by its first name.
 [[nodiscard]] State parameters(const State& state);
 
 /// While one lives, layers called on this thread evaluate: BatchNorm uses its running statistics and Dropout passes its input on. It does

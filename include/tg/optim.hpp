@@ -216,7 +216,7 @@ void clip_grad_value(const std::vector<Tensor>& parameters, double limit);
 /// A running mean of weights: average = decay average + (1 - decay) weight, from the weights it begins with on. Polyak, Juditsky 1992.
 class ExponentialAverage {
  public:
-  /// Of all float tensors of a state. ValueError unless 0 <= decay <= 1.
+  /// Of all float tensors of a state, each once, by its first name. ValueError unless 0 <= decay <= 1.
   explicit ExponentialAverage(const State& state, double decay = 0.999);
   /// Takes the weights as they are now.
   void update() const;

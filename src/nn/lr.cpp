@@ -122,19 +122,20 @@ void LrSchedule::apply() {
 }
 
 PlateauLr::PlateauLr(Optimizer& optimizer, const PlateauOptions& o)
-    : optimizer_(optimizer), options_(o), best_(o.largest ? -HUGE_VAL : HUGE_VAL) {
+    : optimizer_(optimizer), options_(o), progress_{o.largest ? -HUGE_VAL : HUGE_VAL} {
   require(o.factor > 0 && o.factor < 1, "PlateauLr", "factor", o.factor, "a number above 0 and below 1");
 }
 void PlateauLr::step(double metric) {
   const PlateauOptions& o = options_;
-  const bool better = o.largest ? metric > best_ * (1 + o.threshold) || std::isinf(best_) : metric < best_ * (1 - o.threshold);
-  if (better) best_ = metric;
-  bad_ = better ? 0 : bad_ + 1;
-  if (cooling_ > 0) --cooling_, bad_ = 0;
-  if (bad_ <= o.patience) return;
+  auto& [best, bad, cooling] = progress_;
+  const bool better = o.largest ? metric > best * (1 + o.threshold) || std::isinf(best) : metric < best * (1 - o.threshold);
+  if (better) best = metric;
+  bad = better ? 0 : bad + 1;
+  if (cooling > 0) --cooling, bad = 0;
+  if (bad <= o.patience) return;
   for (size_t g = 0; g < optimizer_.groups(); ++g) optimizer_.set_lr(std::max(o.least, optimizer_.lr(g) * o.factor), g);
-  cooling_ = o.cooldown;
-  bad_ = 0;
+  cooling = o.cooldown;
+  bad = 0;
 }
 
 }  // namespace tg::nn

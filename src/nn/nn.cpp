@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <unordered_set>
 
+#include "nn/distinct.hpp"
+#include "tensor/impl.hpp"
 #include "tensor/sliding.hpp"
 #include "tg/nn.hpp"
 #include "tg/norm.hpp"
@@ -42,9 +45,16 @@ State named(std::initializer_list<std::pair<const char*, Tensor>> tensors) {
 void append(State& state, std::string_view prefix, const State& more) {
   for (const auto& [name, t] : more) state.emplace_back(fmt::format("{}.{}", prefix, name), t);
 }
+State distinct(const State& state) {
+  State out;
+  std::unordered_set<const void*> seen;
+  for (const auto& entry : state)
+    if (seen.insert(TensorImpl::of(entry.second).get()).second) out.push_back(entry);
+  return out;
+}
 State parameters(const State& state) {
   State out;
-  for (const auto& entry : state)
+  for (const auto& entry : distinct(state))
     if (entry.second.requires_grad()) out.push_back(entry);
   return out;
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "nn/distinct.hpp"
 #include "tensor/impl.hpp"
 #include "tg/contract.hpp"
 #include "tg/functions.hpp"
@@ -120,7 +121,7 @@ void Optimizer::add(const State& state, const Rule& rule) {
   require(what.weight_decay >= 0, "weight_decay", what.weight_decay, "0 or more");
   std::vector<Slot> slots;
   std::vector<Tensor> buffers;
-  for (const auto& [name, t] : state) {
+  for (const auto& [name, t] : distinct(state)) {
     if (!t.requires_grad()) {
       buffers.push_back(t);
       continue;
@@ -316,7 +317,7 @@ void clip_grad_value(const std::vector<Tensor>& parameters, double limit) {
 ExponentialAverage::ExponentialAverage(const State& state, double decay) : decay_(decay) {
   require(decay >= 0 && decay <= 1, "decay", decay, "a number from 0 to 1");
   std::vector<Tensor> all;
-  for (const auto& [name, t] : state) {
+  for (const auto& [name, t] : distinct(state)) {
     if (!is_float(t.dtype())) continue;
     weights_.emplace_back(name, t);
     averages_.emplace_back(name, own(t, t.dtype()).assign(t.detach()));

@@ -9,6 +9,7 @@
 #include <bit>
 #include <fstream>
 #include <new>
+#include <sstream>
 #include <string>
 
 #include "tg/device.hpp"
@@ -18,6 +19,7 @@ namespace tg {
 namespace {
 
 constexpr size_t kPiece = size_t{8} << 20;
+constexpr size_t kLarge = size_t{256} << 20;  // from here on a block costs so much to touch that a look at what is left costs nothing
 
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -52,6 +54,19 @@ size_t usable_bytes() {
 
 }  // namespace
 
+size_t available_bytes(const std::string& meminfo) {
+  std::ifstream in(meminfo);  // lines MemAvailable:   23372204 kB
+  size_t available = SIZE_MAX, swap = 0, kilobytes = 0;
+  std::string name;
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    if (!(words >> name >> kilobytes)) continue;
+    if (name == "MemAvailable:") available = kilobytes << 10;
+    if (name == "SwapFree:") swap = kilobytes << 10;
+  }
+  return available == SIZE_MAX ? available : available + swap;
+}
+
 void* map_pages(size_t bytes) noexcept {
   void* const got = mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (got == MAP_FAILED) return nullptr;
@@ -71,6 +86,7 @@ size_t size_class(size_t bytes) {
 void* HostMemory::allocate(size_t bytes) {
   const std::lock_guard lock(mutex_);
   const size_t size = bytes <= usable_bytes() ? size_class(bytes) : 0;
+  size_t left = SIZE_MAX;
   void* block = nullptr;
   if (size) {
     auto& kept = free_[size];
@@ -80,16 +96,21 @@ void* HostMemory::allocate(size_t bytes) {
       counts_.cached_bytes -= size;
     } else if (counts_.live_bytes + size <= usable_bytes()) {
       if (counts_.live_bytes + counts_.cached_bytes + size > usable_bytes()) release_cached();
-      block = size < kHugePage ? cut(size) : map_pages(size);
+      const auto fresh = [&]() -> void* {
+        if (size >= kLarge) left = available_bytes();
+        return size > left ? nullptr : size < kHugePage ? cut(size) : map_pages(size);
+      };
+      block = fresh();
       if (!block && counts_.cached_bytes) {
         release_cached();
-        block = size < kHugePage ? cut(size) : map_pages(size);
+        block = fresh();
       }
     }
   }
   if (!block)
     throw DeviceError(
-        fmt::format("no memory for {} bytes: {} are in use, of {} that there are", bytes, counts_.live_bytes, usable_bytes()));
+        fmt::format("no memory for {} bytes: {} are in use, of {} that there are{}", bytes, counts_.live_bytes, usable_bytes(),
+                    size > left ? fmt::format("; other programs leave {}", left) : ""));
   counts_.live_bytes += size;
   ++counts_.live_blocks;
   return block;

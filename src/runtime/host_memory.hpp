@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "tg/ir/mutex.hpp"
@@ -22,7 +23,8 @@ class HostMemory {
   HostMemory(const HostMemory&) = delete;
   HostMemory& operator=(const HostMemory&) = delete;
 
-  /// Aligned to kAlignment; contents undefined. Throws DeviceError naming the size, what is in use and what the machine has.
+  /// Aligned to kAlignment; contents undefined. Throws DeviceError naming the size, what is in use and what the machine has: also where
+  /// a large block is more than other programs leave, which the system would grant, and end a program for when it is written.
   void* allocate(size_t bytes);
   void free(void* block, size_t bytes) noexcept;
 
@@ -42,6 +44,9 @@ class HostMemory {
   size_t left_ = 0;
   Counts counts_;
 };
+
+/// What all programs of the machine leave of its memory and swap, by /proc/meminfo; SIZE_MAX where that does not say.
+size_t available_bytes(const std::string& meminfo = "/proc/meminfo");
 
 inline constexpr size_t kHugePage = size_t{2} << 20;
 /// Fresh memory of so many bytes (a multiple of kHugePage) at a huge page's border, or null; to be returned with munmap.

@@ -128,6 +128,15 @@ TEST(Sequential, CallsInOrderAndNamesByNameOrPosition) {
   expect_close(net(x), y / std::sqrt(1 + 1e-5), 1e-5);
 }
 
+TEST(State, NamesATiedWeightTwiceAndHasOneParameter) {
+  const Embedding tokens(5, 3);
+  Linear out(3, 5, {.bias = false});
+  out.weight = tokens.weight;
+  const Sequential net{{"tokens", tokens}, {"out", out}};
+  EXPECT_EQ(names(net.state()), (std::vector<std::string>{"tokens.weight", "out.weight"}));
+  EXPECT_EQ(names(parameters(net.state())), std::vector<std::string>{"tokens.weight"});
+}
+
 TEST(Sequential, TakesAnyCallable) {
   struct Twice {
     Tensor operator()(const Tensor& x) const { return x * 2; }

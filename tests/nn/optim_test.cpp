@@ -210,6 +210,25 @@ TEST(Optimizer, SkipsParametersWithoutGradient) {
   expect_throw<GradientError>([&] { o.step(); }, "optimizer: no parameter has a gradient; call backward() on the loss before step()");
 }
 
+TEST(Optimizer, TakesATensorOfTwoNamesOnce) {
+  Tensor w = Tensor::from(std::vector<float>{1}, {1}, {.requires_grad = true});
+  const State tied{{"in", w}, {"out", w}};
+  SGD o(tied, {.lr = 0.5, .momentum = 0.5});
+  EXPECT_EQ(o.parameters().size(), 1u);
+  EXPECT_EQ(o.state().size(), 1u);
+  EXPECT_EQ(o.state()[0].first, "momentum.in");
+  const ExponentialAverage average(tied, 0.5);
+  EXPECT_EQ(average.state().size(), 1u);
+  (w * 2).sum().backward();
+  o.step();
+  average.update();
+  expect_near(w, {0});
+  average.swap();
+  expect_near(w, {0.5});
+  average.swap();
+  expect_near(w, {0});
+}
+
 TEST(Optimizer, RefusesSettingsWithoutMeaning) {
   Tensor p = Tensor::from(std::vector<float>{1}, {1}, {.requires_grad = true});
   const State s{{"p", p}};

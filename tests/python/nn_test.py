@@ -229,6 +229,37 @@ def test_a_frozen_parameter_stays_one():
     assert "scale" not in dict(net.named_parameters())
 
 
+def test_a_tied_weight_has_two_names_and_is_one_parameter():
+    """As PyTorch has it; so of a module that is held twice. It stays tied in copies, in pickles and in another dtype."""
+    def tied(nn):
+        class Tied(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.tokens, self.out = nn.Embedding(5, 3), nn.Linear(3, 5, bias=False)
+                self.out.weight = self.tokens.weight
+                self.norm = self.again = nn.BatchNorm1d(5)
+                self.register_buffer("count", self.norm.running_var)
+        return Tied()
+
+    mine, theirs = tied(nn), tied(torch.nn)
+    theirs.norm.register_buffer("num_batches_tracked", None)
+    pickled = pickle.loads(pickle.dumps([mine.tokens, mine.out]))
+    assert tg._tg._identity(pickled[0].weight) == tg._tg._identity(pickled[1].weight)
+    for net in (mine, copy.deepcopy(mine), copy.deepcopy(mine).double(), copy.deepcopy(mine).double().to(tg.float32)):
+        for names in ("named_parameters", "named_buffers", "named_modules"):
+            assert [n for n, _ in getattr(net, names)()] == [n for n, _ in getattr(theirs, names)()], names
+        assert len(net.parameters()) == 3 == len(list(theirs.parameters())) and len(list(net.children())) == 3
+        assert len(list(net.named_modules(remove_duplicate=False))) == 5
+        assert sorted(net.state_dict()) == sorted(theirs.state_dict())
+        optimizer = optim.SGD(net.parameters(), lr=1.0, momentum=0.5)
+        assert list(optimizer.state_dict()["state"]) == ["momentum.tokens.weight", "momentum.norm.weight", "momentum.norm.bias"]
+        assert len(optimizer.param_groups[0]["params"]) == 3
+        net.load_state_dict({name: tg.ones(*t.shape) for name, t in net.state()})
+        (net.tokens.weight + net.out.weight).sum().backward()
+        optimizer.step()
+        assert net.tokens.weight.tolist() == net.out.weight.tolist() == [[-1] * 3] * 5
+
+
 def test_a_class_may_derive_from_a_layer():
     class LowRank(nn.Linear):
         def __init__(self, width, rank):

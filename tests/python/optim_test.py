@@ -227,6 +227,15 @@ def test_warmup_and_plateau():
     b = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, patience=1, cooldown=1)
     mine.lr = theirs.param_groups[0]["lr"] = 0.1
     for metric in (3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1):
+        copies = [again(a) for again in (copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s)))]
+        other = optim.lr_scheduler.ReduceLROnPlateau(copy.deepcopy(mine), patience=1, cooldown=1)
+        other.load_state_dict(a.state_dict())
         a.step(metric)
         b.step(metric)
-        assert np.isclose(mine.lr, theirs.param_groups[0]["lr"])
+        assert np.isclose(mine.lr, theirs.param_groups[0]["lr"]) and a.get_last_lr() == [mine.lr]
+        assert {name: b.state_dict()[name] for name in a.state_dict()} == a.state_dict()
+        for same in (*copies, other):
+            same.step(metric)
+            assert same.optimizer is not mine and same.get_last_lr() == [mine.lr] and same.state_dict() == a.state_dict()
+    with pytest.raises(ValueError, match="factor is 1"):
+        optim.lr_scheduler.ReduceLROnPlateau(mine, factor=1.0)

@@ -4,7 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -67,6 +71,21 @@ TEST(HostMemory, RefusesWhatTheMachineDoesNotHave) {
   void* p = memory.allocate(100);
   EXPECT_EQ(memory.counts().live_blocks, 1u);
   memory.free(p, 100);
+}
+
+TEST(HostMemory, RefusesWhatOtherProgramsDoNotLeave) {
+  const std::string path = std::filesystem::temp_directory_path() / ("tg-meminfo-" + std::to_string(::getpid()));
+  std::ofstream(path)
+      << "MemTotal:       24684084 kB\nMemAvailable:        100 kB\nHugePages_Total:       0\nSwapFree:             20 kB\n";
+  EXPECT_EQ(available_bytes(path), size_t{120} << 10);
+  std::filesystem::remove(path);
+  EXPECT_EQ(available_bytes(path), SIZE_MAX);
+  const size_t all = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE)), left = available_bytes();
+  if (left == SIZE_MAX || left + 256 * kMega > all) GTEST_SKIP() << "nobody else uses memory";
+  HostMemory memory;
+  const size_t bytes = left + (all - left) / 2;
+  EXPECT_THROW(memory.allocate(bytes), DeviceError);  // it would have been granted, since it is not touched here
+  EXPECT_EQ(memory.counts().live_bytes, 0u);
 }
 
 TEST(HostMemory, SeveralThreads) {

@@ -48,6 +48,14 @@ def _load_into(own: Mapping[str, Tensor], state: Mapping[str, Any], strict: bool
     return Loaded(missing, unexpected)
 
 
+def _each_once(named: Iterable[tuple[str, Tensor]]) -> list[tuple[str, Tensor]]:
+    """Of a tensor with several names, a tied weight, the first."""
+    first: dict[int, tuple[str, Tensor]] = {}
+    for entry in named:
+        first.setdefault(_tg._identity(entry[1]), entry)
+    return list(first.values())
+
+
 class Parameters(list[Tensor]):
     """What Module.parameters() gives: a list of tensors that also knows their names, and the buffers beside them."""
 
@@ -86,8 +94,8 @@ class Module:
         return sorted(own, key=lambda named: not self._is_parameter(*named))
 
     def _named_own(self) -> Iterator[tuple[str, Tensor, bool]]:
-        """All tensors by name, and whether each is a parameter."""
-        for prefix, module in self.named_modules():
+        """All tensors by name, tied ones by each, and whether each is a parameter."""
+        for prefix, module in self.named_modules(remove_duplicate=False):
             for name, tensor in module._own_state():
                 yield f"{prefix}.{name}" if prefix else name, tensor, module._is_parameter(name, tensor)
 
@@ -101,14 +109,21 @@ class Module:
                 yield from ((f"{name}.{key}", child) for key, child in items if isinstance(child, Module))
 
     def children(self) -> Iterator[Module]:
-        """The modules among its attributes."""
-        return (child for _, child in self.named_children())
+        """The modules among its attributes, each once."""
+        return iter({id(child): child for _, child in self.named_children()}.values())
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Itself, by the prefix, and all modules below."""
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """Itself, by the prefix, and all modules below; one that is held twice by its first name, or, without remove_duplicate, by each."""
+        seen: set[int] = set()
+        for name, module in self._below_by_name(prefix):
+            if not remove_duplicate or id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
+
+    def _below_by_name(self, prefix: str) -> Iterator[tuple[str, Module]]:
         yield prefix, self
         for name, child in self.named_children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+            yield from child._below_by_name(f"{prefix}.{name}" if prefix else name)
 
     def modules(self) -> Iterator[Module]:
         """Itself, and all modules below."""
@@ -139,11 +154,14 @@ class Module:
     def to(self, *target: Any, **keywords: Any) -> Module:
         """Its float tensors as Tensor.to converts them, all on the device if one is named: other tensors, so before an optimizer is made.
         The module itself."""
+        own = _each_once(self.state())
+        made = {_tg._identity(old): self._converted(old, old.detach().to(*target, **keywords)) for _, old in own}
         for module in self.modules():
-            own = [(t, t.detach().to(*target, **keywords)) for _, t in module._own_state()]
-            module._take_state([new.requires_grad_(old.requires_grad) if old.is_floating_point() else old.to(new.device)
-                                for old, new in own])
+            module._take_state([made[_tg._identity(old)] for _, old in module._own_state()])
         return self
+
+    def _converted(self, old: Tensor, new: Tensor) -> Tensor:
+        return new.requires_grad_(old.requires_grad) if old.is_floating_point() else old.to(new.device)
 
     def double(self) -> Module:
         """to("float64")."""
@@ -158,7 +176,7 @@ class Module:
         return self.to("float16")
 
     def state(self) -> list[tuple[str, Tensor]]:
-        """All tensors by name, in order: its parameters and buffers, then its children's."""
+        """All tensors by name, in order: its parameters and buffers, then its children's. A tied one is there by each of its names."""
         return [(name, tensor) for name, tensor, _ in self._named_own()]
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -171,12 +189,12 @@ class Module:
         return _load_into(self.state_dict(), state, strict)
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """The parameters by name: the tensors that require a gradient, or did when they became members."""
-        return ((name, t) for name, t, parameter in self._named_own() if parameter)
+        """The parameters by name: the tensors that require a gradient, or did when they became members. A tied one by its first name."""
+        return iter(_each_once((name, t) for name, t, parameter in self._named_own() if parameter))
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        """The other tensors by name."""
-        return ((name, t) for name, t, parameter in self._named_own() if not parameter)
+        """The other tensors by name, each once."""
+        return iter(_each_once((name, t) for name, t, parameter in self._named_own() if not parameter))
 
     def buffers(self) -> Iterator[Tensor]:
         """The tensors that are no parameters."""

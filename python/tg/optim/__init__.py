@@ -15,7 +15,7 @@ from typing import Any, Union
 
 from tg import _tg
 from tg._tg import Tensor
-from tg.nn.module import Module, Parameters, _load_into
+from tg.nn.module import Module, Parameters, _each_once, _load_into
 
 Source = Union[Module, Mapping[str, Tensor], Iterable[Tensor], Iterable[tuple[str, Tensor]]]
 
@@ -90,7 +90,7 @@ class _Grouped:
         params = [params] if isinstance(params, Tensor) else params
         # Names of one group are told apart from other groups' where they are numbers.
         prefix = f"{len(self._own)}." if numbered and not isinstance(params, (Module, Parameters, Mapping)) else ""
-        own = [(prefix + name, tensor) for name, tensor in named(params)]
+        own = _each_once((prefix + name, tensor) for name, tensor in named(params))
         add(own, **{**self._keywords, **options})
         self._own.append((own, {**self._keywords, **options}))
 

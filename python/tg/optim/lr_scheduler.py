@@ -12,27 +12,33 @@ from typing import Any
 from tg import _tg
 
 
-class _Steps:
-    """What schedules have beside the C++ ones: their state, copies and pickles, which go on alike with the optimizer copied with them."""
+class _Kept:
+    """What schedules have beside the C++ ones: copies and pickles, which go on alike with the optimizer copied with them."""
 
     optimizer: Any
-    steps: Any
+    state_dict: Callable[[], dict[str, Any]]
     _given: tuple[Any, ...]  # the arguments and keywords that it was made with, and the rates at that time
 
     def _remember(self, optimizer: Any, *given: Any) -> None:
         self.optimizer, self._given = optimizer, (*given, [group["lr"] for group in optimizer.param_groups])
 
     def __reduce__(self) -> Any:
-        return _again, (type(self), self.optimizer, *self._given, self.steps)
+        return _again, (type(self), self.optimizer, *self._given, self.state_dict())
+
+    def get_last_lr(self) -> list[float]:
+        """The rates of the groups."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+
+class _Steps(_Kept):
+    """What is known by the number of steps."""
+
+    steps: Any
 
     @property
     def last_epoch(self) -> int:
         """Steps taken."""
         return int(self.steps)
-
-    def get_last_lr(self) -> list[float]:
-        """The rates of the groups."""
-        return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         """What changes: the number of steps; the rates are the optimizer's."""
@@ -43,13 +49,14 @@ class _Steps:
         self.steps = state["last_epoch"]
 
 
-def _again(cls: Any, optimizer: Any, arguments: Sequence[Any], keywords: Mapping[str, Any], first: Sequence[float], steps: int) -> Any:
+def _again(cls: Any, optimizer: Any, arguments: Sequence[Any], keywords: Mapping[str, Any], first: Sequence[float],
+           state: Mapping[str, Any]) -> Any:
     """The schedule made of an optimizer with its first rates; the optimizer keeps the rates it has."""
     now = [group["lr"] for group in optimizer.param_groups]
     for group, rate in zip(optimizer.param_groups, first):
         group["lr"] = rate
     schedule = cls(optimizer, *arguments, **keywords)
-    schedule.steps = steps
+    schedule.load_state_dict(state)
     for group, rate in zip(optimizer.param_groups, now):
         group["lr"] = rate
     return schedule
@@ -140,5 +147,17 @@ class SequentialLR(_Steps, _tg._LrSchedule):
         super().__init__(optimizer, _tg._sequential_lr([s.rule for s in schedulers], list(milestones)))
 
 
-class ReduceLROnPlateau(_tg._ReduceLROnPlateau):
+class ReduceLROnPlateau(_Kept, _tg._ReduceLROnPlateau):
     __doc__ = _tg._ReduceLROnPlateau.__doc__
+
+    def __init__(self, optimizer: Any, *arguments: Any, **keywords: Any):
+        self._remember(optimizer, arguments, keywords)
+        super().__init__(optimizer, *arguments, **keywords)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What changes: the best metric, and how long it has been so; the rates are the optimizer's."""
+        return dict(zip(("best", "num_bad_epochs", "cooldown_counter"), self._progress))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what state_dict() gave."""
+        self._progress = (state["best"], state["num_bad_epochs"], state["cooldown_counter"])
