@@ -25,7 +25,8 @@ std::optional<Piece> piece_of(const UOp& cut) {
     at += margins[2 * i].value() * step;
     step *= of;
   }
-  const int64_t size = static_cast<int64_t>(size_of(cut.dtype())), unit = memory->device().target().alignment, aligned = at * size / unit * unit;
+  const int64_t size = static_cast<int64_t>(size_of(cut.dtype())), unit = memory->device().target().alignment,
+                aligned = at * size / unit * unit;
   const auto bytes = static_cast<size_t>((at + cut.shape().numel().value()) * size - aligned);
   return Piece{std::make_shared<Buffer>(memory->memory, bytes, memory->offset + static_cast<size_t>(aligned)), at - aligned / size};
 }
