@@ -101,7 +101,7 @@ Bounds bounds_of(Op op, std::span<const UOp> src, const Arg& arg, DType dtype) {
       return {0, !(a().min == a().max && a() == b())};
     case Op::Where: return {std::min(b().min, src[2].bounds().min), std::max(b().max, src[2].bounds().max)};
     case Op::Cast: return is_float(src[0].dtype()) || src[0].dtype() == DType::uint64 ? all_of(dtype) : within(dtype, a());
-    case Op::Check: return {0, std::get<int64_t>(arg) == 1 ? 1 : std::max<int64_t>(0, b().max - 1)};
+    case Op::Check: return {0, std::max<int64_t>(0, b().max - 1)};
     case Op::Reshape: case Op::Permute: case Op::Expand: case Op::Shrink: case Op::Flip: case Op::Window: case Op::Contiguous:
     case Op::Detach: case Op::Bind: case Op::Copy: case Op::Function: return a();
     case Op::Pad: return {std::min<int64_t>(0, a().min), std::max<int64_t>(0, a().max)};

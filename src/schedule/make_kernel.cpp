@@ -79,44 +79,23 @@ class KernelMaker {
   UOp scatter_store(const UOp& u, const UOp& to) {
     if (const auto first = demands_.first_store.find(u); first != demands_.first_store.end() && first->second == number_)
       return store(to, linear(group_.index, u.shape()), value(u.src(0), group_.index));
-    const UOp at = place_of(u, group_.index), v = reporting(value(u.src(2), group_.index), place_along_axis(u, group_.index), at);
+    const UOp at = place_of(u, group_.index), v = value(u.src(2), group_.index);
     return store(to, at, u.as<ScatterArg>().mode == ScatterMode::Add ? load(to, at) + v : v);
   }
-  // Where along a scatter's axis, and where in its memory, the value at idx belongs.
-  UOp place_along_axis(const UOp& u, const Index& idx) {
+  // Where in a scatter's memory the value at idx belongs.
+  UOp place_of(const UOp& u, const Index& idx) {
     const int32_t axis = u.as<ScatterArg>().axis;
     const auto begin = idx.begin() + axis;
     const Index along(begin, begin + static_cast<ptrdiff_t>(u.src(1).shape().rank()));
-    return checked(value(u.src(1), along), u.shape()[static_cast<size_t>(axis)]);
-  }
-  UOp place_of(const UOp& u, const Index& idx) {
-    const auto axis = idx.begin() + u.as<ScatterArg>().axis;
-    Index at(idx.begin(), axis);
-    at.push_back(place_along_axis(u, idx));
-    at.insert(at.end(), axis + static_cast<ptrdiff_t>(u.src(1).shape().rank()), idx.end());
+    Index at(idx.begin(), begin);
+    at.push_back(checked(value(u.src(1), along), u.shape()[static_cast<size_t>(axis)]));
+    at.insert(at.end(), begin + static_cast<ptrdiff_t>(along.size()), idx.end());
     return linear(at, u.shape());
   }
   static UOp checked(const UOp& at, const Dim& bound) {
     const UOp i = cast(at, DType::index);
     if (i.bounds().min >= 0 && i.bounds().max < bound.min()) return i;
     return UOp::make(Op::Check, {i, bound.expr()}, int64_t{0});
-  }
-  static bool single(const UOp& place) { return place.op() == Op::Check && place.bounds().max == 0; }
-  // v, which is made to seem to depend on what of the place's checks `reader` does not, so that they are made: along an axis of one
-  // element, of a constant, of what was expanded. What is outside the gate is nobody's index. Of no elements none is made: the kernel may
-  // have none to compute.
-  UOp reporting(UOp v, const UOp& place, const UOp& reader) const {
-    std::vector<UOp> checks;
-    for (const UOp& u : toposort(place)) if (u.op() == Op::Check) checks.push_back(u);
-    if (checks.empty()) return v;
-    const std::vector<UOp> read = toposort(reader);
-    for (const UOp& c : checks) {
-      if (is_const(c.src(1), 0) || (!single(c) && std::ranges::find(read, c) != read.end())) continue;
-      const UOp at = gate_ ? where(gate_, c.src(0), index(0)) : c.src(0);
-      const UOp never = less(index(0), UOp::make(Op::Check, {at, c.src(1)}, int64_t{1}));
-      v = v.dtype() == DType::bool_ ? not_equal(v, never) : where(never, cast(never, v.dtype()), v);
-    }
-    return v;
   }
 
   // ---- expressions ----
@@ -192,11 +171,9 @@ class KernelMaker {
         const auto begin = idx.begin() + static_cast<ptrdiff_t>(std::get<int64_t>(u.arg()));
         const auto end = begin + static_cast<ptrdiff_t>(u.src(1).shape().rank());
         Index at(idx.begin(), begin);
-        const UOp place = checked(value(u.src(1), Index(begin, end)), u.src(0).shape()[at.size()]);
-        at.push_back(single(place) ? index(0) : place);
+        at.push_back(checked(value(u.src(1), Index(begin, end)), u.src(0).shape()[at.size()]));
         at.insert(at.end(), end, idx.end());
-        const UOp v = value(u.src(0), at);
-        return reporting(v, place, v);
+        return value(u.src(0), at);
       }
       default: break;
     }

@@ -127,10 +127,9 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& values)
   if (broadcast_shape(shape_of(x.shape()), shape_of(mask.shape()), "masked_scatter") != shape_of(x.shape()))
     throw ShapeError(
         fmt::format("masked_scatter: a mask of shape {} does not broadcast to shape {}", to_string(mask.shape()), to_string(x.shape())));
-  const bool empty = values.numel() == 0;  // the first that is wanted is the one after a number that nobody gets
-  const Tensor flags = line(mask.expand(x.shape())), number = maximum(flags.cast(DType::int32).cumsum() - (empty ? 0 : 1), 0);
-  return where(flags, (empty ? Tensor::zeros({1}, {.dtype = x.dtype(), .device = x.device()}) : line(values)).take(number), line(x))
-      .reshape(x.shape());
+  if (x.numel() == 0 || values.numel() == 0) return masked_fill(x, mask, 0);
+  const Tensor flags = line(mask.expand(x.shape())), number = maximum(flags.cast(DType::int32).cumsum() - 1, 0);
+  return where(flags, line(values).take(number), line(x)).reshape(x.shape());
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {

@@ -193,7 +193,7 @@ struct FunctionArg : std::shared_ptr<const Function> {
   FunctionArg(std::shared_ptr<const Function> f) : shared_ptr(std::move(f)) {}
 };
 
-/// int64_t: integer constants, Get's component, what Check gives. double: float constants. Shape: Reshape, Expand, Pad, Shrink, Iota.
+/// int64_t: integer constants, Get's component, Check's site. double: float constants. Shape: Reshape, Expand, Pad, Shrink, Iota.
 /// Ints: Permute's and Flip's axes. Name: Copy's device.
 using ArgVariant = std::variant<std::monostate, int64_t, double, Shape, Ints, Name, RangeArg, ReduceArg, ScanArg, SortArg, ScatterArg,
                                 WindowArg, ParamArg, VariableArg, BufferArg, FunctionArg>;
