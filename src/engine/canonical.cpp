@@ -160,7 +160,7 @@ std::vector<UOp> Canonical::roots() const {
   }
   std::vector<UOp> out;
   for (const size_t r : roots_)  // a piece stays whose it is
-    out.push_back(made[r].op() == Op::Param ? UOp::make(Op::Contiguous, {made[r]}) : made[r]);
+    out.push_back(made[r].op() == Op::Param && !steps_[r].node->storage() ? UOp::make(Op::Contiguous, {made[r]}) : made[r]);
   return out;
 }
 
