@@ -131,7 +131,7 @@ class Run {
   }
   void allocate() {
     const Plan& plan = ready_.plan;
-    auto arena = plan.arena_bytes > 0 ? std::make_shared<Memory>(device_, static_cast<size_t>(plan.arena_bytes)) : nullptr;
+    std::shared_ptr<Memory> arena;  // even of no bytes, if there are temporaries: devices want something to point to
     for (const PlanBuffer& b : plan.buffers) {
       const auto bytes = static_cast<size_t>(size(b.elements)) * size_of(b.dtype);
       if (b.kind == PlanBuffer::Kind::Local) {
@@ -140,7 +140,8 @@ class Run {
         continue;
       }
       if (b.kind == PlanBuffer::Kind::Temporary) {
-        memory_.push_back({arena ? arena->handle : nullptr, static_cast<size_t>(b.offset), bytes});
+        if (!arena) arena = std::make_shared<Memory>(device_, static_cast<size_t>(plan.arena_bytes));
+        memory_.push_back({arena->handle, static_cast<size_t>(b.offset), bytes});
         owners_.push_back(nullptr);
         continue;
       }

@@ -54,5 +54,12 @@ TEST(Launch, TheLogSaysOnceWhatWasCompiledAndHowLargeItIs) {
   }
 }
 
+// A sum over nothing is launched, and a device wants something to point to.
+TEST(Launch, TemporariesOfNoElementsArePiecesOfMemory) {
+  const Tensor x = Tensor::ones({0, 5}).realize();
+  const Tensor between = (x.exp().contiguous() * 2.0f).contiguous();
+  EXPECT_EQ((between.sum() + Tensor::ones({3})).to_vector<float>(), std::vector<float>(3, 1));
+}
+
 }  // namespace
 }  // namespace tg
