@@ -231,7 +231,8 @@ class Tensor {  // an array that knows how it was computed: see the head of this
 
   // ---- writing, and functions as methods ----
   /// This tensor and all its copies have the value from now on; its memory is reused where no one else still reads the old value. The value
-  /// broadcasts and converts to this shape and dtype, and its history is not recorded: a leaf stays a leaf.
+  /// broadcasts and converts to this shape and dtype, and its history is not recorded: a leaf stays a leaf. The next value that this thread
+  /// asks for is computed together with it.
   Tensor& assign(const Operand& value);
   // In place: x.add_(y), x += y and x.exp_() write x.add(y) and x.exp() into x and all its copies, whose dtype and shape stay. History is
   // recorded; a leaf that requires a gradient can be written to only while nothing is recorded (NoGrad). GradientError, DTypeError,
@@ -470,7 +471,8 @@ struct BackwardOptions {  // of backward and gradient
 /// d(y)/d(each of `wrt`) without touching any grad(); zeros where y does not depend on one. The tensors in `wrt` must require a gradient.
 [[nodiscard]] std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& wrt, const BackwardOptions& options = {});
 
-/// Computes several values at once, so that they share kernels. Where it throws, assignments to these tensors have not happened.
+/// Computes several values at once, so that they share kernels, and with them what this thread has assigned and not computed yet. Where it
+/// throws, those assignments have not happened.
 void realize(const std::vector<Tensor>& tensors);
 
 }  // namespace tg

@@ -42,10 +42,9 @@ Below leaves_below(const UOp& root) {
     const std::lock_guard lock(leaves().mutex);
     const auto it = leaves().by_key.find(key_of(node));
     if (it == leaves().by_key.end()) continue;
-    uint32_t refs = it->second->refs.load();
-    while (refs != 0 && !it->second->refs.compare_exchange_weak(refs, refs + 1)) {}
-    if (refs == 0) continue;
-    out.leaves.emplace_back(it->second);
+    auto leaf = TensorImpl::handle_of_living(*it->second);
+    if (!leaf) continue;
+    out.leaves.push_back(std::move(leaf));
     out.nodes.push_back(node);
   }
   return out;

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/buffer.hpp"
 #include "tg/ir/mutex.hpp"
@@ -30,6 +31,7 @@ struct detail::TensorImpl {
   bool requires_grad;
   bool leaf = false;             // requires a gradient and receives it
   const void* key = nullptr;     // of a leaf, under which gradient.cpp knows it
+  uint64_t pending = 0;          // of an assignment that is not made yet, its number in pending.cpp
   bool history_dropped = false;  // backward ran
   Tensor gradient;
   struct Origin {
@@ -41,6 +43,12 @@ struct detail::TensorImpl {
 
   static Tensor wrap(Handle impl) { Tensor t; t.impl_ = std::move(impl); return t; }
   static const Handle& of(const Tensor& t) { return t.impl_; }
+  /// Nothing where the last handle is gone and it is about to leave the tables that it is in, of which the caller holds the lock.
+  static Handle handle_of_living(TensorImpl& impl) {
+    uint32_t refs = impl.refs.load();
+    while (refs != 0 && !impl.refs.compare_exchange_weak(refs, refs + 1)) {}
+    return refs == 0 ? Handle() : Handle(&impl);
+  }
 };
 using detail::TensorImpl;
 
@@ -62,6 +70,13 @@ Tensor make(UOp value, const Tensor& from);
 // ---- leaves: who receives gradients (gradient.cpp) ----
 void enlist_leaf(TensorImpl& leaf);  // under its current node; again whenever that changes
 void dismiss_leaf(TensorImpl& leaf) noexcept;
+
+// ---- assignments that are not made yet (pending.cpp) ----
+void note_assignment(TensorImpl& target);  // whenever its node changes from or to one
+void forget_assignment(TensorImpl& target) noexcept;
+/// Those that this thread wrote to tensors on the device, other than the ones given.
+std::vector<Tensor> pending_assignments(const std::vector<Tensor>& besides, std::string_view device);
+
 /// Whether it is the argument of a function that is transformed: a node like no other (transform.cpp).
 bool is_own_node(const UOp& node);
 /// The nodes below root that stand for leaves, one a leaf.

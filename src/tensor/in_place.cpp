@@ -53,6 +53,7 @@ Tensor& Tensor::assign(const Operand& value) {
     if (!impl.leaf) impl.requires_grad = false;
   }
   if (impl.leaf) enlist_leaf(impl);
+  note_assignment(impl);
   if (settings().eager && Tracing::depth() == 0) realize();
   write_through(*this);
   return *this;
@@ -77,6 +78,7 @@ Tensor& Tensor::update(const Tensor& result, std::string_view operation) {
     impl_->value = v;
     impl_->requires_grad = grad;
   }
+  note_assignment(*impl_);
   write_through(*this);
   return *this;
 }

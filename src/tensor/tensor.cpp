@@ -15,7 +15,10 @@
 
 namespace tg {
 
-TensorImpl::~TensorImpl() { if (leaf) dismiss_leaf(*this); }
+TensorImpl::~TensorImpl() {
+  if (leaf) dismiss_leaf(*this);
+  if (pending != 0) forget_assignment(*this);
+}
 
 void detail::Handle::retain(TensorImpl* impl) noexcept { if (impl) impl->refs.fetch_add(1, std::memory_order_relaxed); }
 void detail::Handle::release(TensorImpl* impl) noexcept {
@@ -116,24 +119,30 @@ void give_up_assignments(TensorImpl& impl, const UOp& node) {
     impl.value = before;
   }
   if (impl.leaf) enlist_leaf(impl);
+  note_assignment(impl);
 }
 }  // namespace
 
-void realize(const std::vector<Tensor>& tensors) {
+void realize(const std::vector<Tensor>& asked) {
+  std::vector<Tensor> tensors;
   std::vector<UOp> nodes, computed, wanted;
   std::string_view device;
-  for (const Tensor& t : tensors) {
+  const auto add = [&](const Tensor& t) {
+    tensors.push_back(t);
     const TensorImpl& impl = impl_of(t, "realize");
     nodes.push_back(node_of(t, "realize"));
     const UOp& target = computed.emplace_back(to_compute(nodes.back(), impl.device));
     if (target.shape().numel() == Dim(0) && !has_memory(target)) target.attach(make_buffer(tg::device(impl.device), 0));
-    if (has_memory(target)) continue;
+    if (has_memory(target)) return;
     if (!wanted.empty() && impl.device != device)
       throw DeviceError(
           fmt::format("realize: tensors on \"{}\" and \"{}\" at once; realize each device's alone", device, impl.device));
     device = impl.device;
     wanted.push_back(target);
-  }
+  };
+  for (const Tensor& t : asked) add(t);
+  if (!wanted.empty())
+    for (const Tensor& t : pending_assignments(asked, device)) add(t);
   try {
     if (!wanted.empty()) realize(wanted, device);
   } catch (...) {
@@ -144,6 +153,7 @@ void realize(const std::vector<Tensor>& tensors) {
     TensorImpl& impl = impl_of(tensors[i], "realize");
     settle(impl, nodes[i], computed[i]);
     if (impl.leaf) enlist_leaf(impl);
+    note_assignment(impl);
   }
 }
 const Tensor& Tensor::realize() const {

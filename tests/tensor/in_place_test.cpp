@@ -1,7 +1,9 @@
 // Writing to tensors: assign, the forms in place, parts of tensors; and what is left alone.
 #include <iterator>
+#include <thread>
 
 #include "runtime/buffer.hpp"
+#include "runtime/null/null.hpp"
 #include "tensor/impl.hpp"
 #include "tensor_testing.hpp"
 #include "tg/arrange.hpp"
@@ -9,6 +11,8 @@
 #include "tg/ir/uop.hpp"
 #include "tg/random.hpp"
 #include "tg/scatter.hpp"
+#include "tg/settings.hpp"
+#include "tg/transform.hpp"
 
 namespace tg {
 namespace {
@@ -215,6 +219,82 @@ TEST(InPlace, KeepsDtypeAndShape) {
                            "+=: the result's shape (2, 2) is not the tensor's (2,); write x = x + y instead");
   expect_throw<ShapeError>([&] { x.copy_(Tensor({{1.f, 2.f}})); },
                            "copy_: a value of shape (1, 2) does not fit into shape (2,); it must broadcast to it");
+}
+
+bool is_made(const Tensor& x) { return x.op() != Op::Assign; }
+
+TEST(Pending, IsMadeByTheNextRunOfItsThread) {
+  const WithSettings lazily({.eager = false});
+  Tensor x({1.f, 2.f}), other({3.f});
+  x.assign(x * 2);
+  EXPECT_FALSE(is_made(x));
+  (void)(other + 1).realize();
+  EXPECT_TRUE(is_made(x));
+  expect_equal(x, {2}, {2, 4});
+  x.assign(x + 1);
+  std::thread([&] { (void)(other + 2).realize(); }).join();
+  EXPECT_FALSE(is_made(x));
+  Tensor elsewhere({1.f}, {.device = "null"});
+  elsewhere.assign(elsewhere * 2);
+  (void)(other + 3).realize();
+  EXPECT_TRUE(is_made(x));
+  EXPECT_FALSE(is_made(elsewhere));
+  expect_equal(x, {2}, {3, 5});
+}
+TEST(Pending, ALoopThatAsksForItsLossAloneComputesNoStepTwice) {
+  const WithSettings lazily({.eager = false});
+  auto& null = dynamic_cast<NullDevice&>(device("null"));
+  Tensor x = Tensor::ones({8, 4}, {.device = "null"}).realize(), w = Tensor::ones({4}, {.device = "null", .requires_grad = true});
+  Tensor mean = Tensor::zeros({4}, {.device = "null"}).realize();
+  std::vector<int64_t> launches;
+  for (int step = 0; step < 6; ++step) {
+    const Tensor loss = (x * w).square().sum();
+    w.zero_grad();
+    loss.backward({.keep_graph = true});
+    mean.assign(mean * 0.9 + (x * w).mean({.axis = {0}}).detach() * 0.1);
+    const NoGrad none;
+    w -= 0.1 * w.grad();
+    null.reset();
+    (void)Tensor(loss).realize();
+    launches.push_back(null.counts().phases);
+    EXPECT_TRUE(is_made(w) && is_made(mean)) << step;
+    EXPECT_TRUE(w.requires_grad());
+  }
+  EXPECT_EQ(launches, std::vector<int64_t>(6, launches[0]));
+}
+TEST(Pending, WhatCannotBeMadeHasNotHappened) {
+  const WithSettings lazily({.eager = false});
+  Tensor x({1.f, 2.f}), other({3.f});
+  x.assign(x.take(Tensor({0, 7}).realize()));
+  const Tensor y = other + 1;
+  EXPECT_THROW((void)y.item(), IndexError);
+  EXPECT_TRUE(is_made(x));
+  expect_equal(x, {2}, {1, 2});
+  expect_equal(y, {1}, {4});
+}
+TEST(Pending, OfABatchIsLeftToItsFunction) {
+  const WithSettings lazily({.eager = false});
+  Tensor kept({1.f, 2.f}), other({3.f});
+  const Tensor y = vmap([&](const Tensor& x) {
+    kept.assign(kept + x);
+    return x * 2;
+  })(Tensor({1.f, 2.f, 3.f}));
+  expect_equal(other + 1, {1}, {4});
+  expect_equal(y, {3}, {2, 4, 6});
+  EXPECT_THROW((void)kept.realize(), ValueError);
+}
+TEST(Pending, IsForgottenWithItsTensor) {
+  const WithSettings lazily({.eager = false});
+  auto& null = dynamic_cast<NullDevice&>(device("null"));
+  const Tensor other = Tensor::ones({2}, {.device = "null"}).realize();
+  {
+    Tensor x = Tensor({1.f, 2.f}, {.device = "null"}).realize();
+    x.assign(x.exp());
+    EXPECT_FALSE(is_made(x));
+  }
+  null.reset();
+  (void)(other + 1).realize();
+  EXPECT_EQ(null.counts().phases, 1);
 }
 
 TEST(Parts, AreWrittenThrough) {
