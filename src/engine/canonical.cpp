@@ -2,13 +2,17 @@
 #include "engine/canonical.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cmath>
+#include <numbers>
 #include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "engine/pieces.hpp"
+#include "tg/ir/op_info.hpp"
 #include "tg/ir/pattern.hpp"
 
 namespace tg {
@@ -39,6 +43,14 @@ UOp cut_from(const UOp& memory, int64_t before, const Shape& shape) {
 bool sole_owner(const UOp& target) {
   const auto buffer = buffer_of(target);
   return buffer && buffer.use_count() <= 2 && buffer->memory.use_count() <= 1 && !buffer->memory->borrowed();  // the node's and ours
+}
+
+// Whether the compiler makes something else of it than of any number: see exact_rules and decompositions.
+bool is_known_to_rules(const UOp& number) {
+  const double v = std::abs(number.as<double>());
+  if (v == 0 || v == 1 || !std::isfinite(v)) return true;
+  return std::ranges::any_of(std::array{std::numbers::ln2, std::numbers::log2e},
+                             [&](double n) { return number == constant(number.dtype(), n); });
 }
 
 }  // namespace
@@ -99,12 +111,53 @@ Canonical::Canonical(std::span<const UOp> roots, std::span<const UOp* const> ord
 
 void Canonical::bind(const UOp& u) {
   if (binds_.contains(u)) return;
-  const UOp &variable = u.src(0), &value = u.src(1);
-  const auto& v = variable.as<VariableArg>();
-  variables.push_back(
-      UOp::make(Op::Variable, {}, VariableArg{Name(fmt::format("v{}", variables.size())), v.min, v.max}, variable.dtype()));
+  const auto& v = u.src(0).as<VariableArg>();
+  binds_[u] = bind_value(u.src(1), v.min, v.max);
+}
+const UOp& Canonical::bind_value(const UOp& value, int64_t min, int64_t max) {
   values.push_back(is_float(value.dtype()) ? std::bit_cast<int64_t>(value.as<double>()) : value.as<int64_t>());
-  binds_[u] = variables.back();
+  return variables.emplace_back(
+      UOp::make(Op::Variable, {}, VariableArg{Name(fmt::format("v{}", variables.size())), min, max}, value.dtype()));
+}
+
+std::vector<size_t> Canonical::places_of_numbers() const {
+  std::vector<char> fixed(steps_.size());
+  for (const size_t r : roots_) fixed[r] = 1;
+  for (const Step& s : steps_)
+    if (s.slot < 0 && !is_elementwise(s.node->op()))
+      for (const UOp& x : s.node->src()) if (const size_t* at = places_.find(x.node())) fixed[*at] = 1;
+  std::vector<size_t> out;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const UOp& u = *steps_[i].node;
+    if (fixed[i] || u.op() != Op::Const || (u.dtype() != DType::float32 && u.dtype() != DType::float64)) continue;
+    if (!is_known_to_rules(u)) out.push_back(i);
+  }
+  return out;
+}
+std::vector<double> Canonical::numbers() const {
+  std::vector<double> out;
+  for (const size_t i : places_of_numbers()) out.push_back(steps_[i].node->as<double>());
+  return out;
+}
+void Canonical::rehash() { for (Step& s : steps_) s.hash = hash_of(s); }
+Hash128 Canonical::form() {
+  int count = static_cast<int>(variables.size());
+  const std::vector<size_t> places = places_of_numbers();
+  for (const size_t i : places) steps_[i].variable = count++;
+  rehash();
+  const Hash128 out = key();
+  for (const size_t i : places) steps_[i].variable = -1;
+  rehash();
+  return out;
+}
+void Canonical::bind_numbers(std::span<const size_t> which) {
+  const std::vector<size_t> places = places_of_numbers();
+  for (const size_t i : which) {
+    Step& s = steps_[places[i]];
+    s.variable = static_cast<int>(variables.size());
+    bind_value(*s.node, INT64_MIN, INT64_MAX);
+  }
+  rehash();
 }
 
 Shape Canonical::without_binds(const Shape& shape) const {
@@ -130,6 +183,10 @@ Hash128 Canonical::hash_of(const Step& s) const {
     return s.before > 0 ? mix(h, static_cast<uint64_t>(s.before)) : h;
   }
   if (u.op() == Op::Bind) return binds_.at(u).hash();
+  if (s.variable >= 0) {
+    const auto number = static_cast<uint64_t>(s.variable) << 8 | static_cast<uint64_t>(u.dtype());
+    return mix(mix(kHashSeed, static_cast<uint64_t>(Op::Variable)), number);
+  }
   if (u.op() == Op::Function) return step_of(u.src(0)).hash;
   Hash128 h = mix(kHashSeed, static_cast<uint64_t>(u.op()) << 8 | static_cast<uint64_t>(u.dtype()));
   const Shape* const shape = std::get_if<Shape>(&u.arg());
@@ -151,6 +208,7 @@ std::vector<UOp> Canonical::roots() const {
     if (s.before > 0) made.push_back(cut_from(param(s.slot, u.dtype(), Shape{Dim(s.before) + u.shape().numel()}), s.before, u.shape()));
     else if (s.slot >= 0) made.push_back(param(s.slot, u.dtype(), without_binds(u.shape())));
     else if (u.op() == Op::Bind) made.push_back(binds_.at(u));
+    else if (s.variable >= 0) made.push_back(variables[static_cast<size_t>(s.variable)]);
     else if (u.op() == Op::Function) made.push_back(made[*places_.find(u.src(0).node())]);
     else {
       src.clear();

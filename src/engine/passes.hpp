@@ -23,6 +23,7 @@ class Passes {
   using List = std::vector<Named>;
 
   static Passes in_force();
+  bool none() const { return list_->empty(); }
   [[nodiscard]] Plan plan(std::span<const UOp> roots, const Target&) const;
 
   uint64_t number = 0;  // another one whenever a pass was added or has ended

@@ -28,10 +28,12 @@ class Plans {
   using Key = std::tuple<const Device*, uint64_t, Hash128>;  // device, passes, graph
 
   /// `kernels`: how many launches all plans together may have.
-  explicit Plans(size_t kernels) : recent_(kernels) {}
+  explicit Plans(size_t kernels) : recent_(kernels), forms_(kernels) {}
   std::shared_ptr<const ReadyPlan> find(const Key&);
   /// Of several threads that made the same plan, the last one's stays.
   void put(const Key&, std::shared_ptr<const ReadyPlan>);
+  /// Which of its numbers, of a graph whose form is this, have been others in another run.
+  std::vector<size_t> varying(const Key& form, const std::vector<double>& numbers);
   void forget();
   struct Counts { size_t plans, launches; };
   Counts counts() const;
@@ -40,8 +42,13 @@ class Plans {
   static Plans& shared();
 
  private:
+  struct Form {
+    std::vector<double> first;
+    std::vector<size_t> varying;
+  };
   mutable Mutex mutex_;
   Recent<Key, std::shared_ptr<const ReadyPlan>> recent_;
+  Recent<Key, Form> forms_;
 };
 
 }  // namespace tg

@@ -55,12 +55,21 @@ size_t before_overwriting(const Plan& plan) {
 constexpr auto kBetweenChecks = std::chrono::milliseconds(50);
 constinit std::atomic<void (*)()> interruption = nullptr;
 
-std::shared_ptr<const ReadyPlan> prepare(const Canonical& graph, Device& device) {
+std::shared_ptr<const ReadyPlan> prepare(Canonical& graph, Device& device) {
   const Passes passes = Passes::in_force();
-  const Plans::Key key{&device, passes.number, graph.key()};
+  Plans::Key key{&device, passes.number, graph.key()};
   Tuner* const tuner = Tuner::current();
-  if (!tuner || !tuner->looks_again())
+  if (!tuner || !tuner->looks_again()) {
     if (auto known = Plans::shared().find(key)) return known;
+    if (const std::vector<double> numbers = graph.numbers(); !numbers.empty() && passes.none()) {
+      const auto varying = Plans::shared().varying({&device, passes.number, graph.form()}, numbers);
+      if (!varying.empty()) {
+        graph.bind_numbers(varying);
+        std::get<Hash128>(key) = graph.key();
+        if (auto known = Plans::shared().find(key)) return known;
+      }
+    }
+  }
   auto ready = std::make_shared<ReadyPlan>();
   ready->variables = graph.variables;
   ready->plan = passes.plan(graph.roots(), device.target());

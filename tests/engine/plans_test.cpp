@@ -10,7 +10,11 @@
 #include <unistd.h>
 
 #include "base/env.hpp"
+#include "engine/canonical.hpp"
+#include "tensor/impl.hpp"
 #include "tg/ir/uop.hpp"
+#include "tg/passes.hpp"
+#include "tg/settings.hpp"
 #include "tg/tg.hpp"
 
 namespace tg {
@@ -81,6 +85,53 @@ TEST_F(Kept, MayGoWhileItRuns) {
   for (std::thread& t : threads) t.join();
   EXPECT_EQ(wrong, 0);
   EXPECT_LE(Plans::shared().counts().plans, 1);
+}
+
+// ---- numbers that differ from run to run ----
+
+struct Numbers : testing::Test {
+  Numbers() { Plans::shared().forget(); }
+  /// How many plans were made for x * each of these, all of which are right.
+  static std::vector<size_t> plans(const std::vector<double>& factors) {
+    const Tensor x = Tensor({1.f, -3.f, 0.1f}).realize();
+    std::vector<size_t> out;
+    const size_t before = Plans::shared().counts().plans;
+    for (const double c : factors) {
+      const auto found = (x * c).to_vector<float>();
+      for (size_t i = 0; i < 3; ++i) EXPECT_EQ(found[i], x.to_vector<float>()[i] * static_cast<float>(c)) << c;
+      out.push_back(Plans::shared().counts().plans - before);
+    }
+    return out;
+  }
+};
+
+TEST_F(Numbers, AreBoundOnceTheyDiffer) {
+  EXPECT_EQ(plans({0.1, 0.2, 0.3, 0.1, 7, 2, 0.2}), (std::vector<size_t>{1, 2, 2, 2, 2, 2, 2}));
+}
+TEST_F(Numbers, ThatRulesKnowAreNot) { EXPECT_EQ(plans({0.1, 0.2, -1, 0.3}), (std::vector<size_t>{1, 2, 3, 3})); }
+TEST_F(Numbers, AreWhatPassesOfTheProgramSee) {
+  const AddedPass look("look", Stage::Tensor, [](std::span<const UOp> roots) { return std::vector(roots.begin(), roots.end()); });
+  EXPECT_EQ(plans({0.1, 0.2, 0.3}), (std::vector<size_t>{1, 2, 3}));
+}
+TEST_F(Numbers, ThatStayTheSameStayInTheCode) {
+  const WithSettings lazily({.eager = false});
+  const auto graph = [](double a, double b) { return node_of((Tensor({1.f, 2.f}).realize() * a + b).exp(), "test"); };
+  std::vector<UOp> roots{graph(0.3, 5)};
+  Canonical g(roots);
+  EXPECT_EQ(g.numbers().size(), 2);  // the exponential's own is none of them
+  const Plans::Key form{nullptr, 0, g.form()};
+  EXPECT_EQ(Plans::shared().varying(form, g.numbers()), std::vector<size_t>{});
+  roots = {graph(0.4, 5)};
+  Canonical other(roots);
+  EXPECT_EQ(other.form(), std::get<Hash128>(form));
+  const std::vector<size_t> varying = Plans::shared().varying(form, other.numbers());
+  ASSERT_EQ(varying.size(), 1);
+  EXPECT_EQ(other.numbers()[varying[0]], static_cast<double>(0.4f));
+  const Hash128 before = other.key();
+  other.bind_numbers(varying);
+  EXPECT_NE(other.key(), before);
+  EXPECT_EQ(other.values.size(), 1);
+  EXPECT_NE(to_string(other.roots()[0]).find("v0"), std::string::npos);
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 // Random programs, three ways: by the interpreter, by kernels without verbs, and by kernels with the compiler's own; and where all is
-// computed at once (TG_EAGER), operation by operation too. They never disagree; and where a bug is planted, they do. TG_FUZZ_PROGRAM=974
-// runs that one alone.
+// computed at once (TG_EAGER), operation by operation too. They never disagree; some also with their numbers bound at launch, which gives
+// the same bits; and where a bug is planted, they disagree. TG_FUZZ_PROGRAM=974 runs that one alone.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
+#include <numeric>
 #include <thread>
 
 #include <fmt/format.h>
@@ -33,7 +34,8 @@ using Change = std::function<Kernel(Kernel)>;
 /// The launches of a plan, each compiled for itself and thrown away: thousands of programs shall not stay loaded.
 class Runner {
  public:
-  Runner(std::span<const UOp> roots, Device& d) : graph_(roots), roots_(graph_.roots()), plan_(schedule(roots_)), device_(d) {}
+  Runner(Canonical graph, Device& d) : graph_(std::move(graph)), roots_(graph_.roots()), plan_(schedule(roots_)), device_(d) {}
+  Runner(std::span<const UOp> roots, Device& d) : Runner(Canonical(roots), d) {}
 
   std::vector<HostArray> run(const std::optional<Verbs>& verbs, const Change& change = {}) {
     std::vector<std::shared_ptr<Buffer>> memory;
@@ -72,8 +74,9 @@ class Runner {
       refs.push_back(between.back()->ref());
     }
     for (const UOp& v : l.kernel.variables) {
-      if (!(v == element_count())) throw InternalError("a program without variables has one: " + to_string(v));
-      scalars.push_back(l.elements.value());
+      const auto bound = std::ranges::find(graph_.variables, v);
+      scalars.push_back(v == element_count() ? l.elements.value()
+                                             : graph_.values.at(static_cast<size_t>(bound - graph_.variables.begin())));
     }
     const auto size = [&](const Dim& d) {
       return d.known() ? d.value()
@@ -148,6 +151,19 @@ std::vector<UOp> nodes_of(const RandomProgram& p) {
   return out;
 }
 
+/// With all its numbers bound, if there are any; empty where the bits are the same.
+std::string where_numbers_matter(const std::vector<UOp>& roots, const std::vector<HostArray>& expected) {
+  Canonical graph(roots);
+  std::vector<size_t> all(graph.numbers().size());
+  if (all.empty()) return {};
+  std::iota(all.begin(), all.end(), size_t{0});
+  graph.bind_numbers(all);
+  const std::vector<HostArray> found = Runner(std::move(graph), device(settings().device)).run({});
+  for (size_t i = 0; i < expected.size(); ++i)
+    if (found[i].bytes != expected[i].bytes) return fmt::format("root {}: {}", i, disagreement(found[i], expected[i], 0));
+  return {};
+}
+
 RandomProgram whole_program(uint64_t seed, const std::string& device) {
   const Tracing nothing_is_computed_yet;
   return {seed, device};
@@ -171,7 +187,10 @@ void check(uint64_t seed, Tally& tally) {
     Runner runner(roots, device(settings().device));
     launches = runner.launches();
     if (const std::string why = where_it_disagrees(p, expected, runner.run(Verbs{})); !why.empty()) wrong = "without verbs: " + why;
-    if (const std::string why = where_it_disagrees(p, expected, runner.run({})); !why.empty()) wrong += "\nwith verbs: " + why;
+    const std::vector<HostArray> found = runner.run({});
+    if (const std::string why = where_it_disagrees(p, expected, found); !why.empty()) wrong += "\nwith verbs: " + why;
+    if (seed % 8 == 0)
+      if (const std::string why = where_numbers_matter(roots, found); !why.empty()) wrong += "\nwith numbers bound: " + why;
     if (fired) rules = fired->text();
     fired.reset();
     if (settings().eager)
