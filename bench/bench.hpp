@@ -32,7 +32,8 @@ struct Row {
   Cold cold = {};
 };
 inline void report(const Row& r) {
-  const std::string restricted = settings().cpu_vector ? fmt::format(", vectors of {} bytes", *settings().cpu_vector) : "";
+  std::string restricted = settings().cpu_vector ? fmt::format(", vectors of {} bytes", *settings().cpu_vector) : "";
+  if (settings().threads == 1) restricted += ", one thread";
   fmt::print("{{\"name\": \"{}{}\", \"value\": {:.6g}, \"unit\": \"{}\"", r.name, restricted, r.value, r.unit);
   if (!r.peer.empty())
     fmt::print(", \"peer\": \"{}\", \"peer_value\": {:.6g}, \"ratio\": {:.3f}", r.peer, r.peer_value, r.value / r.peer_value);

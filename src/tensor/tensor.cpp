@@ -124,12 +124,12 @@ void give_up_assignments(TensorImpl& impl, const UOp& node) {
 }  // namespace
 
 void realize(const std::vector<Tensor>& asked) {
-  std::vector<Tensor> tensors;
+  std::vector<Tensor> pending;
+  std::vector<TensorImpl*> tensors;
   std::vector<UOp> nodes, computed, wanted;
   std::string_view device;
   const auto add = [&](const Tensor& t) {
-    tensors.push_back(t);
-    const TensorImpl& impl = impl_of(t, "realize");
+    TensorImpl& impl = *tensors.emplace_back(&impl_of(t, "realize"));
     nodes.push_back(node_of(t, "realize"));
     const UOp& target = computed.emplace_back(to_compute(nodes.back(), impl.device));
     if (target.shape().numel() == Dim(0) && !has_memory(target)) target.attach(make_buffer(tg::device(impl.device), 0));
@@ -141,16 +141,16 @@ void realize(const std::vector<Tensor>& asked) {
     wanted.push_back(target);
   };
   for (const Tensor& t : asked) add(t);
-  if (!wanted.empty())
-    for (const Tensor& t : pending_assignments(asked, device)) add(t);
+  if (!wanted.empty()) pending = pending_assignments(asked, device);
+  for (const Tensor& t : pending) add(t);
   try {
     if (!wanted.empty()) realize(wanted, device);
   } catch (...) {
-    for (size_t i = 0; i < tensors.size(); ++i) give_up_assignments(impl_of(tensors[i], "realize"), nodes[i]);
+    for (size_t i = 0; i < tensors.size(); ++i) give_up_assignments(*tensors[i], nodes[i]);
     throw;
   }
   for (size_t i = 0; i < tensors.size(); ++i) {
-    TensorImpl& impl = impl_of(tensors[i], "realize");
+    TensorImpl& impl = *tensors[i];
     settle(impl, nodes[i], computed[i]);
     if (impl.leaf) enlist_leaf(impl);
     note_assignment(impl);
