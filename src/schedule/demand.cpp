@@ -83,6 +83,13 @@ Demands::Demands(std::span<const UOp> roots, const Stored& stored) {
       default: break;
     }
   }
+  for (const UOp& u : order) {
+    if (!is_elementwise(u.op()) && !rearranges(u)) continue;
+    const bool ends_sum = std::ranges::any_of(u.src(), [&](const UOp& s) {
+      return users_.at(s.node()) == 1 && s.shape().numel() == u.shape().numel() && (rounds(s) || sums_end_.contains(s.node()));
+    });
+    if (ends_sum) sums_end_.insert(u.node());
+  }
   for (const UOp& r : roots) if (r.op() != Op::Param) forced_.insert(r.node());
   for (auto u = order.rbegin(); u != order.rend(); ++u) decide(*u);
   fill_wide_borders();
@@ -169,11 +176,16 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
     }
   if (times <= size) return true;
   const auto [operations, read] = cost_.at(u);  // each kernel streams what is behind the value anew; within one it is still in cache
-  const double again = times * operations + static_cast<double>(kernels.size()) * read * kStreamCost;
+  double again = times * operations + static_cast<double>(kernels.size()) * read * kStreamCost;
+  const bool stored_below =  // what u is made of, if u is not
+      kernels.size() > 1 || std::any_of(distinct.begin(), distinct.end(), [](const Demand* d) { return d->reduces(open_ranges(d->idx)); });
+  const bool ends_sum = stored_below && sums_end_.contains(u.node());
+  if (ends_sum) again += kLaunchCost + size * kStreamCost;
   const double moved = read + size * (1.0 + static_cast<double>(distinct.size()));
   const double stored = kLaunchCost + size * operations + moved * kStreamCost + times;
   if (again <= stored) return true;
-  reason = fmt::format("computed {:.3g} times otherwise, at {:.3g} operations each", times / size, operations);
+  reason = ends_sum ? "in place of the sum that it is made of"
+                    : fmt::format("computed {:.3g} times otherwise, at {:.3g} operations each", times / size, operations);
   return false;
 }
 

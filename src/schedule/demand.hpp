@@ -64,6 +64,7 @@ class Demands {
   std::unordered_map<UOp, std::vector<Demand>> demands_;
   std::set<const detail::Node*> forced_;
   std::unordered_map<const detail::Node*, int> users_;
+  std::unordered_set<const detail::Node*> sums_end_;  // made, element for element, of a sum that is needed for nothing else
   std::unordered_map<UOp, Price> cost_;
   std::unordered_map<UOp, int> runs_in_;        // a scan or scatter -> the group that stores one of its components
   std::unordered_map<UOp, double> behind_;      // elements of the values that a node is made of, before they were repeated

@@ -68,6 +68,14 @@ TEST(Fusion, ValueOfTwoReductionsIsNotComputedTwice) {
   const Tensor y = input({512, 512}).matmul(input({512, 512}));
   EXPECT_EQ(launches(y.softmax(1)), 2u);  // the product is kept, not made three times
 }
+TEST(Fusion, WhatEndsASumIsStoredInPlaceOfIt) {
+  Tensor x = input({64, 2});
+  const Tensor w = input({2, 2});
+  for (int step = 0; step < 4; ++step) x = (x - x.matmul(w).relu().matmul(w)).exp().sin().exp().sin();
+  const Plan p = plan(x);
+  ASSERT_EQ(p.launches.size(), 8u) << to_string(p);  // two products a step, and no step makes what an earlier one made
+  for (const PlanLaunch& l : p.launches) EXPECT_LT(toposort(l.kernel.stores).size(), 40u) << to_string(p);
+}
 TEST(Fusion, GradientOfReluReadsItsResultAlone) {
   const Tensor x = input({64, 64}), w = input({64, 64}).set_requires_grad(true), y = x.matmul(w).relu(), loss = (y * y).sum();
   const UOp grad = node_of(gradient(loss, {w})[0], "test"), both[] = {node_of(loss, "test"), grad};
