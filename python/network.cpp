@@ -101,7 +101,7 @@ void bind_pooling(Api& api) {
   }
   function(api, "interpolate", [](const Tensor& x, const std::optional<PerAxis>& sizes,
                                   const std::optional<std::variant<double, std::vector<double>>>& scale, const std::string& mode,
-                                  bool align_corners) {
+                                  std::optional<bool> align_corners) {
     InterpolateOptions o;
     if (sizes) o.size = sizes->list();
     if (scale) o.scale = scale->index() == 0 ? std::vector{std::get<0>(*scale)} : std::get<1>(*scale);
@@ -110,10 +110,10 @@ void bind_pooling(Api& api) {
     if (!known && mode != "nearest")
       throw ValueError("interpolate: mode is 'nearest', or 'linear', 'bilinear' or 'trilinear' of 3, 4 or 5 axes, not '" + mode + "'");
     o.mode = known ? Resize::Linear : Resize::Nearest;
-    o.align_corners = align_corners;
+    o.align_corners = align_corners.value_or(false);
     return interpolate(x, o);
   }, "(n, c, sizes...) on a grid of other sizes, given themselves or by what they are multiplied by.", py::arg("size") = py::none(),
-           py::arg("scale_factor") = py::none(), py::arg("mode") = "nearest", py::arg("align_corners") = false);
+           py::arg("scale_factor") = py::none(), py::arg("mode") = "nearest", py::arg("align_corners") = py::none());
 }
 
 void bind_normalisation(Api& api) {
