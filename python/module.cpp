@@ -280,18 +280,22 @@ void accept_other_names(Api& api) {
   for (const auto& [other, own, functions] : kOtherNames)
     if (own) all.append(py::make_tuple(other, own, functions));
   api.module.attr("_other_names") = all;
-  for (const py::object& scope : {py::object(api.module), py::object(api.tensor)}) {
+  const auto wrap = [](py::handle scope, bool renamed) {
     for (const py::handle value : py::dict(scope.attr("__dict__")).attr("values")()) {
       PyObject* f = value.ptr();
       if (PyObject_TypeCheck(f, &PyStaticMethod_Type)) f = py::object(value.attr("__func__")).ptr();
       if (PyInstanceMethod_Check(f)) f = PyInstanceMethod_GET_FUNCTION(f);
       if (!PyCFunction_Check(f)) continue;
       PyMethodDef& method = *reinterpret_cast<PyCFunctionObject*>(f)->m_ml;
-      if (!(method.ml_flags & METH_KEYWORDS) || !other_names().emplace(PyCFunction_GET_SELF(f), names_of(f)).second) continue;
+      const bool named = method.ml_flags & METH_KEYWORDS;
+      if (!named || !other_names().emplace(PyCFunction_GET_SELF(f), renamed ? names_of(f) : Names()).second) continue;
       dispatcher = reinterpret_cast<PyCFunctionWithKeywords>(reinterpret_cast<void (*)()>(method.ml_meth));
       method.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(renaming));
     }
-  }
+  };
+  wrap(api.module, true);
+  wrap(api.tensor, true);
+  for (const py::handle value : py::dict(api.module.attr("__dict__")).attr("values")()) if (PyType_Check(value.ptr())) wrap(value, false);
 }
 
 }  // namespace tg::python

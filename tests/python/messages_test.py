@@ -46,7 +46,11 @@ def test_remedies_are_pythons(text):
     (lambda x: x.round(digits=2), "Tensor of float32 (100, 100), digits=2"),
     (lambda x: tg.matmul(x, "y"), "Tensor of float32 (100, 100), 'y'"),
     (lambda x: x.gather(0, [1, 2]), "Tensor of float32 (100, 100), 0, list"),
-    (lambda x: x.sum(device=x), "device=Tensor of float32 (100, 100)"), (lambda x: tg.Tensor(x, dtype="float33"), "100), dtype='float33'")])
+    (lambda x: x.sum(device=x), "device=Tensor of float32 (100, 100)"),
+    (lambda x: tg.Tensor(x, dtype="float33"), "100), dtype='float33'"),
+    (lambda x: tg.nn.Linear(3, x), "3, Tensor of float32 (100, 100)"),
+    (lambda x: tg.optim.SGD([x], lr=x), "lr=Tensor of float32 (100, 100)"),
+    (lambda x: tg.nn.Linear(3, 4)(3), "Linear, 3")])
 def test_arguments_that_nothing_takes_are_described(call, given):
     """Not printed: in at most ten lines."""
     x = tg.ones(100, 100) * float("nan")
