@@ -51,10 +51,7 @@ def instance_norm(
 def unfold(input: Tensor, kernel_size: int | Sequence[int], dilation: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,
            stride: int | Sequence[int] = 1) -> Tensor:
     """The windows of (n, c, h, w) as columns, (n, c kh kw, windows), as a convolution multiplies them; tensor.unfold is along one axis."""
-    (kh, kw), (dh, dw), (ph, pw), (sh, sw) = ((v, v) if isinstance(v, int) else v for v in (kernel_size, dilation, padding, stride))
-    rows = _tg.pad(input, (pw, pw, ph, ph)).unfold(-2, dh * (kh - 1) + 1, sh)
-    windows = rows.unfold(-2, dw * (kw - 1) + 1, sw)[..., ::dh, ::dw]  # (n, c, oh, ow, kh, kw)
-    return windows.movedim((-2, -1), (-4, -3)).flatten(-2).flatten(-4, -2)
+    return _tg._unfold_images(input, kernel_size, dilation, padding, stride)
 
 
 # All other functions of tg; where PyTorch's arguments come in another order, what is above has the name.

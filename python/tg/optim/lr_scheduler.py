@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from tg import _tg
 
@@ -145,14 +145,9 @@ class OneCycleLR(_Schedule):
     """Up to max_lr and down again in total_steps steps, or in epochs of steps_per_epoch; momentum stays as it is."""
 
     @staticmethod
-    def _rule(max_lr: float, total_steps: Optional[int] = None, epochs: Optional[int] = None, steps_per_epoch: Optional[int] = None,
-              *more: Any, cycle_momentum: bool = False, **keywords: Any) -> Any:
+    def _rule(*arguments: Any, cycle_momentum: bool = False, **keywords: Any) -> Any:
         _momentum_stays(cycle_momentum)
-        if total_steps is None:
-            if epochs is None or steps_per_epoch is None:
-                raise _tg.ValueError("OneCycleLR: how many steps? Give total_steps, or epochs and steps_per_epoch")
-            total_steps = epochs * steps_per_epoch
-        return _tg._one_cycle_lr(max_lr, total_steps, *more, **keywords)
+        return _tg._one_cycle_lr(*arguments, **keywords)
 
 
 class SequentialLR(_Steps, _tg._LrSchedule):
