@@ -1,6 +1,7 @@
 // docs/ops.md: what each operation takes and costs, found out by asking it. The page is compared with what is found; tools/ops writes it.
 //
-//   a row: dtypes that are accepted | kernels of a float32 result on a CPU and on a GPU | kernels of its gradient | error in ulp
+//   a row: dtypes that are accepted | kernels of a float32 result on a CPU and on a GPU | kernels of its gradient | order of derivatives |
+//   error in ulp
 //
 // A row's kernels are thereby a ceiling: whatever makes an operation or its gradient launch more than the page says fails here. Results
 // of float32 and int32 are compared with the interpreter's.
