@@ -336,6 +336,9 @@ def _():
     assert not {"fft", "distributions", "mode", "nanmedian", "renorm"} & set(dir(tg)) and not hasattr(tg.linalg, "solve")
     assert not {"Dropout2d", "EmbeddingBag", "Bilinear", "Fold"} & set(dir(nn)) and not {"grid_sample", "ctc_loss"} & set(dir(G))
     assert not {"addcmul_", "index_fill_"} & set(dir(tg.Tensor))
+    with pytest.raises(TypeError):
+        nn.Conv2d(1, 1, 3, padding_mode="reflect")
+    assert G.pad(tg.arange(3), (1, 1), mode="circular").tolist() == [2, 0, 1, 2, 0]
 
 
 @row("errors")
