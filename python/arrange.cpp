@@ -157,9 +157,11 @@ void bind_contractions(Api& api) {
     return tensordot(a, b, std::get<1>(dims).first, std::get<1>(dims).second);
   }, "Sums of products over the last axes of the input and the first of the other; or over pairs of them, as named.", py::arg("other"),
        py::arg("dims") = 2);
-  both(api, "norm", [](const Tensor& x, double p, const Axes& dim, bool keepdim) {
-    return norm(x, {.p = p, .axis = dim, .keepdim = keepdim});
-  }, "The p-th root of the sum of |input|^p; infinite p: the largest or smallest |input|; 0: how many are not 0.", py::arg("p") = 2.0,
+  both(api, "norm", [](const Tensor& x, const std::variant<double, std::string>& p, const Axes& dim, bool keepdim) {
+    if (p.index() == 1 && std::get<1>(p) != "fro") throw ValueError("norm: p is a number or 'fro', not '" + std::get<1>(p) + "'");
+    return norm(x, {.p = p.index() == 0 ? std::get<0>(p) : 2.0, .axis = dim, .keepdim = keepdim});
+  }, "The p-th root of the sum of |input|^p; infinite p: the largest or smallest |input|; 0: how many are not 0; 'fro': 2.",
+       py::arg("p") = 2.0,
        py::arg("dim") = py::none(), py::arg("keepdim") = false);
   both(api, "normalize", [](const Tensor& x, double p, const Axes& dim, double eps) {
     return normalize(x, {.p = p, .axis = dim}, eps);

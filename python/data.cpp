@@ -227,6 +227,8 @@ Indices indices_of(py::handle key, const Tensor& x) {
     if (k.is_none()) out.list.emplace_back(none);
     else if (k.ptr() == Py_Ellipsis) out.list.emplace_back(ellipsis);
     else if (py::isinstance<Tensor>(k)) out.list.emplace_back(k.cast<const Tensor&>());
+    else if (PyBool_Check(k.ptr()))
+      out.list.emplace_back(out.own.emplace_back(Tensor::full({}, k.ptr() == Py_True, {.device = x.device()})));
     else if (PySlice_Check(k.ptr())) {
       const SliceBound step = bound(k.attr("step"));
       out.list.emplace_back(slice(bound(k.attr("start")), bound(k.attr("stop")), step.given ? step.position : 1));

@@ -156,11 +156,16 @@ void bind_more(Api& api) {
   both(api, "threshold", &threshold, "The input above the threshold, else the value.", py::arg("threshold"), py::arg("value"));
   both(api, "hardshrink", &hardshrink, "0 from -lambd to lambd, else the input.", py::arg("lambd") = 0.5);
   both(api, "softshrink", &softshrink, "0 from -lambd to lambd, else the input, lambd nearer to 0.", py::arg("lambd") = 0.5);
-  both(api, "softmin", &softmin, "softmax(-input) along an axis.", py::arg("dim") = -1);
-  for (const auto& [name, max] : {std::pair("clamp_min", false), std::pair("clamp_max", true)})
+  both(api, "round", [](const Tensor& x, int decimals) { return x.round(decimals); },
+       "To so many digits behind the point, or in front of it where decimals is negative; halves to even.", py::arg("decimals"));
+  for (const auto& [name, max] : {std::pair("clamp_min", false), std::pair("clamp_max", true)}) {
     both(api, name, [max = max](const Tensor& x, double bound) {
       return max ? x.clamp({.max = bound}) : x.clamp({.min = bound});
     }, "As clamp, of one bound.", py::arg(max ? "max" : "min"));
+    both(api, name, [max = max](const Tensor& x, const Tensor& bound) {
+      return max ? clamp(x, Tensor(), bound) : clamp(x, bound);
+    }, "", py::arg(max ? "max" : "min"));
+  }
   constexpr const char* derivative = "The n-th derivative of digamma; n from 0, of digamma itself.";
   api.module.def("polygamma", &polygamma, derivative, Released(), py::arg("n"), py::arg("input"));
   api.tensor.def("polygamma", [](const Tensor& x, int n) { return polygamma(n, x); }, derivative, Released(), py::arg("n"));

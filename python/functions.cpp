@@ -20,6 +20,9 @@ py::object found_type() {
 
 namespace {
 
+/// x as an operation is told to compute in.
+Tensor in_dtype(const Tensor& x, DType t) { return t == DType::void_ ? x : x.cast(t); }
+
 /// max, min and median: with PyTorch's dim values and indices, with NumPy's axis or with neither values.
 void bind_extrema(Api& api) {
   for (const auto& [name, f] : {std::pair("max", &maximum), std::pair("min", &minimum)})
@@ -68,29 +71,33 @@ void bind_reductions(Api& api) {
       return (x.*f)({.axis = dim, .keepdim = keepdim, .dtype = dtype});
     }, row.doc, py::arg("dim") = py::none(), py::arg("keepdim") = false, py::kw_only(), py::arg("dtype") = py::none());
   using OfVar = Tensor (Tensor::*)(const VarOptions&) const;
-  for (const auto& [name, f] : {std::pair("var", OfVar(&Tensor::var)), std::pair("std", OfVar(&Tensor::std))})
+  for (const auto& [name, f] : {std::pair("var", OfVar(&Tensor::var)), std::pair("std", OfVar(&Tensor::std))}) {
+    both(api, name, [f = f](const Tensor& x, bool unbiased) { return (x.*f)({.correction = unbiased ? 1.0 : 0.0}); }, "",
+         py::arg("unbiased").noconvert());
     both(api, name, [f = f](const Tensor& x, const Axes& dim, double correction, bool keepdim) {
       return (x.*f)({.axis = dim, .keepdim = keepdim, .correction = correction});
     },
         "Variance, standard deviation: the sum of squared deviations is divided by n - correction.", py::arg("dim") = py::none(),
-        py::kw_only(),
-       py::arg("correction") = 1.0, py::arg("keepdim") = false);
+        py::arg("correction") = 1.0, py::arg("keepdim") = false);
+  }
   using OfArg = Tensor (Tensor::*)(const ArgOptions&) const;
   for (const auto& [name, f] : {std::pair("argmax", OfArg(&Tensor::argmax)), std::pair("argmin", OfArg(&Tensor::argmin))})
     both(api, name, [f = f](const Tensor& x, const Axes& dim, bool keepdim) { return (x.*f)({.axis = dim, .keepdim = keepdim}); },
          "Where the largest (smallest) is, int32: the first of equals, or the first nan; in the flattened tensor without dim.",
          py::arg("dim") = py::none(), py::arg("keepdim") = false);
-  both(
-      api, "softmax", [](const Tensor& x, int dim) { return x.softmax(dim); }, "exp(input) / sum(exp(input)) along an axis.",
-      py::arg("dim") = -1);
-  both(
-      api, "log_softmax", [](const Tensor& x, int dim) { return x.log_softmax(dim); }, "log(softmax(input)) along an axis.",
-      py::arg("dim") = -1);
+  const auto along = [&](const char* name, auto f, const char* doc) {
+    both(api, name, [f](const Tensor& x, int dim, DType t) { return f(in_dtype(x, t), dim); }, doc, py::arg("dim") = -1, py::kw_only(),
+         py::arg("dtype") = py::none());
+  };
+  along("softmax", [](const Tensor& x, int dim) { return x.softmax(dim); }, "exp(input) / sum(exp(input)) along an axis.");
+  along("log_softmax", [](const Tensor& x, int dim) { return x.log_softmax(dim); }, "log(softmax(input)) along an axis.");
+  along("softmin", [](const Tensor& x, int dim) { return softmin(x, dim); }, "softmax(-input) along an axis.");
 }
 
 void bind_order(Api& api) {
   api.module.attr("Found") = found_type();
   const auto dim = py::arg("dim") = -1;
+  const auto dtype = py::arg("dtype") = py::none();
   struct Running {
     const char* name;
     Tensor (Tensor::*function)(int) const;
@@ -102,18 +109,22 @@ void bind_order(Api& api) {
       {"logcumsumexp", &Tensor::logcumsumexp, "log(cumsum(exp(input))), without overflow."},
   };
   for (const Running& row : running)
-    both(api, row.name, [f = row.function](const Tensor& x, int axis) { return (x.*f)(axis); }, row.doc, dim);
+    both(api, row.name, [f = row.function](const Tensor& x, int axis, DType t) { return (in_dtype(x, t).*f)(axis); }, row.doc, dim,
+         py::kw_only(), dtype);
   for (const auto& [name, f] : {std::pair("cummax", &Tensor::cummax), std::pair("cummin", &Tensor::cummin)})
     both(api, name, [f = f](const Tensor& x, int axis) { return (x.*f)(axis); },
          "The largest (smallest) of the first elements along an axis, and where it is: the first of equals; nan from the first nan on.",
         dim);
-  const auto descending = py::arg("descending") = false;
-  both(api, "sort", [](const Tensor& x, int axis, bool down) { return x.sort({.axis = axis, .descending = down}); },
-       "Sorted along an axis, and where each was. Equals stay in their order; nan comes last.", dim, descending);
-  both(api, "argsort", [](const Tensor& x, int axis, bool down) { return x.argsort({.axis = axis, .descending = down}); },
-       "Where the elements of sort were, int32.", dim, descending);
-  both(api, "topk", [](const Tensor& x, int64_t k, int axis, bool largest) { return x.topk(k, axis, largest); },
-       "The k largest (smallest) along an axis, in order, and where they were.", py::arg("k"), dim, py::arg("largest") = true);
+  const auto descending = py::arg("descending") = false, stable = py::arg("stable") = true;
+  both(api, "sort", [](const Tensor& x, int axis, bool down, bool in_order) {
+    return x.sort({.axis = axis, .descending = down, .stable = in_order});
+  }, "Sorted along an axis, and where each was. Equals stay in their order, whatever stable is; nan comes last.", dim, descending, stable);
+  both(api, "argsort", [](const Tensor& x, int axis, bool down, bool in_order) {
+    return x.argsort({.axis = axis, .descending = down, .stable = in_order});
+  }, "Where the elements of sort were, int32.", dim, descending, stable);
+  both(api, "topk", [](const Tensor& x, int64_t k, int axis, bool largest, bool) { return x.topk(k, axis, largest); },
+       "The k largest (smallest) along an axis, in order whatever sorted is, and where they were.", py::arg("k"), dim,
+       py::arg("largest") = true, py::arg("sorted") = true);
 }
 
 /// x.name(2, 3), x.name((2, 3)) and x.name(size=(2, 3)), by the keyword given, and tg.name(x, (2, 3)).
@@ -155,7 +166,8 @@ void bind_movement(Api& api) {
   const auto reshape = [](const Tensor& x, const Sizes& s) { return x.reshape(s); };
   const auto expand = [](const Tensor& x, const Sizes& s) { return x.expand(s); };
   sized(api, "reshape", "shape", reshape, "The same elements in another shape; one size may be -1.");
-  sized(api, "view", "size", reshape, "As reshape.");
+  api.tensor.def("view", &Tensor::bitcast, "As bitcast.", Released(), py::arg("dtype").none(false));
+  sized(api, "view", "size", reshape, "As reshape, of sizes; as bitcast, of a dtype.");
   sized(api, "expand", "size", expand, "Axes of size 1 repeat; -1 keeps; new axes in front.");
   sized(api, "broadcast_to", "size", expand, "As expand.");
   sized(api, "permute", "dims", [](const Tensor& x, const Sizes& s) { return x.permute(as_ints(s)); },
@@ -220,6 +232,10 @@ void bind_movement(Api& api) {
                    "Side by side (hstack), below each other (vstack), vectors as rows.", Released(), py::arg("tensors"));
   both(api, "gather", [](const Tensor& x, int dim, const Tensor& index) { return x.gather(dim, index); },
        "out[i][j] = input[index[i][j]][j] for dim 0, and so on.", py::arg("dim"), py::arg("index"));
+  for (const char* name : {"take_along_dim", "take_along_axis"})
+    both(api, name, [](const Tensor& x, const Tensor& index, const Axes& dim) { return take_along_dim(x, index, dim); },
+         "As gather, of what both broadcast to beside the axis; without one, of the flattened input.", py::arg("indices"),
+         py::arg("dim") = py::none());
   both(api, "take", [](const Tensor& x, const Tensor& index, int dim) { return x.take(index, dim); },
        "Whole entries along the axis, which the index's shape replaces (numpy.take).", py::arg("index"), py::arg("dim") = 0);
   both(
@@ -229,7 +245,7 @@ void bind_movement(Api& api) {
 }
 
 void bind_products(Api& api) {
-  for (const char* name : {"matmul", "dot", "mm", "bmm"})
+  for (const char* name : {"matmul", "dot", "mm", "bmm", "mv"})
     both(api, name, [](const Tensor& a, const Tensor& b) { return a.matmul(b); },
          "(..., m, k) by (..., k, n); leading axes broadcast; vectors as in NumPy.", py::arg("other"));
   const auto product = [](const Operand& a, const Operand& b) {

@@ -153,14 +153,14 @@ void bind_errors(py::module_& m) {
 
 namespace {
 /// Another name of an argument, NumPy's or PyTorch's: of all functions that have an argument of our name (and none of that one), or of
-/// the ones named. Without a name of ours: what NumPy's functions hand to methods, and must be None.
+/// the ones named. Without a name of ours: what NumPy's functions hand to methods, or PyTorch's take, and must be None or False.
 struct OtherName {
   const char *other, *own, *functions;
 };
 constexpr OtherName kOtherNames[] = {
     {"axis", "dim", ""},
     {"keepdims", "keepdim", ""},
-    {"unbiased", "correction", "var std"},  // True and False are 1 and 0
+    {"unbiased", "correction", "var std var_mean std_mean"},  // True and False are 1 and 0
     {"ddof", "correction", "var std"},
     {"dims", "dim", "flip"},
     {"dim", "dims", "roll"},
@@ -174,7 +174,11 @@ constexpr OtherName kOtherNames[] = {
     {"split_size_or_sections", "split_size", "split"},
     {"tensor", "input", "one_hot split"},
     {"unflattened_size", "sizes", "unflatten"},
+    {"sections", "indices_or_sections", "tensor_split"},
+    {"indices", "indices_or_sections", "tensor_split"},
     {"mat2", "other", "mm bmm"},
+    {"vec", "other", "mv"},
+    {"tensor", "other", "dot"},
     {"vec2", "other", "outer"},
     {"exponent", "other", "pow"},
     {"a", "input", "tensordot"},
@@ -187,6 +191,7 @@ constexpr OtherName kOtherNames[] = {
     {"ndarray", "data", "from_numpy"},
     {"out", nullptr, ""},
     {"dtype", nullptr, ""},
+    {"inplace", nullptr, "relu relu6 leaky_relu elu celu selu silu mish hardswish hardsigmoid hardtanh threshold dropout"},
 };
 
 using Names = std::vector<std::pair<PyObject*, PyObject*>>;  // other, own or null
@@ -206,13 +211,42 @@ void blame_large_number(PyObject*& result, PyObject* args, PyObject* keywords) {
   if (keywords) for (const auto& [name, value] : py::reinterpret_borrow<py::dict>(keywords)) blame(value);
 }
 
+/// What pybind11 says of arguments that no overload takes ends with their values; here it ends with what they are.
+void describe_arguments(PyObject* args, PyObject* keywords) {
+  py::error_scope raised;
+  constexpr std::string_view kValues = "\n\nInvoked with: ";
+  std::string text = raised.value ? std::string(py::str(py::handle(raised.value))) : "";
+  const size_t end = text.find(kValues);
+  if (end == std::string::npos || raised.type != PyExc_TypeError) return;
+  const auto shown = [](py::handle value) {
+    if (py::isinstance<Tensor>(value)) {
+      const auto& t = value.cast<const Tensor&>();
+      return "Tensor of " + std::string(name_of(t.dtype())) + " " + std::string(py::str(value.attr("shape")));
+    }
+    if (PyLong_Check(value.ptr()) || PyFloat_Check(value.ptr()) || value.is_none()) return std::string(py::repr(value));
+    if (py::isinstance<py::str>(value) && py::len(value) < 40) return std::string(py::repr(value));
+    return std::string(Py_TYPE(value.ptr())->tp_name);
+  };
+  std::vector<std::string> given;
+  const bool constructor = text.find("incompatible constructor arguments") != std::string::npos;  // of what is there, but was not made
+  const auto positional = py::reinterpret_borrow<py::tuple>(args);
+  for (size_t i = constructor ? 1 : 0; i < positional.size(); ++i) given.push_back(shown(positional[i]));
+  if (keywords)
+    for (const auto& [name, value] : py::reinterpret_borrow<py::dict>(keywords))
+      given.push_back(std::string(py::str(name)) + "=" + shown(value));
+  text.resize(end);
+  text += "\nGiven were: ";
+  for (size_t i = 0; i < given.size(); ++i) text += (i ? ", " : "") + given[i];
+  Py_XDECREF(std::exchange(raised.value, py::str(text).release().ptr()));
+}
+
 /// Calls it with {"axis": 1, "out": None} as {"dim": 1}.
 PyObject* renaming(PyObject* self, PyObject* args, PyObject* keywords) {
   py::object renamed;
   for (const auto& [other, own] : keywords ? other_names().at(self) : Names()) {
     PyObject* value = PyDict_GetItem(keywords, other);
     if (!value || (own && PyDict_Contains(keywords, own))) continue;
-    if (!own && value != Py_None) {
+    if (!own && value != Py_None && value != Py_False) {
       PyErr_Format(PyExc_TypeError, "%U= must be None: a function gives a new tensor; write it with x[...] = ..., or convert it with "
                    "x.to()", other);
       return nullptr;
@@ -224,6 +258,7 @@ PyObject* renaming(PyObject* self, PyObject* args, PyObject* keywords) {
   }
   PyObject* result = dispatcher(self, args, keywords);
   if ((!result && PyErr_ExceptionMatches(PyExc_TypeError)) || result == Py_NotImplemented) blame_large_number(result, args, keywords);
+  if (!result) describe_arguments(args, keywords);
   return result;
 }
 
@@ -233,8 +268,8 @@ Names names_of(py::handle function) {
   const auto interned = [](const char* s) { return s ? PyUnicode_InternFromString(s) : nullptr; };
   Names out;
   for (const auto& [other, own, functions] : kOtherNames)
-    if (own && *functions ? has(own) && (" " + std::string(functions) + " ").find(name) != std::string::npos
-                          : !has(other) && (!own || has(own)))
+    if (*functions ? (!own || has(own)) && (" " + std::string(functions) + " ").find(name) != std::string::npos
+                   : !has(other) && (!own || has(own)))
       out.emplace_back(interned(other), interned(own));
   return out;
 }
@@ -245,18 +280,22 @@ void accept_other_names(Api& api) {
   for (const auto& [other, own, functions] : kOtherNames)
     if (own) all.append(py::make_tuple(other, own, functions));
   api.module.attr("_other_names") = all;
-  for (const py::object& scope : {py::object(api.module), py::object(api.tensor)}) {
+  const auto wrap = [](py::handle scope, bool renamed) {
     for (const py::handle value : py::dict(scope.attr("__dict__")).attr("values")()) {
       PyObject* f = value.ptr();
       if (PyObject_TypeCheck(f, &PyStaticMethod_Type)) f = py::object(value.attr("__func__")).ptr();
       if (PyInstanceMethod_Check(f)) f = PyInstanceMethod_GET_FUNCTION(f);
       if (!PyCFunction_Check(f)) continue;
       PyMethodDef& method = *reinterpret_cast<PyCFunctionObject*>(f)->m_ml;
-      if (!(method.ml_flags & METH_KEYWORDS) || !other_names().emplace(PyCFunction_GET_SELF(f), names_of(f)).second) continue;
+      const bool named = method.ml_flags & METH_KEYWORDS;
+      if (!named || !other_names().emplace(PyCFunction_GET_SELF(f), renamed ? names_of(f) : Names()).second) continue;
       dispatcher = reinterpret_cast<PyCFunctionWithKeywords>(reinterpret_cast<void (*)()>(method.ml_meth));
       method.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(renaming));
     }
-  }
+  };
+  wrap(api.module, true);
+  wrap(api.tensor, true);
+  for (const py::handle value : py::dict(api.module.attr("__dict__")).attr("values")()) if (PyType_Check(value.ptr())) wrap(value, false);
 }
 
 }  // namespace tg::python

@@ -2,6 +2,7 @@
 //
 //   in:  tg.max_pool1d(x, 2, return_indices=True)      out: max_pool1d_with_indices(x, {.size = 2})
 #include "python/bind.hpp"
+#include "tg/arrange.hpp"
 #include "tg/attention.hpp"
 #include "tg/loss.hpp"
 #include "tg/nn.hpp"
@@ -101,7 +102,7 @@ void bind_pooling(Api& api) {
   }
   function(api, "interpolate", [](const Tensor& x, const std::optional<PerAxis>& sizes,
                                   const std::optional<std::variant<double, std::vector<double>>>& scale, const std::string& mode,
-                                  bool align_corners) {
+                                  std::optional<bool> align_corners) {
     InterpolateOptions o;
     if (sizes) o.size = sizes->list();
     if (scale) o.scale = scale->index() == 0 ? std::vector{std::get<0>(*scale)} : std::get<1>(*scale);
@@ -110,10 +111,10 @@ void bind_pooling(Api& api) {
     if (!known && mode != "nearest")
       throw ValueError("interpolate: mode is 'nearest', or 'linear', 'bilinear' or 'trilinear' of 3, 4 or 5 axes, not '" + mode + "'");
     o.mode = known ? Resize::Linear : Resize::Nearest;
-    o.align_corners = align_corners;
+    o.align_corners = align_corners.value_or(false);
     return interpolate(x, o);
   }, "(n, c, sizes...) on a grid of other sizes, given themselves or by what they are multiplied by.", py::arg("size") = py::none(),
-           py::arg("scale_factor") = py::none(), py::arg("mode") = "nearest", py::arg("align_corners") = false);
+           py::arg("scale_factor") = py::none(), py::arg("mode") = "nearest", py::arg("align_corners") = py::none());
 }
 
 void bind_normalisation(Api& api) {
@@ -135,6 +136,23 @@ void bind_normalisation(Api& api) {
   }, "Over the axes behind the first two; weight and bias have one number a channel.", weight, bias, eps);
   function(api, "rms_norm", [](const Tensor& x, const Tensor& w, double e) { return rms_norm(x, w, {.eps = e}); },
            "Over the last weight.ndim axes: x / sqrt(mean(x^2) + eps) * weight.", py::arg("weight"), eps);
+}
+
+/// The windows of (n, c, h, w), or of (c, h, w), as columns: (n, c kh kw, windows).
+Tensor unfold_images(const Tensor& x, const PerAxis& size, const PerAxis& dilation, const PerAxis& padding, const PerAxis& stride) {
+  if (x.rank() < 3 || x.rank() > 4) throw ShapeError("unfold: an input of " + std::to_string(x.rank()) + " axes; it takes 3 or 4");
+  const auto of = [](const PerAxis& p, size_t axis) {
+    if (p.list().empty() || p.list().size() > 2) throw ValueError("unfold: it takes a number for both axes, or one an axis");
+    return p.list()[p.list().size() == 1 ? 0 : axis];
+  };
+  Tensor windows = x.pad({{of(padding, 0), of(padding, 0)}, {of(padding, 1), of(padding, 1)}});
+  for (const size_t axis : {0, 1})
+    windows = unfold(windows, -2, of(dilation, axis) * (of(size, axis) - 1) + 1, of(stride, axis)).slice(-1, {}, {}, of(dilation, axis));
+  const int rank = windows.rank();  // (n, c, oh, ow, kh, kw)
+  std::vector<int> order;
+  for (int axis = 0; axis < rank - 4; ++axis) order.push_back(axis);
+  order.insert(order.end(), {rank - 2, rank - 1, rank - 4, rank - 3});
+  return windows.permute(order).flatten(-2).flatten(-4, -2);
 }
 
 Reduction reduction_of(const std::string& word) {
@@ -230,6 +248,7 @@ void bind_layer_functions(Api& api) {
 }  // namespace
 
 void bind_network(Api& api) {
+  function(api, "_unfold_images", &unfold_images, "", py::arg("kernel_size"), py::arg("dilation"), py::arg("padding"), py::arg("stride"));
   bind_convolutions(api);
   bind_pooling(api);
   bind_normalisation(api);

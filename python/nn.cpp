@@ -209,11 +209,13 @@ void bind_norms(py::module_& m) {
   auto layer_norm =
       layer<nn::LayerNorm>(m, "_LayerNorm", "Over the last axes, of the given sizes: (x - mean) / sqrt(var + eps) * weight + bias.",
                        std::pair("weight", &nn::LayerNorm::weight), std::pair("bias", &nn::LayerNorm::bias));
-  attribute(layer_norm, "normalized_shape", [](const nn::LayerNorm& l) { return IntegerTuple{l.weight.shape()}; });
+  attribute(layer_norm, "normalized_shape", [](const nn::LayerNorm& l) { return IntegerTuple{l.shape}; });
   attribute(layer_norm, "eps", [](const nn::LayerNorm& l) { return l.eps; });
-  layer_norm.def(py::init([](const Shape& shape, double eps, bool bias, DType t, const Device& d) {
-        return nn::LayerNorm(shape.sizes, {.eps = eps, .bias = bias, .tensor = on(t, d)});
-      }), Released(), py::arg("normalized_shape"), py::arg("eps") = 1e-5, py::arg("bias") = true, py::kw_only(), dtype, device);
+  attribute(layer_norm, "elementwise_affine", [](const nn::LayerNorm& l) { return l.weight.defined(); });
+  layer_norm.def(py::init([](const Shape& shape, double eps, bool affine, bool bias, DType t, const Device& d) {
+        return nn::LayerNorm(shape.sizes, {.eps = eps, .affine = affine, .bias = bias, .tensor = on(t, d)});
+      }), Released(), py::arg("normalized_shape"), py::arg("eps") = 1e-5, py::arg("elementwise_affine") = true, py::arg("bias") = true,
+         py::kw_only(), dtype, device);
 
   auto group_norm = layer<nn::GroupNorm>(m, "_GroupNorm", "tg.group_norm, with a weight and a bias a channel.",
                        std::pair("weight", &nn::GroupNorm::weight), std::pair("bias", &nn::GroupNorm::bias));

@@ -44,15 +44,16 @@ void bind_schedules(py::module_& m) {
     throw ValueError("CyclicLR: mode is 'triangular', 'triangular2' or 'exp_range', not '" + mode + "'");
   }, py::arg("base_lr"), py::arg("max_lr"), py::arg("step_size_up") = 2000, py::arg("step_size_down") = py::none(),
         py::arg("mode") = "triangular", py::arg("gamma") = 1.0);
-  m.def("_one_cycle_lr", [](double max_lr, int64_t steps, double rise, const std::string& strategy, double div, double final_div) {
+  using Count = std::optional<int64_t>;
+  m.def("_one_cycle_lr", [](double max_lr, Count steps, Count epochs, Count each, double rise, const std::string& strategy, double div,
+                            double final_div) {
     if (strategy != "cos" && strategy != "linear")
-          throw ValueError("OneCycleLR: anneal_strategy is 'cos' or 'linear', not '" + strategy + "'");
-    return nn::one_cycle_lr(max_lr, steps,
-                                {.rise = rise, .div_factor = div, .final_div_factor = final_div, .linear = strategy == "linear"});
-  },
-      py::arg("max_lr"), py::arg("total_steps"), py::arg("pct_start") = 0.3, py::arg("anneal_strategy") = "cos",
-      py::arg("div_factor") = 25.0,
-        py::arg("final_div_factor") = 1e4);
+      throw ValueError("OneCycleLR: anneal_strategy is 'cos' or 'linear', not '" + strategy + "'");
+    if (!steps && (!epochs || !each)) throw ValueError("OneCycleLR: how many steps? Give total_steps, or epochs and steps_per_epoch");
+    return nn::one_cycle_lr(max_lr, steps ? *steps : *epochs * *each,
+                            {.rise = rise, .div_factor = div, .final_div_factor = final_div, .linear = strategy == "linear"});
+  }, py::arg("max_lr"), py::arg("total_steps") = py::none(), py::arg("epochs") = py::none(), py::arg("steps_per_epoch") = py::none(),
+        py::arg("pct_start") = 0.3, py::arg("anneal_strategy") = "cos", py::arg("div_factor") = 25.0, py::arg("final_div_factor") = 1e4);
   m.def("_sequential_lr", [](const std::vector<const nn::LrRule*>& rules, const std::vector<int64_t>& milestones) {
     std::vector<nn::LrRule> own;
     for (const nn::LrRule* r : rules) own.push_back(*r);

@@ -20,12 +20,23 @@ py::object part(const py::object& x, int axis, const py::object& key) {
   keys[static_cast<size_t>(axis)] = key;
   return x.attr("__getitem__")(keys);
 }
-Tensor moved(const Tensor& x, int from, int to) {
-  from = axis_of(x, from, "movedim"), to = axis_of(x, to, "movedim");
-  std::vector<int> axes;
-  for (int i = 0; i < x.rank(); ++i)
-    if (i != from) axes.push_back(i);
-  axes.insert(axes.begin() + to, from);
+/// Some axes at other places, the others in their order.
+Tensor moved(const Tensor& x, const Shape& from, const Shape& to) {
+  if (from.sizes.size() != to.sizes.size())
+    throw ValueError("movedim: " + std::to_string(from.sizes.size()) + " axes to " + std::to_string(to.sizes.size()) +
+                     " places; there must be as many");
+  constexpr int kOther = -1;
+  std::vector<int> axes(static_cast<size_t>(x.rank()), kOther), moving;
+  for (size_t i = 0; i < from.sizes.size(); ++i) {
+    moving.push_back(axis_of(x, static_cast<int>(from.sizes[i]), "movedim"));
+    axes[static_cast<size_t>(axis_of(x, static_cast<int>(to.sizes[i]), "movedim"))] = moving.back();
+  }
+  int next = 0;
+  for (int& axis : axes)
+    if (axis == kOther) {
+      while (std::find(moving.begin(), moving.end(), next) != moving.end()) ++next;
+      axis = next++;
+    }
   return x.permute(axes);
 }
 
@@ -53,17 +64,15 @@ void bind_views(Api& api) {
   for (const auto& [name, first, second] : {std::tuple("swapaxes", "axis0", "axis1"), {"swapdims", "dim0", "dim1"}})
     both(api, name, [](const Tensor& x, int a, int b) { return x.transpose(a, b); }, "As transpose.", py::arg(first), py::arg(second));
   for (const char* name : {"movedim", "moveaxis"})
-    both(api, name, &moved, "An axis to another place, the others in their order.", py::arg("source"), py::arg("destination"));
+    both(api, name, &moved, "An axis, or several, to another place, the others in their order.", py::arg("source"), py::arg("destination"));
   constexpr std::pair<const char*, const char*> same[] = {
-      {"mv", "matmul"}, {"expand_dims", "unsqueeze"}, {"argwhere", "nonzero"}, {"vdot", "dot"}, {"ger", "outer"}};
+      {"expand_dims", "unsqueeze"}, {"argwhere", "nonzero"}, {"vdot", "dot"}, {"ger", "outer"}};
   for (const auto& [alias, name] : same) {
     api.tensor.attr(alias) = api.tensor.attr(name);
     api.module.attr(alias) = api.module.attr(name);
   }
   for (const auto& [alias, name] : {std::pair("concatenate", "cat"), {"row_stack", "vstack"}, {"identity", "eye"}})
     api.module.attr(alias) = api.module.attr(name);
-  both(api, "take_along_axis", [](const Tensor& x, const Tensor& index, int dim) { return x.gather(dim, index); },
-       "As gather, with NumPy's order of arguments.", py::arg("indices"), py::arg("dim"));
   for (const char* name : {"clone", "detach", "numel", "is_floating_point"})
     api.module.def(name, [f = py::str(name)](const py::object& x) { return x.attr(f)(); }, "As the method.", py::arg("input"));
   both(api, "flipud", [](const Tensor& x) { return x.flip(0); }, "Backward along the first axis.");
@@ -106,6 +115,10 @@ void bind_new(Api& api) {
       const Sizes s = sizes_of(size, name);
       return released([&] { return Tensor::full(s, value, options(x, t, d, g)); });
     }, doc, dtype, device, grad);
+  for (const auto& [name, value] : {std::pair("new_zeros", 0), {"new_ones", 1}, {"new_empty", 0}})
+    api.tensor.def(name, [=, value = value](const Tensor& x, const Shape& size, DType t, const Device& d, bool g) {
+      return Tensor::full(size.sizes, value, options(x, t, d, g));
+    }, "", Released(), py::kw_only(), py::arg("size"), dtype, device, grad);
   api.tensor
       .def("new_full", [=](const Tensor& x, const Shape& size, const Scalar& value, DType t, const Device& d, bool g) {
         return Tensor::full(size.sizes, value, options(x, t, d, g));

@@ -57,9 +57,11 @@ void bind_counts(Api& api) {
     return searchsorted(sorted, v, is_right(r, side));
   }, where, Released(), py::arg("sorted_sequence"), py::arg("input"), py::kw_only(), right, py::arg("side") = py::none());
   both(api, "bucketize", &bucketize, "searchsorted of a vector of boundaries.", py::arg("boundaries"), py::kw_only(), right);
-  api.module.def("isin", [](const Tensor& x, const Operand& others) {
-    return others.tensor ? isin(x, *others.tensor) : eq(x, others);
-  }, "Whether each element is among the others.", Released(), py::arg("elements"), py::arg("test_elements"));
+  api.module.def("isin", [](const Tensor& x, const Operand& others, bool, bool invert) {
+    const Tensor found = others.tensor ? isin(x, *others.tensor) : eq(x, others);
+    return invert ? found.logical_not() : found;
+  }, "Whether each element is among the others, or with invert is not; assume_unique changes nothing.", Released(), py::arg("elements"),
+                 py::arg("test_elements"), py::kw_only(), py::arg("assume_unique") = false, py::arg("invert") = false);
 }
 
 Between between(const std::string& word) {
@@ -97,11 +99,17 @@ void bind_moments(Api& api) {
   for (const auto& [name, f] : {std::pair("var_mean", &var_mean), std::pair("std_mean", &std_mean)})
     api.module.def(name, [f = f](const Tensor& x, const Axes& axis, double correction, bool keep) {
       return f(x, {.axis = axis, .keepdim = keep, .correction = correction});
-    }, "The variance or standard deviation, and the mean.", Released(), py::arg("input"), dim, py::kw_only(), py::arg("correction") = 1.0,
-                   keepdim);
+    }, "The variance or standard deviation, and the mean.", Released(), py::arg("input"), dim, py::arg("correction") = 1.0, keepdim);
   both(api, "aminmax", [](const Tensor& x, const Axes& axis, bool keep) { return aminmax(x, {.axis = axis, .keepdim = keep}); },
        "The smallest and the largest.", py::kw_only(), dim, keepdim);
-  both(api, "diff", &diff, "The differences of neighbours along an axis, n times.", py::arg("n") = 1, py::arg("dim") = -1);
+  both(api, "diff", [](const Tensor& x, int64_t n, int axis, const std::optional<Tensor>& before, const std::optional<Tensor>& behind) {
+    if (!before && !behind) return diff(x, n, axis);
+    std::vector<Tensor> parts{x};
+    if (before) parts.insert(parts.begin(), *before);
+    if (behind) parts.push_back(*behind);
+    return diff(cat(parts, axis), n, axis);
+  }, "The differences of neighbours along an axis, n times, of what prepend and append are joined to.", py::arg("n") = 1,
+       py::arg("dim") = -1, py::arg("prepend") = py::none(), py::arg("append") = py::none());
   for (const char* name : {"trapezoid", "trapz"}) {
     api.module.def(name, [](const Tensor& y, double dx, int axis) { return trapezoid(y, dx, axis); },
                    "The integral along an axis by trapezoids, of elements dx apart.", Released(), py::arg("y"), py::kw_only(),

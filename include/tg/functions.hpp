@@ -154,6 +154,8 @@ REDUCTION(argmin) REDUCTION(logsumexp)
 [[nodiscard]] inline Tensor gather(const Tensor& x, int axis, const Tensor& index) { return x.gather(axis, index); }
 [[nodiscard]] inline Tensor take(const Tensor& x, const Tensor& index, int axis = 0) { return x.take(index, axis); }
 [[nodiscard]] inline Tensor index_select(const Tensor& x, int axis, const Tensor& index) { return x.take(index, axis); }
+/// As gather, of what x and the index broadcast to beside the axis (numpy.take_along_axis); without an axis, of the flattened x.
+[[nodiscard]] Tensor take_along_dim(const Tensor& x, const Tensor& index, const Axes& axis = {});
 // Products and norms.
 [[nodiscard]] inline Tensor matmul(const Tensor& a, const Tensor& b) { return a.matmul(b); }
 [[nodiscard]] inline Tensor dot(const Tensor& a, const Tensor& b) { return a.matmul(b); }

@@ -167,11 +167,13 @@ using BatchNorm3d = BatchNorm;
 struct LayerNormOptions {  // of a LayerNorm
   detail::ByName by_name_only = detail::by_name;
   double eps = 1e-5;          // added to the variance
-  bool bias = true;           // with one, or without
+  bool affine = true;         // with a weight, which starts at 1
+  bool bias = true;           // and a bias beside it, which starts at 0
   TensorOptions tensor = {};  // dtype and device
 };
 /// Tensor::layer_norm over the last axes, of the given sizes.
 struct LayerNorm {
+  Sizes shape;
   Tensor weight, bias;
   double eps;
   explicit LayerNorm(const Sizes& shape, const LayerNormOptions& options = {});

@@ -122,6 +122,7 @@ struct SortOptions {  // of sort and argsort
   detail::ByName by_name_only = detail::by_name;
   int axis = -1;            // which one
   bool descending = false;  // the largest first
+  bool stable = true;       // equals stay in their order, as they do anyway
 };
 
 struct ClampOptions {  // of clamp

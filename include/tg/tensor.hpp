@@ -261,7 +261,8 @@ class Tensor {  // an array that knows how it was computed: see the head of this
 #undef IN_PLACE
 
   // ---- indexing: one index an axis from the first, see tg/index.hpp ----
-  /// Integers drop their axis; index tensors (one or several, which broadcast) replace theirs, in front if they are apart, as in NumPy.
+  /// Integers drop their axis; index tensors (one or several, which broadcast) replace theirs, or stand in front if anything but integers
+  /// is between them or between them and an integer, as in NumPy.
   /// Numbers outside throw IndexError here; elements of index tensors outside throw it when the value is computed. Negative ones count
   /// from the end. A mask (bool) is read at once, since it decides the shape, and stands for the index tensors of its true elements.
   template <class... I>
@@ -299,7 +300,9 @@ class Tensor {  // an array that knows how it was computed: see the head of this
 
   // ---- dtype, device ----
   [[nodiscard]] Tensor cast(DType dtype) const;       // floats to integers truncate and saturate, nan to 0
-  [[nodiscard]] Tensor bitcast(DType dtype) const;    // the same bits as a dtype of the same size
+  /// The same bits as numbers of another dtype. Of another size the last axis is as much longer or shorter: ShapeError where its bytes do
+  /// not fill whole numbers. DTypeError of bool.
+  [[nodiscard]] Tensor bitcast(DType dtype) const;
   [[nodiscard]] Tensor to(DType dtype) const { return cast(dtype); }
   [[nodiscard]] Tensor to(std::string_view device) const;
   [[nodiscard]] Tensor contiguous() const;            // a point at which the value is stored, in row-major order
@@ -307,6 +310,8 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   // ---- movement ----
   [[nodiscard]] Tensor reshape(const Sizes& shape) const;  // one size may be -1: what is left
   [[nodiscard]] Tensor view(const Sizes& shape) const { return reshape(shape); }
+  template <std::same_as<DType> T>  // never what stands in braces, which are sizes
+  [[nodiscard]] Tensor view(T dtype) const { return bitcast(dtype); }
   [[nodiscard]] Tensor view_as(const Tensor& other) const { return reshape(other.shape()); }
   [[nodiscard]] Tensor flatten(int first = 0, int last = -1) const;
   [[nodiscard]] Tensor unflatten(int axis, const Sizes& shape) const;
@@ -334,6 +339,7 @@ class Tensor {  // an array that knows how it was computed: see the head of this
 #define UNARY(kind, name, ...) [[nodiscard]] Tensor name() const;
 #include "tg/unary.def"
 #undef UNARY
+  [[nodiscard]] Tensor round(int decimals) const;  // to so many digits behind the point; negative: in front of it
   /// Within the bounds; x.clamp({.min = 0, .max = 6}). nan stays.
   [[nodiscard]] Tensor clamp(const ClampOptions& options) const;
   [[nodiscard]] Tensor hardtanh(double min = -1, double max = 1) const;  // clamp, whose gradient at the bounds is 0

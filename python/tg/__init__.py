@@ -42,6 +42,16 @@ def array_equal(a: _typing.Any, b: _typing.Any) -> _builtins.bool:
     return tuple(a.shape) == tuple(b.shape) and _builtins.bool((a == b).all())
 
 
+def is_tensor(obj: _typing.Any) -> _builtins.bool:
+    """Whether it is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def broadcast_shapes(*shapes: _typing.Any) -> _typing.Tuple[_builtins.int, ...]:
+    """The shape that these broadcast to."""
+    return _tg.broadcast_tensors(*(_tg.empty(size=shape) for shape in shapes))[0].shape
+
+
 class device(str):
     """device("cpu"): the name of a device, which is all that there is of one."""
 

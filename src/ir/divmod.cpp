@@ -124,7 +124,13 @@ std::optional<Nested> lone(const Sum& s, Op op) {
   return Nested{&u.src(0), u.src(1).as<int64_t>()};
 }
 
-UOp quotient_of(const Sum& rest, int64_t d) {
+// `rest` as an expression: x where it is x's own terms, since other rules than Sum order those of tensors, and would put them back.
+UOp written(const Sum& rest, const Sum& own, const UOp& x) {
+  const auto equal = [](const Sum::Term& a, const Sum::Term& b) { return a.atom == b.atom && a.coef == b.coef; };
+  const bool same = rest.constant() == own.constant() && std::ranges::equal(rest.terms(), own.terms(), equal);
+  return same && x.dtype() != DType::index ? x : rest.expr();
+}
+UOp quotient_of(const Sum& rest, int64_t d, const Sum& own, const UOp& x) {
   if (const auto n = lone(rest, Op::IDiv)) {
     int64_t ad;
     Sum y(*n->y);
@@ -134,7 +140,7 @@ UOp quotient_of(const Sum& rest, int64_t d) {
   }
   if (const auto n = lone(rest, Op::Mod); n && n->a % d == 0 && rest.constant() == 0)
     return floor_mod(floor_div(*n->y, d), n->a / d);
-  return floor_div(rest.expr(), d);
+  return floor_div(written(rest, own, x), d);
 }
 
 // Division by a symbol: x = whole * n + rest by monomials, with 0 <= rest < n proven.
@@ -193,7 +199,7 @@ UOp fold_idiv(const UOp& u) {
   Division v = divide(sum, c);
   if (!v.whole.ok() || !v.rest.ok() || !v.whole.representable() || !v.rest.representable()) return {};
   if (v.rest.is_constant() && v.rest.constant() == 0) return v.whole.expr();
-  const UOp q = quotient_of(v.rest, v.d);
+  const UOp q = quotient_of(v.rest, v.d, sum, x);
   if (v.sign == 1 && v.whole.is_constant() && v.whole.constant() == 0) return q;
   v.whole.add(q, v.sign);
   return v.whole.ok() && v.whole.representable() ? v.whole.expr() : UOp{};
@@ -223,7 +229,7 @@ UOp fold_mod(const UOp& u) {
   if (!sum.ok()) return {};
   Division v = divide(sum, c);
   if (!v.low.ok() || !v.rest.ok() || !v.rest.representable()) return {};
-  if (!(v.rest.is_constant() && v.rest.constant() == 0)) v.low.add(floor_mod(v.rest.expr(), v.d), v.sign * v.unit);
+  if (!(v.rest.is_constant() && v.rest.constant() == 0)) v.low.add(floor_mod(written(v.rest, read, x), v.d), v.sign * v.unit);
   return v.low.ok() && v.low.representable() ? v.low.expr() : UOp{};
 }
 

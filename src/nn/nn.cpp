@@ -150,11 +150,15 @@ State BatchNorm::state() const {
   return named({{"weight", weight}, {"bias", bias}, {"running_mean", running_mean}, {"running_var", running_var}});
 }
 
-LayerNorm::LayerNorm(const Sizes& shape, const LayerNormOptions& o) : eps(o.eps) {
+LayerNorm::LayerNorm(const Sizes& sizes, const LayerNormOptions& o) : shape(sizes), eps(o.eps) {
+  if (!o.affine) return;
   weight = Tensor::ones(shape, trained(o.tensor));
   if (o.bias) bias = Tensor::zeros(shape, trained(o.tensor));
 }
-Tensor LayerNorm::operator()(const Tensor& x) const { return x.layer_norm(weight, bias, {.eps = eps}); }
+Tensor LayerNorm::operator()(const Tensor& x) const {
+  const Tensor scale = weight.defined() ? weight : Tensor::ones(shape, {.dtype = x.dtype(), .device = x.device()});
+  return x.layer_norm(scale, bias, {.eps = eps});
+}
 State LayerNorm::state() const { return named({{"weight", weight}, {"bias", bias}}); }
 
 GroupNorm::GroupNorm(int64_t g, int64_t c, const AffineOptions& o) : groups(g), channels(c), eps(o.eps) {

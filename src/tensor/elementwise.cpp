@@ -223,7 +223,7 @@ Tensor nextafter(const Operand& a, const Operand& b) {
   const UOp smallest = real(constant(bits, 1)), from_zero = where(less(f.b, zero), smallest * -1, smallest);
   const UOp moved = where(not_equal(f.a, zero), real(word + where(away, constant(bits, 1), constant(bits, -1))), from_zero);
   const UOp ordered = is(f.a, f.a) & is(f.b, f.b);
-  return f.result(where(ordered, where(not_equal(f.a, f.b), moved, f.b), f.a + f.b));
+  return f.result(where(ordered, where(not_equal(f.a, f.b), moved, f.b), f.a + f.b)).detach();
 }
 Tensor add(const Operand& a, const Operand& b, const ScaleOptions& options) {
   return b.tensor ? add(a, mul(b, options.alpha)) : add(a, product(b.scalar, options.alpha));

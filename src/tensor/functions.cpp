@@ -20,6 +20,9 @@ Tensor real(const Tensor& x, UOp (*f)(const UOp&), std::string_view operation) {
   return make(cast(f(cast(u, working_dtype(u.dtype()))), float_of(u.dtype())), x);
 }
 bool whole_numbers(const Tensor& x) { return !is_float(x.dtype()); }
+DType unsigned_of(int64_t bytes) {
+  return bytes == 1 ? DType::uint8 : bytes == 2 ? DType::uint16 : bytes == 4 ? DType::uint32 : DType::uint64;
+}
 /// A bound as the number that it is to the tensor: whole ones leave integers integers.
 Scalar bound(const Tensor& x, double v) { return whole_numbers(x) && v == std::trunc(v) ? Scalar(v, DType::int64) : Scalar(v); }
 
@@ -40,10 +43,28 @@ Tensor Tensor::cast(DType to) const {
 }
 Tensor Tensor::bitcast(DType to) const {
   const UOp u = source_of(*this, "bitcast");
-  if (size_of(u.dtype()) != size_of(to) || u.dtype() == DType::bool_ || to == DType::bool_ || to == DType::index)
-    throw DTypeError(fmt::format("bitcast: {} has {} bytes an element and {} has {}; both must be numbers of one size", name_of(u.dtype()),
-                                 size_of(u.dtype()), name_of(to), size_of(to)));
-  return u.dtype() == to ? clone() : make(UOp::make(Op::Bitcast, {u}, Arg{}, to), device());
+  for (const DType t : {u.dtype(), to})
+    require_dtype(t != DType::bool_ && t != DType::void_ && t != DType::index, "bitcast", t, "both dtypes must be of numbers");
+  if (u.dtype() == to) return clone();
+  const auto from_bytes = static_cast<int64_t>(size_of(u.dtype())), bytes = static_cast<int64_t>(size_of(to));
+  const auto bits = [](const UOp& x, DType t) { return x.dtype() == t ? x : UOp::make(Op::Bitcast, {x}, Arg{}, t); };
+  if (from_bytes == bytes) return make(bits(u, to), device());
+  // Numbers of another size: the smaller ones are digits of the larger, the lowest first.
+  const bool grows = bytes > from_bytes;
+  const int64_t many = grows ? bytes / from_bytes : from_bytes / bytes;
+  Sizes shape = this->shape();
+  if (shape.empty() || (grows && shape.back() % many != 0))
+    throw ShapeError(fmt::format("bitcast: the last axis of shape {} of {} does not hold whole elements of {}, which has {} bytes",
+                                 to_string(shape), name_of(u.dtype()), name_of(to), bytes));
+  const DType small = unsigned_of(std::min(bytes, from_bytes)), large = unsigned_of(std::max(bytes, from_bytes));
+  const int64_t width = 8 * std::min(bytes, from_bytes);
+  const Tensor whole = make(bits(u, grows ? small : large), device());
+  const Tensor places = arange(0, many * width, width, {.dtype = large, .device = device()});
+  if (grows) shape.back() /= many, shape.push_back(many);
+  else shape.back() *= many;
+  const Tensor out = grows ? (whole.reshape(shape).cast(large) << places).sum({.axis = -1, .dtype = large})
+                           : (whole.unsqueeze(-1) >> places).cast(small).reshape(shape);
+  return make(bits(source_of(out, "bitcast"), to), device());
 }
 Tensor Tensor::to(std::string_view to) const {
   TensorOptions options;
@@ -88,6 +109,23 @@ Tensor Tensor::round() const {
     return UOp::make(Op::Detach, {special::with_sign(tg::where(special::less(a, room), rounded, a), x)});
   };
   return real(*this, nearest, "round");  // differentiable, with a gradient of zero
+}
+
+Tensor Tensor::round(int decimals) const {
+  if (decimals == 0 || (whole_numbers(*this) && decimals > 0)) return round();
+  const double unit = std::pow(10.0, std::abs(decimals));
+  if (whole_numbers(*this)) {
+    if (decimals < -18) throw ValueError(fmt::format("round: decimals {}; of integers it takes -18 or more", decimals));
+    const auto ten = static_cast<int64_t>(unit);
+    const Tensor x = cast(dtype() == DType::uint64 ? DType::uint64 : DType::int64), above = x % ten, below = x - above;
+    const Tensor odd = below.floor_div(ten) % 2 == 1, up = (above * 2 > ten).logical_or((above * 2 == ten).logical_and(odd));
+    return tg::where(up, below + ten, below).cast(dtype());
+  }
+  return in_working_dtype(*this, [&](const Tensor& x) {
+    const Tensor digits = decimals > 0 ? x * unit : x / unit, whole = digits.round();
+    if (decimals < 0) return tg::where(whole == 0, whole, whole * unit);  // the unit may be infinite
+    return tg::where(digits.isfinite(), whole / unit, x.detach());        // numbers this large have no fraction
+  });
 }
 
 Tensor Tensor::square() const { return *this * *this; }

@@ -60,8 +60,10 @@ std::vector<Tensor> places_of(const Tensor& mask) {
   return out;
 }
 
-/// The indices with an entry for every axis, masks replaced by index tensors, which `masked` keeps.
-std::vector<Index> complete(const std::vector<Index>& indices, const Sizes& shape, std::vector<std::vector<Tensor>>& masked) {
+/// The indices with an entry for every axis, masks replaced by index tensors, which `masked` keeps. A mask without axes is one of a new
+/// axis of size 1, in front of those that `added` gets.
+std::vector<Index> complete(const std::vector<Index>& indices, const Sizes& shape, std::vector<std::vector<Tensor>>& masked,
+                            std::vector<int>& added) {
   const auto rank = static_cast<int>(shape.size());
   const auto axes_of = [](const Index& i) {
     return i.kind == Index::Kind::NewAxis || i.kind == Index::Kind::Ellipsis ? 0 : is_mask(i) ? i.tensor->rank() : 1;
@@ -81,10 +83,11 @@ std::vector<Index> complete(const std::vector<Index>& indices, const Sizes& shap
     if (i.kind == Index::Kind::Ellipsis) rest();
     else if (is_mask(i)) {
       const Sizes wanted(shape.begin() + axis, shape.begin() + axis + axes_of(i)), given = i.tensor->shape();
-      if (given != wanted || given.empty())
+      if (given != wanted)
         throw ShapeError(fmt::format("at: a mask of shape {} for axes {} to {} of shape {}; it needs their sizes", to_string(given), axis,
                                      axis + axes_of(i) - 1, to_string(shape)));
-      masked.push_back(places_of(*i.tensor));
+      if (given.empty()) added.push_back(axis);
+      masked.push_back(places_of(given.empty() ? i.tensor->reshape({1}) : *i.tensor));
       for (const Tensor& t : masked.back()) out.emplace_back(t);
     } else out.push_back(i);
     axis += axes_of(i);
@@ -149,17 +152,23 @@ UOp basic(UOp x, const std::vector<Index>& indices, Selection& selection) {
   return reshape(x, shape);
 }
 
-/// The element at `tensors` of the axes `selection.axes`, the axes replaced where they are adjacent, in front where they are not.
-UOp advanced(UOp x, const Selection& selection) {
+/// Whether index tensors stand beside each other, and beside the integers, which NumPy counts among them where there are any.
+bool adjacent(const std::vector<Index>& indices) {
+  const auto picks = [](const Index& i) { return i.kind == Index::Kind::Tensor || i.kind == Index::Kind::Integer; };
+  const auto first = std::ranges::find_if(indices, picks);
+  const auto behind = std::find_if_not(first, indices.end(), picks);
+  return std::none_of(behind, indices.end(), picks);
+}
+/// The element at `tensors` of the axes `selection.axes`, which they replace in place, or else in front.
+UOp advanced(UOp x, const Selection& selection, bool in_place) {
   const auto& axes = selection.axes;
-  const bool adjacent = axes.back() - axes.front() + 1 == static_cast<int>(axes.size());
-  if (!adjacent) {
+  if (!in_place) {
     std::vector<int64_t> order(axes.begin(), axes.end());
     for (int64_t i = 0; i < static_cast<int64_t>(x.shape().rank()); ++i)
       if (std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
     x = permute(x, order);
   }
-  const auto first = static_cast<size_t>(adjacent ? axes.front() : 0);
+  const auto first = static_cast<size_t>(in_place ? axes.front() : 0);
   Dims merged = x.shape().dims();
   int64_t elements = 1;
   for (size_t i = 0; i < axes.size(); ++i) elements *= merged[first + i].value();
@@ -185,8 +194,12 @@ UOp advanced(UOp x, const Selection& selection) {
 UOp selected(const UOp& x, const std::vector<Index>& indices) {
   Selection selection;
   std::vector<std::vector<Tensor>> masked;
-  const UOp y = basic(x, complete(indices, sizes_of(x.shape()), masked), selection);
-  return selection.tensors.empty() ? y : advanced(y, selection);
+  std::vector<int> added;
+  const std::vector<Index> all = complete(indices, sizes_of(x.shape()), masked, added);
+  Dims dims = x.shape().dims();
+  for (size_t i = added.size(); i-- > 0;) dims.insert(dims.begin() + added[i], 1);
+  const UOp y = basic(reshape(x, dims), all, selection);
+  return selection.tensors.empty() ? y : advanced(y, selection, adjacent(indices));
 }
 void check_devices(const Tensor& x, const std::vector<Index>& indices) {
   for (const Index& i : indices) if (i.tensor) check_same_device(x, *i.tensor, "at");
@@ -251,6 +264,24 @@ Tensor Tensor::gather(int axis, const Tensor& index) const {
     flat = flat ? flat * own[k] + place : place;
   }
   return make(tg::gather(tg::reshape(x, {numel()}), flat, 0), *this);
+}
+
+Tensor take_along_dim(const Tensor& x, const Tensor& index, const Axes& axis) {
+  if (axis.list().empty()) return x.flatten().gather(0, index.flatten());
+  if (axis.list().size() > 1) throw ValueError(fmt::format("take_along_dim: {} axes; it takes one, or none", axis.list().size()));
+  const int a = checked_axis(axis.list()[0], x.rank(), "take_along_dim");
+  if (index.rank() != x.rank())
+    throw ShapeError(fmt::format("take_along_dim: an index of shape {} for shape {}; it has as many axes", to_string(index.shape()),
+                                 to_string(x.shape())));
+  // Both in their common shape, but for the axis.
+  Sizes own = x.shape(), places = index.shape();
+  const auto k = static_cast<size_t>(a);
+  const int64_t length = std::exchange(own[k], 1), count = std::exchange(places[k], 1);
+  Sizes common = sizes_of(broadcast_shape(shape_of(own), shape_of(places), "take_along_dim"));
+  common[k] = length;
+  const Tensor whole = x.expand(common);
+  common[k] = count;
+  return whole.gather(a, index.expand(common));
 }
 
 }  // namespace tg

@@ -109,7 +109,8 @@ class FloatFormat {
   std::string operator()(double v) const {
     if (!std::isfinite(v)) return fmt::format("{:>{}}", nonfinite(v), width());
     if (!with_exponent_) {
-      const Digits d = digits(v);
+      Digits d = digits(v);
+      if (d.fraction.empty()) d.whole = chars(v, std::chars_format::fixed, 0);  // all its digits: 16168 of float16, not 16170
       return fmt::format("{:>{}}.{:<{}}", d.whole, left_, d.fraction, right_);
     }
     const Digits d = split(chars(v, std::chars_format::scientific, static_cast<int>(right_)));  // all its digits, none made up

@@ -81,6 +81,9 @@ TEST(BatchNorm, RefusesWhatHasNoVariance) {
 TEST(LayerNorm, NormalisesTheLastAxes) {
   const LayerNorm l({2}, {.eps = 0});
   expect_near(l(Tensor({{1.f, 3.f}, {10.f, 2.f}})), {-1, 1, 1, -1});
+  const LayerNorm plain({2}, {.eps = 0, .affine = false});
+  expect_near(plain(Tensor({{1.f, 3.f}, {10.f, 2.f}})), {-1, 1, 1, -1});
+  EXPECT_TRUE(plain.state().empty());
 }
 
 TEST(Embedding, TakesRowsAndSendsTheirGradientsBack) {

@@ -84,12 +84,14 @@ index = {tg: lambda v: tg.Tensor(v), torch: lambda v: torch.tensor(v)}
 
 ROWS = [
     unary("neg", dtypes=SIGNED), unary("abs", dtypes=SIGNED), unary("sign", dtypes=SIGNED), unary("floor"), unary("ceil"),
+    Row("round", lambda t, x: t.round(x, decimals=2), dtypes=FLOATS), Row("round", lambda t, x: x.round(decimals=-1), low=-120, high=120),
     unary("round"),
     unary("trunc"), unary("exp"), unary("exp2"), unary("log", 0.1, 9), unary("log2", 0.1, 9), unary("sin"), unary("cos"),
     unary("tan", -1, 1),
     unary("sqrt", 0.1, 9), unary("rsqrt", 0.1, 9), unary("reciprocal", 0.5, 4), unary("square"), unary("isnan"), unary("isinf"),
     unary("isfinite"),
-    unary("logical_not"), unary("bitwise_not", dtypes=INTS, order=0), unary("erf"), unary("relu"), unary("sigmoid"), unary("tanh"),
+    Row("cast", lambda t, x: x.cast(t.float64), torch_f=lambda t, x: x.to(t.float64)), unary("logical_not"),
+    unary("bitwise_not", dtypes=INTS, order=0), unary("erf"), unary("relu"), unary("sigmoid"), unary("tanh"),
     Row("silu", lambda t, x: t.silu(x), torch_f=lambda t, x: t.nn.functional.silu(x)),
     Row("gelu", lambda t, x: t.gelu(x), torch_f=lambda t, x: t.nn.functional.gelu(x), dtypes=FLOATS),
     Row("gelu", lambda t, x: t.gelu(x, approximate="tanh"), torch_f=lambda t, x: t.nn.functional.gelu(x, approximate="tanh"),
@@ -149,10 +151,16 @@ ROWS = [
               t.var(x, dim=0), [(3, 5), (4, 2)]),
     reduction("std", lambda t, x: t.std(x, dim=0, unbiased=False) if t is torch else t.std(x, axis=0, correction=0),
           [(3, 5), (4, 2)], low=-30),
+    reduction("std", lambda t, x: t.std(x, 1, False, True), [(3, 5), (4, 2)], low=-30, dtypes=FLOATS),
+    reduction("var", lambda t, x: x.var(False), [(3, 5), (7,)], dtypes=FLOATS),
+    reduction("var", lambda t, x: x.var(1, True), [(3, 5)], dtypes=FLOATS),
     reduction("argmax", lambda t, x: t.argmax(x, dim=1), dtypes=FLOATS),
     reduction("argmin", lambda t, x: t.argmin(x), dtypes=FLOATS),
-    reduction("softmax", lambda t, x: t.softmax(x, dim=1)), reduction("log_softmax", lambda t, x: t.log_softmax(x, dim=-1)),
+    reduction("softmax", lambda t, x: t.softmax(x, 1, dtype=t.float64)), reduction("softmax", lambda t, x: t.softmax(x, dim=1)),
+    reduction("log_softmax", lambda t, x: x.log_softmax(0, dtype=t.float64)),
+    reduction("log_softmax", lambda t, x: t.log_softmax(x, dim=-1)),
     along("cumsum", lambda t, x: t.cumsum(x, dim=1)), along("cumsum", lambda t, x: t.cumsum(x, dim=0), shapes=[(13,), (0,)]),
+    along("cumsum", lambda t, x: t.cumsum(x, dim=0, dtype=t.float64)), along("cumprod", lambda t, x: x.cumprod(1, dtype=t.float64)),
     along("cumprod", lambda t, x: t.cumprod(x, dim=1), low=1, high=3, dtypes=FLOATS + ["int32", "int64"]),
     along("logcumsumexp", lambda t, x: t.logcumsumexp(x, dim=-1)),
     along("cummax", lambda t, x: t.cummax(x, dim=1)[0], distinct=True, dtypes=FLOATS + INTS + UNSIGNED),
@@ -160,6 +168,9 @@ ROWS = [
     along("cummax", lambda t, x: t.cummax(x, dim=1)[1], dtypes=FLOATS),
     along("sort", lambda t, x: t.sort(x, dim=1)[0]), along("sort", lambda t, x: t.sort(x, dim=0, descending=True)[0]),
     along("argsort", lambda t, x: t.argsort(x, dim=1), dtypes=["float32", "float64"]),
+    along("sort", lambda t, x: x.trunc().sort(stable=True, dim=1, descending=True)[1], dtypes=FLOATS + INTS, order=0),
+    along("argsort", lambda t, x: t.argsort(x.trunc(), dim=0, stable=True), dtypes=FLOATS + INTS, order=0),
+    along("topk", lambda t, x: x.topk(2, dim=1, largest=False, sorted=True)[0]),
     along("topk", lambda t, x: t.topk(x, 2, dim=1)[0]),
     along("topk", lambda t, x: t.topk(x, 2, dim=1, largest=False)[1], dtypes=["float32"]),
     along("median", lambda t, x: t.median(x), dtypes=FLOATS + INTS),
@@ -193,6 +204,9 @@ ROWS = [
     along("take", lambda t, x: t.take(x, index[t]([2, 0, 2]), dim=1), torch_f=lambda t,
           x: t.index_select(x, 1, index[t]([2, 0, 2]))),
     along("index_select", lambda t, x: t.index_select(x, 0, index[t]([1, 1, 0]))),
+    along("take_along_dim", lambda t, x: t.take_along_dim(x, index[t]([[4, 0]]), dim=1), shapes=[(3, 5), (1, 5)]),
+    along("take_along_dim", lambda t, x: x.take_along_dim(index[t]([[2], [0], [2]]), 1), shapes=[(1, 5), (3, 3)]),
+    along("take_along_dim", lambda t, x: x.take_along_dim(index[t]([0, 7, 0])), shapes=[(3, 5), (2, 4)]),
     along("pad", lambda t, x: t.pad(x, (2, 1), mode="reflect"), torch_f=lambda t, x: t.nn.functional.pad(x, (2, 1), mode="reflect")),
     along("pad", lambda t, x: t.pad(x, (2, 1), mode="replicate"), torch_f=lambda t, x: t.nn.functional.pad(x, (2, 1), mode="replicate"),
           order=1),
@@ -240,6 +254,7 @@ ROWS = [
     along("unbind", lambda t, x: t.unbind(x, dim=1)[1]), along("t", lambda t, x: x.t(), shapes=[(3, 5), (4,), ()]),
     along("ravel", lambda t, x: t.ravel(x)), along("swapaxes", lambda t, x: t.swapaxes(x, 0, -1)),
     along("swapdims", lambda t, x: x.swapdims(1, 0)), along("movedim", lambda t, x: t.movedim(x, 0, -1)),
+    along("movedim", lambda t, x: x.movedim((0, 1), (2, -3)), shapes=[(2, 3, 4)]),
     along("moveaxis", lambda t, x: x.moveaxis(-1, 0)), along("mT", lambda t, x: x.mT),
     along("view_as", lambda t, x: x.view_as(t.ones(5, 3)), shapes=[(3, 5)]),
     along("reshape_as", lambda t, x: x.reshape_as(t.ones(15)), shapes=[(3, 5)]),
@@ -279,6 +294,9 @@ ROWS = [
     Row("tensordot", lambda t, x, y: t.tensordot(x, y, dims=([0, 2], [1, 0])), shapes=[((2, 3, 4), (4, 2, 5))], dtypes=FLOATS),
     Row("norm", lambda t, x: t.norm(x), shapes=[(3, 5), (4,)], dtypes=FLOATS),
     Row("norm", lambda t, x: t.norm(x, 3, dim=1), shapes=MATRICES, dtypes=FLOATS),
+    Row("norm", lambda t, x: x.norm("fro", dim=1), shapes=[(3, 5)], dtypes=FLOATS),
+    Row("linalg.norm", lambda t, x: t.linalg.norm(x, "fro"), shapes=[(3, 5)], dtypes=["float32"]),
+    Row("linalg.vector_norm", lambda t, x: t.linalg.vector_norm(x, ord=3, dim=0, keepdim=True), shapes=[(3, 5)], dtypes=["float32"]),
     Row("norm", lambda t, x: t.norm(x, float("inf"), dim=0, keepdim=True), shapes=[(3, 5)], dtypes=FLOATS, order=1),
     Row("normalize", lambda t, x: t.normalize(x), torch_f=lambda t, x: t.nn.functional.normalize(x), shapes=MATRICES, dtypes=FLOATS),
     Row("normalize", lambda t, x: t.normalize(x, 3, dim=0), torch_f=lambda t, x: t.nn.functional.normalize(x, 3, dim=0), shapes=MATRICES,
@@ -301,6 +319,8 @@ ROWS = [
     Row("softshrink", lambda t, x: t.softshrink(x, 1.5), torch_f=lambda t, x: t.nn.functional.softshrink(x, 1.5), dtypes=FLOATS),
     activation("tanhshrink", dtypes=FLOATS),
     Row("softmin", lambda t, x: t.softmin(x, dim=1), torch_f=lambda t, x: t.nn.functional.softmin(x, dim=1), shapes=MATRICES),
+    Row("clamp_min", lambda t, x, y: x.clamp_min(y), shapes=[((3, 5), (5,))], dtypes=FLOATS + INTS),
+    Row("clamp_max", lambda t, x, y: t.clamp_max(x, y), shapes=[((3, 5), (3, 1))], dtypes=FLOATS + INTS),
     Row("clamp_min", lambda t, x: t.clamp_min(x, 1)), Row("clamp_max", lambda t, x: t.clamp_max(x, 1)),
     # products with a sum
     Row("addmm", lambda t, x, a, b: t.addmm(x, a, b, beta=2, alpha=3), shapes=[((2,), (3, 5), (5, 2)), ((3, 2), (3, 5), (5, 2))],
@@ -338,6 +358,7 @@ ROWS = [
     Row("searchsorted", lambda t, x, y: t.searchsorted(t.sort(x.round())[0], y.round(), right=True), shapes=[((3, 7), (3, 4))], order=0),
     Row("bucketize", lambda t, x: t.bucketize(x.round(), index[t]([-2, 0, 1]), right=True), shapes=SHAPES, order=0),
     Row("isin", lambda t, x: t.isin(x.round(), index[t]([-2, 0, 1])), shapes=SHAPES, order=0),
+    Row("isin", lambda t, x: t.isin(x.round(), index[t]([-2, 0, 1]), invert=True), shapes=[(3, 5)], order=0),
     along("quantile", lambda t, x: t.quantile(x, 0.3, dim=1), dtypes=FLOATS),
     along("quantile", lambda t, x: t.quantile(x, t.tensor([0.0, 0.35, 1.0], dtype=x.dtype), dim=0, keepdim=True), dtypes=["float64"]),
     *(along("quantile", lambda t, x, how=how: t.quantile(x, 0.3, interpolation=how), dtypes=["float32"])
@@ -351,6 +372,7 @@ ROWS = [
     along("var_mean", lambda t, x: t.var_mean(x, dim=1)[0]), along("std_mean", lambda t, x: t.std_mean(x, dim=0)[1]),
     along("aminmax", lambda t, x: t.aminmax(x, dim=1)[1], torch_f=lambda t, x: x.amax(1)),
     along("aminmax", lambda t, x: x.aminmax()[0], torch_f=lambda t, x: x.amin()),
+    along("diff", lambda t, x: t.diff(x, prepend=x[..., :1], append=x), dtypes=SIGNED),
     along("diff", lambda t, x: t.diff(x), dtypes=SIGNED), along("diff", lambda t, x: t.diff(x, 2, dim=0), dtypes=SIGNED),
     along("trapezoid", lambda t, x: t.trapezoid(x, dx=0.5, dim=0), dtypes=FLOATS),
     Row("trapezoid", lambda t, x, y: t.trapezoid(x, y), shapes=[((3, 5), (5,)), ((3, 5), (3, 5))], dtypes=FLOATS),
@@ -366,6 +388,7 @@ ROWS = [
           shapes=[((3, 5), (5, 2)), ((5,), (5, 2)), ((2, 1, 3, 5), (4, 5, 1)), ((3, 0), (0, 2))], dtypes=FLOATS),
     along("mm", lambda t, x, y: t.mm(x, y), shapes=[((3, 5), (5, 2))], dtypes=FLOATS),
     along("bmm", lambda t, x, y: t.bmm(x, y), shapes=[((2, 3, 5), (2, 5, 2))], dtypes=FLOATS),
+    along("mv", lambda t, x, y: t.mv(x, vec=y), shapes=[((3, 5), (5,))], dtypes=FLOATS),
     along("dot", lambda t, x, y: t.dot(x, y), shapes=[((13,), (13,))], dtypes=FLOATS),
 ]
 
@@ -438,6 +461,26 @@ def test_dtypes(row):
         theirs = row.torch_f(torch, *(torch.tensor(a).to(whole if exact else torch.float64) for a in arrays))
         pairs.append((mine, theirs, dtype))
     agree(pairs, row.name, scale=8)
+
+
+@pytest.mark.parametrize("name", [*FLOATS, *INTS, *UNSIGNED])
+def test_views_as_other_dtypes_are_numpys(name):
+    """x.view(dtype): the same bytes, along the last axis where sizes differ."""
+    known = [t for t in FLOATS + INTS + UNSIGNED if t != "bfloat16"]
+    a = np.random.default_rng(1).integers(0, 256, (3, 16)).astype("u1")
+    x = tg.Tensor(a).view(getattr(tg, name))
+    for other in known:
+        size = np.dtype(other).itemsize
+        y, expected = x.view(dtype=other), a.view(other)
+        assert y.dtype == other and y.shape == (3, 16 // size) and y.numpy().tobytes() == expected.tobytes()
+        assert x[0].view(getattr(tg, other)).numpy().tobytes() == expected[0].tobytes()
+    assert x.view(3, -1).shape == x.shape and x.view(x.dtype).shape == x.shape
+    other = "int8" if x.itemsize > 1 else "int16"
+    for bad in (lambda: tg.zeros(2, 3, dtype="uint8").view(tg.float32), lambda: tg.zeros((), dtype=name).view(other)):
+        with pytest.raises(tg.ShapeError, match="does not hold whole elements"):
+            bad()
+    with pytest.raises(tg.DTypeError, match="bitcast: not defined for bool"):
+        x.view(tg.bool)
 
 
 def test_what_was_found_is_a_named_tuple():

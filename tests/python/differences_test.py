@@ -143,6 +143,7 @@ def _():
     assert tg.arange(6).view(2, 3).T.view(6).tolist() == [0, 3, 1, 4, 2, 5]
     with pytest.raises(RuntimeError):
         torch.arange(6).view(2, 3).T.view(6)
+    assert tg.ones(2).view(tg.int32).tolist() == tg.ones(2).bitcast(tg.int32).tolist() == torch.ones(2).view(torch.int32).tolist()
 
 
 @row("`empty`")
@@ -177,12 +178,19 @@ def _():
 def _():
     x = tg.arange(6).view(2, 3)
     assert x.sum(axis=1, keepdims=True).tolist() == x.sum(dim=1, keepdim=True).tolist() == [[3], [12]]
-    for keyword in ("out", "inplace"):
+    for keyword, nothing in (("out", None), ("inplace", False)):
+        assert tg.relu(x, **{keyword: nothing}).tolist() == x.tolist()
         with pytest.raises(TypeError):
             tg.relu(x, **{keyword: x})
     for library in (torch, tg):
         x = library.ones(2) * -1
         assert library.nn.ReLU(inplace=True)(x) is x and x.tolist() == [0, 0]
+
+
+@row("`x[0, :, [1, 2]]`: integers apart from lists")
+def _():
+    x = np.zeros((2, 5, 3))
+    assert torch.tensor(x)[0, :, [1, 2]].shape == (5, 2) and tg.tensor(x)[0, :, [1, 2]].shape == x[0, :, [1, 2]].shape == (2, 5)
 
 
 @row("`x[i]` with integers and slices")
@@ -328,6 +336,9 @@ def _():
     assert not {"fft", "distributions", "mode", "nanmedian", "renorm"} & set(dir(tg)) and not hasattr(tg.linalg, "solve")
     assert not {"Dropout2d", "EmbeddingBag", "Bilinear", "Fold"} & set(dir(nn)) and not {"grid_sample", "ctc_loss"} & set(dir(G))
     assert not {"addcmul_", "index_fill_"} & set(dir(tg.Tensor))
+    with pytest.raises(TypeError):
+        nn.Conv2d(1, 1, 3, padding_mode="reflect")
+    assert G.pad(tg.arange(3), (1, 1), mode="circular").tolist() == [2, 0, 1, 2, 0]
 
 
 @row("errors")

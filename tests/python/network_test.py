@@ -152,6 +152,8 @@ for loss in ("nll_loss", "cross_entropy"):
              row(loss, lambda f, x, c=call: c(f, x, weighted=True, reduction="none"), [(4, 5)]),
              row(loss, lambda f, x, c=call: c(f, x, targets=[[1, -100, 4], [0, 2, 2]], reduction="sum"), [(2, 5, 3)])]
 ROWS += [
+    row("unfold", lambda f, x: f.unfold(x, 2), [(2, 3, 4, 5)]),
+    row("unfold", lambda f, x: f.unfold(x, (2, 3), dilation=(2, 1), padding=(1, 0), stride=(1, 2)), [(1, 2, 4, 6), (2, 3, 5)]),
     row("cross_entropy", lambda f, x, c=call: c(f, x, label_smoothing=0.2), [(4, 5)]),
     row("cross_entropy", lambda f, x, c=call: c(f, x, weighted=True, label_smoothing=0.2, ignore_index=0), [(4, 5)]),
     row("cross_entropy", lambda f, x, t: f.cross_entropy(x, t), [((4, 5), (4, 5)), ((2, 5, 3), (2, 5, 3)), ((5,), (5,))]),

@@ -122,6 +122,8 @@ def copied(module, layer):
     (nn.TransformerEncoderLayer(8, 2, 12, 0.0, "gelu", batch_first=True, norm_first=True),
      torch.nn.TransformerEncoderLayer(8, 2, 12, 0.0, "gelu", batch_first=True, norm_first=True), (2, 5, 8)),
     (nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3), (4, 3, 5, 2)), (nn.LayerNorm((3, 4)), torch.nn.LayerNorm((3, 4)), (2, 3, 4)),
+    (nn.LayerNorm(4, 1e-3, elementwise_affine=False), torch.nn.LayerNorm(4, 1e-3, elementwise_affine=False), (2, 3, 4)),
+    (nn.Dropout(0.0, inplace=False), torch.nn.Dropout(0.0, inplace=False), (2, 3)),
 ], ids=lambda v: type(v).__name__ if not isinstance(v, tuple) else "")
 def test_layers_are_pytorchs(layer, module, shape):
     module = copied(module, layer)
@@ -134,6 +136,13 @@ def test_layers_are_pytorchs(layer, module, shape):
     assert np.allclose(mine.grad.numpy(), theirs.grad.numpy(), atol=1e-4)
     gradients = {name: p.grad.numpy() for name, p in module.named_parameters()}
     assert all(np.allclose(p.grad.numpy(), gradients[name], atol=2e-4) for name, p in layer.named_parameters())
+
+
+def test_dropout_in_place():
+    x, layer = tg.ones(100), nn.Dropout(0.5, True)
+    assert layer(x) is x and set(x.tolist()) == {0.0, 2.0} and repr(layer) == "Dropout(p=0.5, inplace=True)"
+    assert nn.Dropout(inplace=True).eval()(x) is x and not nn.Dropout().inplace
+    assert repr(nn.LayerNorm(4, elementwise_affine=False)) == repr(torch.nn.LayerNorm(4, elementwise_affine=False))
 
 
 def test_rms_norm():

@@ -197,12 +197,13 @@ def muon(p, g, state, t):
     ("CyclicLR", {"base_lr": 0.05, "max_lr": 0.5, "step_size_up": 3}),
     ("CyclicLR", {"base_lr": 0.05, "max_lr": 0.5, "step_size_up": 2, "step_size_down": 1, "mode": "triangular2"}),
     ("CyclicLR", {"base_lr": 0.05, "max_lr": 0.5, "step_size_up": 2, "mode": "exp_range", "gamma": 0.9}),
-    ("OneCycleLR", {"max_lr": 0.5, "total_steps": 10}), ("OneCycleLR", {"max_lr": 0.5, "total_steps": 10, "anneal_strategy": "linear"})])
+    ("OneCycleLR", {"max_lr": 0.5, "total_steps": 10}), ("OneCycleLR", {"max_lr": 0.5, "epochs": 5, "steps_per_epoch": 2}),
+    ("OneCycleLR", {"max_lr": 0.5, "total_steps": 10, "anneal_strategy": "linear"})])
 def test_schedules_are_pytorchs(name, keywords):
     p, q = Tensor([1.0], requires_grad=True), torch.tensor([1.0], requires_grad=True)
     mine, theirs = optim.SGD([p], lr=0.1), torch.optim.SGD([q], lr=0.1)
-    a = getattr(optim.lr_scheduler, name)(mine, **keywords)
     more = {"cycle_momentum": False} if name in ("OneCycleLR", "CyclicLR") else {}
+    a = getattr(optim.lr_scheduler, name)(mine, **keywords, **more)
     b = getattr(torch.optim.lr_scheduler, name)(theirs, **keywords, **more)
     for _ in range(9):
         assert np.isclose(mine.lr, b.get_last_lr()[0], rtol=1e-9) and a.get_last_lr() == [mine.lr]

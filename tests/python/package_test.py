@@ -115,6 +115,9 @@ with tg.set_grad_enabled(False), tg.enable_grad():
 slope_of, = tg.autograd.grad(z.sum(), z)
 _, predicted = tg.max(z, 1)
 most: Tensor = z.max(axis=1) + z.max() + z.min(dim=0, keepdim=True).values + tg.median(z, axis=0, keepdims=True) + predicted
+ordered: tg.Found = z.sort(dim=0, stable=True)
+turned: Tensor = z.round(decimals=2).take_along_dim(ordered.indices, 0).view(tg.int16).view(1, -1).cumsum(0, dtype=tg.float64)
+spread: Tensor = z.std(0, False) + z.var(False) + z.clamp_min(z).norm("fro") + F.softmax(z, 0, dtype=tg.float32)
 stack = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2), 2)
 relu = nn.ReLU(inplace=True)
 if isinstance(seq[0], nn.Conv2d):

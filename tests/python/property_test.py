@@ -39,6 +39,56 @@ def test_indexing_reads_and_writes(data):
     assert np.array_equal(t.numpy(), a)
 
 
+def mixed_key(rng, shape):
+    """Of anything that an index may be, for some of the axes."""
+    common, key, axis = tuple(rng.integers(1, 4, rng.integers(1, 3))), [], 0
+    while axis < len(shape):
+        size, kind = shape[axis], rng.integers(8)
+        if kind == 0:
+            key.append(None)
+        elif kind == 1 and not any(k is Ellipsis for k in key):
+            key.append(Ellipsis)
+            axis += int(rng.integers(0, len(shape) - axis + 1))
+        elif kind == 2:
+            key.append(int(rng.integers(-size, size)))
+            axis += 1
+        elif kind == 3:
+            key.append(slice(*rng.integers(-5, 6, 2).tolist(), int(rng.choice([-2, -1, 1, 2]))))
+            axis += 1
+        elif kind == 4:
+            axes = int(rng.integers(1, min(2, len(shape) - axis) + 1))
+            key.append(rng.random(shape[axis:axis + axes]) < 0.5)
+            axis += axes
+        elif kind == 5 and rng.random() < 0.3:
+            key.append(bool(rng.random() < 0.7))
+        else:
+            key.append(rng.integers(-size, size, [1 if rng.random() < 0.2 else n for n in common]))
+            axis += 1
+    return tuple(key)
+
+
+def test_mixed_indices_are_numpys():
+    """Integers, slices, None, ellipses, index arrays and masks together: read, written, and written in place."""
+    rng, tried = np.random.default_rng(0), 0
+    for _ in range(200):
+        a = numbers(tuple(rng.integers(1, 5, rng.integers(0, 5))))
+        key = mixed_key(rng, a.shape) if a.ndim else np.array(a > 0)
+        try:
+            expected, places = a[key], np.arange(a.size).reshape(a.shape)[key]
+        except IndexError:
+            continue
+        mine = tuple(k.tolist() if isinstance(k, np.ndarray) and k.size and rng.random() < 0.5 else k for k in key) if a.ndim else key
+        assert np.array_equal(Tensor(a)[mine].numpy(), expected) and Tensor(a)[mine].shape == expected.shape, key
+        if len(np.unique(places)) == places.size:  # else the last of equal places is not said
+            t, values = Tensor(a), numbers(expected.shape, 1)
+            t[mine] = Tensor(values)
+            t[mine] *= 2
+            a[key] = 2 * values
+            assert np.array_equal(t.numpy(), a), key
+        tried += 1
+    assert tried > 150
+
+
 @few
 @given(st.data())
 def test_sums_over_any_axes(data):

@@ -35,7 +35,7 @@ SHOWN = {
         "test_files_say_what_is_wrong": "IoError", "test_our_own_mistakes": "InternalError", "test_explain": "explain",
         "test_the_tensor_module": "tensor",
         "test_numpys_names": "array array_equal identity flipud fliplr take_along_axis copy nbytes itemsize inf nan pi e newaxis "
-        "linalg.norm",
+        "linalg.norm is_tensor broadcast_shapes",
     },
     "autograd_test.py": {
         "test_modes": "is_grad_enabled enable_grad inference_mode set_grad_enabled",
@@ -289,13 +289,18 @@ OTHER_NAMES = [
     ("broadcast_to", (), {"size": (2, 3, 4)}), ("mm", (), {"mat2": "T"}), ("pow", (), {"exponent": 2}),
     ("split", (), {"split_size_or_sections": 2}),
     ("std", (), {"dim": 0, "unbiased": False}), ("var", (), {"dim": 1, "unbiased": True}), ("roll", (), {"shifts": 1, "dims": 0}),
-    ("diagonal", (), {"offset": 1, "dim1": 0, "dim2": 1}), ("outer", (), {"vec2": "T"}), ("tensordot", (), {"b": "T", "dims": 1})]
+    ("sort", (), {"dim": 0, "stable": True, "descending": True}), ("argsort", (), {"dim": 1, "stable": True}),
+    ("topk", (), {"k": 2, "sorted": True}), ("round", (), {"decimals": -1}),
+    ("tensor_split", (), {"sections": 2}), ("tensor_split", (), {"indices": (1, 2), "dim": 1}),
+    ("var_mean", (), {"dim": 0, "unbiased": False}),
+    ("dot", (), {"tensor": "T"}), ("diagonal", (), {"offset": 1, "dim1": 0, "dim2": 1}), ("outer", (), {"vec2": "T"}),
+    ("tensordot", (), {"b": "T", "dims": 1})]
 
 
 @pytest.mark.parametrize("name, given, keywords", OTHER_NAMES, ids=[n for n, *_ in OTHER_NAMES])
 def test_keywords_are_pytorchs(name, given, keywords):
     a = np.arange(12, dtype="f").reshape(3, 4)
-    a = a[0] if name == "outer" else a
+    a = a[0] if name in ("outer", "dot") else a
     mine, theirs = ({k: v if not isinstance(v, str) else make(a.T.copy()) for k, v in keywords.items()}
                     for make in (tg.Tensor, torch.tensor))
     got, expected = getattr(tg, name)(tg.Tensor(a), *given, **mine), getattr(torch, name)(torch.tensor(a), *given, **theirs)

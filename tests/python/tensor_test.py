@@ -426,6 +426,10 @@ def test_numpys_names():
         assert getattr(tg, name)(x).tolist() == getattr(x, name)().tolist() == getattr(np, name)(a).tolist()
     index = np.array([[2, 0], [1, 1]])
     assert tg.take_along_axis(x, tg.Tensor(index), axis=1).tolist() == np.take_along_axis(a, index, axis=1).tolist()
+    assert tg.take_along_axis(x, tg.Tensor([5, 0]), None).tolist() == np.take_along_axis(a, np.array([5, 0]), None).tolist()
+    assert tg.is_tensor(x) and not tg.is_tensor(a)
+    for shapes in (((2, 1), (3,)), ((), 4), ((0, 1), (1, 5))):
+        assert tg.broadcast_shapes(*shapes) == np.broadcast_shapes(*shapes)
     other = x.copy()
     other += 1
     assert x.tolist() == a.tolist() and [t.tolist() for t in divmod(x, 2)] == [t.tolist() for t in divmod(a, 2)]

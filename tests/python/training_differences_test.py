@@ -159,7 +159,9 @@ def _():
 def _():
     optimizer = tg.optim.SGD([tg.ones(1, requires_grad=True)], lr=0.1, momentum=0.5)
     tg.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
-    tg.optim.lr_scheduler.CyclicLR(optimizer, 0.1, 1.0)
+    tg.optim.lr_scheduler.CyclicLR(optimizer, 0.1, 1.0, cycle_momentum=False)
+    with pytest.raises(tg.ValueError, match="only rates"):
+        tg.optim.lr_scheduler.CyclicLR(optimizer, 0.1, 1.0, cycle_momentum=True)
     assert optimizer.param_groups[0]["momentum"] == 0.5
 
 

@@ -309,6 +309,35 @@ TEST(Functions, NanStays) {
     EXPECT_TRUE(std::isnan(f(x).item<double>()));
 }
 
+TEST(Functions, QuotientsOfWhatRemaindersLeave) {  // sums whose terms two rules would order differently
+  const std::vector<int64_t> values{15, 25, -15, 26, -26, 5, -4, 127, -128};
+  const auto down = [](int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); };
+  for (DType from : {int8, int32, int64})
+    for (int64_t d : {2, 3, 10, 16, 100}) {
+      const Tensor x = Tensor::from(values).cast(from).realize().cast(int64), left = x - x % d;
+      std::vector<double> halves, odd, rest;
+      for (int64_t v : values) {
+        const int64_t q = down(v, d);
+        odd.push_back(static_cast<double>(q & 1)), halves.push_back(static_cast<double>(down(q, 2)));
+        rest.push_back(static_cast<double>(3 * v - q * d - d * down(3 * v - q * d, d)));
+      }
+      expect_near(left.floor_div(d) % 2, odd);
+      expect_near(left.floor_div(d).floor_div(2), halves);
+      expect_near((3 * x - left) % d, rest);
+    }
+}
+
+TEST(Functions, RoundToDecimals) {  // halves to even, as NumPy's
+  expect_near(f64({2.345678, -2.375, 0.125, 1e300, NAN, INFINITY}, {6}).round(2), {2.35, -2.38, 0.12, 1e300, NAN, INFINITY});
+  expect_equal(f64({1234.5, -1250, 1350, 49.9, 1e300}, {5}).round(-2), {5}, {1200, -1200, 1400, 0, 1e300});
+  expect_equal(Tensor({3e38f, -0.26f}).round(1), {2}, {3e38f, -0.3f});
+  expect_equal(Tensor({3e38f, 5.f}).round(-40), {2}, {0, 0});
+  expect_equal(Tensor({15, 25, -15, 26, -26, 5, -4}).round(-1), {7}, {20, 20, -20, 30, -30, 0, 0});
+  expect_equal(Tensor({127, -128, 49}, {.dtype = int8}).round(-2), {3}, {100, -100, 0});
+  expect_equal(Tensor({7, -7}).round(3), {2}, {7, -7});
+  EXPECT_EQ(Tensor({1.26f}).cast(float16).round(1).dtype(), float16);
+}
+
 TEST(Functions, Float16Too) {  // computed in float32, and rounded once
   for (DType t : {float16, bfloat16}) {
     const Tensor x = Tensor({1.5f, 2.6f, -3.7f, 7.f, -0.25f}).cast(t);
@@ -326,8 +355,20 @@ TEST(Casts, FloatsSaturateAndTruncate) {
   expect_equal(Tensor({0.f, 0.5f, NAN}).cast(tg::bool_), {3}, {0, 1, 1});
   expect_equal(Tensor({1.f}).bitcast(int32), {1}, {0x3f800000});
   EXPECT_EQ(Tensor({1}).to(float32).dtype(), float32);
-  expect_throw<DTypeError>([] { (void)Tensor({1.f}).bitcast(int8); },
-                           "bitcast: float32 has 4 bytes an element and int8 has 1; both must be numbers of one size");
+  // Of other sizes along the last axis, in the machine's byte order.
+  expect_equal(Tensor({1.f, -2.f}).bitcast(uint8), {8}, {0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0});
+  const Tensor bytes({{0, 0, 0x80, 0x3f, 1, 0, 0, 0}, {0, 0, 0, 0xc0, 0xff, 0xff, 0xff, 0xff}}, {.dtype = uint8});
+  expect_equal(bytes.view(int32), {2, 2}, {0x3f800000, 1, -0x40000000, -1});
+  expect_equal(bytes.bitcast(float32).narrow(1, 0, 1), {2, 1}, {1, -2});
+  expect_equal(bytes.bitcast(uint64).bitcast(uint8), {2, 8}, bytes.to_vector<double>());
+  expect_equal(bytes.bitcast(int16).bitcast(uint64).bitcast(int16), {2, 4}, bytes.bitcast(int16).to_vector<double>());
+  EXPECT_EQ(Tensor::zeros({3, 0}, {.dtype = int8}).bitcast(float64).shape(), (Sizes{3, 0}));
+  EXPECT_EQ(Tensor::zeros({0, 4}).bitcast(int16).shape(), (Sizes{0, 8}));
+  expect_throw<ShapeError>([] { (void)Tensor({1.f, 2.f, 3.f}).bitcast(int64); },
+                           "bitcast: the last axis of shape (3,) of float32 does not hold whole elements of int64, which has 8 bytes");
+  expect_throw<ShapeError>([] { (void)Tensor::zeros({}).view(int8); },
+                           "bitcast: the last axis of shape () of float32 does not hold whole elements of int8, which has 1 bytes");
+  expect_throw<DTypeError>([] { (void)Tensor({1.f}).view(bool_); }, "bitcast: not defined for bool; both dtypes must be of numbers");
 }
 
 // LLVM 19 swaps operands where a choice between bits and what they are made of becomes one masked instruction of AVX-512.

@@ -132,17 +132,40 @@ TEST(Indexing, IntegersAndSlices) {
   EXPECT_EQ(x.at().shape(), x.shape());
 }
 
+TEST(Indexing, MasksWithoutAxes) {  // choose all or nothing, along a new axis
+  const Tensor yes = Tensor::full({}, true), no = Tensor::full({}, false), number = Tensor::full({}, 7);
+  expect_equal(number.at(number > 3), {1}, {7});
+  expect_equal(number.at(number > 9), {0}, {});
+  EXPECT_EQ(m().at(yes).shape(), (Sizes{1, 2, 3}));
+  EXPECT_EQ(m().at(slice(), no).shape(), (Sizes{2, 0, 3}));
+  expect_equal(m().at(yes, Tensor({1, 0})), {2, 3}, {3, 4, 5, 0, 1, 2});
+  Tensor x = number.clone(), y = m().clone();
+  x.set(x > 3, 1).set(x > 3, 2);
+  y.set(no, 5).set(1, yes, 6);
+  expect_equal(x, {}, {1});
+  expect_equal(y, {2, 3}, {0, 1, 2, 6, 6, 6});
+}
+
 TEST(Indexing, Tensors) {
   const Tensor x = cube(), rows({1, 0, -1}), columns({2, 0, 1});
   expect_equal(m().at(Tensor({1, 0, 1})), {3, 3}, {3, 4, 5, 0, 1, 2, 3, 4, 5});
   expect_equal(m().at(slice(), Tensor({{2, 0}})), {2, 1, 2}, {2, 0, 5, 3});
   expect_equal(m().at(rows, columns), {3}, {5, 0, 4});
-  expect_equal(x.at(0, slice(), columns), {3, 3}, {2, 0, 1, 6, 4, 5, 10, 8, 9});
+  expect_equal(x.at(slice(0, 1), slice(), columns), {1, 3, 3}, {2, 0, 1, 6, 4, 5, 10, 8, 9});
   expect_equal(x.at(Tensor({1, 0}), slice(0, 1), Tensor({0, 3})), {2, 1}, {12, 3});  // apart: in front
+  expect_equal(x.at(0, slice(), columns), {3, 3}, {2, 6, 10, 0, 4, 8, 1, 5, 9});  // so is a number that is apart
+  EXPECT_EQ(x.at(Tensor({1, 0}), ellipsis, 0, 0).shape(), (Sizes{2}));
+  EXPECT_EQ(x.at(slice(), 0, Tensor({1, 0, 1})).shape(), (Sizes{2, 3}));
+  EXPECT_EQ(x.at(Tensor({1, 0}), none, 0).shape(), (Sizes{2, 1, 4}));
+  EXPECT_EQ(x.at(none, 0, Tensor({1, 0}), ellipsis).shape(), (Sizes{1, 2, 4}));
   expect_equal(x.at(slice(), Tensor({{0}, {2}}), Tensor({0, 3})), {2, 2, 2}, {0, 3, 8, 11, 12, 15, 20, 23});
   expect_equal(m().take(Tensor({2, 2}), 1), {2, 2}, {2, 2, 5, 5});
   expect_equal(m().at(Tensor({1}, {.dtype = uint8})), {1, 3}, {3, 4, 5});
   expect_equal(m().gather(1, Tensor({{2, 0}, {1, 1}})), {2, 2}, {2, 0, 4, 4});
+  expect_equal(m().take_along_dim(Tensor({{2, 0}}), 1), {2, 2}, {2, 0, 5, 3});  // the index broadcasts
+  expect_equal(take_along_dim(Tensor({{7, 8, 9}}), Tensor({{2}, {0}}), -1), {2, 1}, {9, 7});
+  expect_equal(m().take_along_dim(Tensor({{5, 0}, {-1, 1}})), {4}, {5, 0, 5, 1});
+  expect_equal(m().take_along_dim(m().argsort({.axis = 1, .descending = true, .stable = true}), 1), {2, 3}, {2, 1, 0, 5, 4, 3});
   expect_equal(m().gather(0, Tensor({{1, 0, 1}})), {1, 3}, {3, 1, 5});
 }
 

@@ -45,6 +45,22 @@ inline Tensor written(const Tensor& x, const std::function<void(Tensor&)>& write
 }
 inline Tensor rows(const Tensor& x) { return (Tensor::arange(4, {.device = std::string(x.device())}) % 3).cast(int64); }
 
+/// Numbers at which an operation has derivatives: what is not named here has them at most numbers from -3 to 3.
+struct Domain { double low = -3, high = 3; };
+inline Domain domain_of(std::string_view name) {
+  constexpr std::pair<std::string_view, Domain> kDomains[] = {
+      {" asin acos atanh erfinv logit binary_cross_entropy ", {0.05, 0.85}},
+      {" sqrt rsqrt reciprocal log log2 log10 log1p lgamma digamma polygamma div pow xlogy addcdiv batch_norm gaussian_nll_loss kl_div ",
+       {0.3, 3}},
+      {" acosh ", {1.2, 4}},
+      {" tan ", {-1.2, 1.2}},
+      {" relu6 threshold hardshrink softshrink ", {-9, 9}},
+  };
+  for (const auto& [names, domain] : kDomains)
+    if (names.find(" " + std::string(name) + " ") != names.npos) return domain;
+  return {};
+}
+
 inline std::vector<Section> sections() {
   Section unary{"Elementwise, of one tensor", {}};
 #define UNARY(kind, name, ulp, value, doc) unary.ops.push_back({#name, [](const Tensor& x) { return tg::name(x); }, ulp});
@@ -64,6 +80,10 @@ inline std::vector<Section> sections() {
   one("rad2deg", [](const Tensor& x) { return rad2deg(x); });
   one("sinc", [](const Tensor& x) { return sinc(x); });
   one("logit", [](const Tensor& x) { return logit(x, 0.1); });
+  one("round, decimals", [](const Tensor& x) { return x.round(1); });
+  one("polygamma", [](const Tensor& x) { return polygamma(1, x); });
+  one("cast", [](const Tensor& x) { return x.cast(float64); });
+  one("bitcast", [](const Tensor& x) { return x.bitcast(uint8); });
   one("signbit", [](const Tensor& x) { return tg::signbit(x); });
   one("isposinf", [](const Tensor& x) { return isposinf(x); });
   one("isneginf", [](const Tensor& x) { return isneginf(x); });
@@ -194,11 +214,13 @@ inline std::vector<Section> sections() {
         {"set, slice", [](const Tensor& x) { return written(x, [](Tensor& y) { y.set(slice(0, 2), 1); }); }},
         {"x[i][j] += 1", [](const Tensor& x) { return written(x, [&](Tensor& y) { y[1][2] += Tensor::ones({}, like(x)); }); }},
         {"take", [](const Tensor& x) { return x.take(rows(x)); }},
+        {"take_along_dim", [](const Tensor& x) { return take_along_dim(x, rows(x).reshape({4, 1}), 1); }},
         {"gather", [](const Tensor& x) { return x.gather(0, rows(x).reshape({1, 4})); }},
         {"scatter", [](const Tensor& x) { return scatter(x, 0, rows(x).reshape({4, 1}), x); }},
         {"scatter, add", [](const Tensor& x) { return scatter(x, 0, rows(x).reshape({4, 1}), x, Scatter::Add); }},
         {"scatter, mul", [](const Tensor& x) { return scatter(x, 0, rows(x).reshape({4, 1}), x, Scatter::Mul); }},
         {"scatter, amax", [](const Tensor& x) { return scatter(x, 0, rows(x).reshape({4, 1}), x, Scatter::Max); }},
+        {"scatter, amin", [](const Tensor& x) { return scatter(x, 0, rows(x).reshape({4, 1}), x, Scatter::Min); }},
         {"scatter, mean", [](const Tensor& x) { return scatter(x, 0, rows(x).reshape({4, 1}), x, Scatter::Mean); }},
         {"index_add", [](const Tensor& x) { return index_add(x, 0, rows(x), x); }},
         {"index_copy", [](const Tensor& x) { return index_copy(x, 0, rows(x), x); }},

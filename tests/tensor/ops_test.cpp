@@ -1,6 +1,7 @@
 // docs/ops.md: what each operation takes and costs, found out by asking it. The page is compared with what is found; tools/ops writes it.
 //
-//   a row: dtypes that are accepted | kernels of a float32 result on a CPU and on a GPU | kernels of its gradient | error in ulp
+//   a row: dtypes that are accepted | kernels of a float32 result on a CPU and on a GPU | kernels of its gradient | order of derivatives |
+//   error in ulp
 //
 // A row's kernels are thereby a ceiling: whatever makes an operation or its gradient launch more than the page says fails here. Results
 // of float32 and int32 are compared with the interpreter's.
@@ -61,6 +62,43 @@ std::string launches(const std::string& name, const std::function<std::optional<
   return std::to_string(null.counts().phases);
 }
 
+/// To which order an operation has derivatives that are not 0: "2", "1", or a dash. Both are compared with differences, along a line.
+std::string order_of(const Operation& op) {
+  constexpr const char* device = "interpreter";
+  const auto [low, high] = domain_of(op.name);
+  std::vector<double> at, along;
+  for (int i = 0; i < 24; ++i) {  // distinct, in no order, beside whole numbers
+    at.push_back(low + (high - low) * (i * 7 % 24 + 0.37 + 0.011 * std::sin(i)) / 24);
+    along.push_back(std::cos(3 * i + 1));
+  }
+  const double step = 1e-4;
+  const auto given = [&](double t) {
+    std::vector<double> x;
+    for (size_t i = 0; i < at.size(); ++i) x.push_back(at[i] + t * along[i]);
+    return Tensor::from(x, {4, 6}, {.device = device, .requires_grad = true});
+  };
+  /// The sum of the result with weights, and of its gradient.
+  const auto weighed = [&](const Tensor& y) {
+    return (y * (Tensor::arange(y.numel(), {.device = device}) * 0.7).cos().reshape(y.shape()).cast(float64)).sum();
+  };
+  const auto value = [&](const Tensor& x) { return weighed(op.of(x)); };
+  const auto slope = [&](const Tensor& x, const Tensor& y) { return gradient(y, {x}, {.create_graph = true})[0]; };
+  const Tensor x = given(0), y = tried(op, x).value_or(Tensor());
+  if (!y.defined() || !is_float(y.dtype()) || !y.requires_grad()) return "–";
+  const auto agree = [&](const Tensor& derivative, double above, double below, const char* which) {
+    const double ours = (derivative * Tensor::from(along, {4, 6}, {.device = device})).sum().item<double>();
+    const double theirs = (above - below) / (2 * step);
+    EXPECT_NEAR(ours, theirs, 2e-6 * (1 + std::abs(ours))) << op.name << ": " << which << " derivative";
+    return ours != 0;
+  };
+  const Tensor up = given(step), down = given(-step), g = slope(x, weighed(y));
+  if (!agree(g, value(up).item<double>(), value(down).item<double>(), "first")) return "0";
+  const auto turned = [&](const Tensor& v) { return weighed(slope(v, value(v)).flatten()); };
+  const Tensor s = weighed(g.flatten());
+  const Tensor second = s.requires_grad() ? gradient(s, {x})[0] : g * 0;
+  return agree(second, turned(up).item<double>(), turned(down).item<double>(), "second") ? "2" : "1";
+}
+
 std::string measured_of(const Operation& op) {
   static const auto all = all_measured();
   std::string name = op.name;
@@ -83,14 +121,16 @@ PyTorch are the business of `tests/python`, gradients against finite differences
   `null:gpu`. 0: memory that is there.
 - **gradient**: kernels of the gradient of the result's sum with respect to the tensor, what it needs of the operation's result included;
   – where there is none.
+- **order**: to which order derivatives with respect to the tensor are not all 0, 2 at most; a test compares the first and the second with
+  differences, in float64. – where there is none.
 - **ulp**: how far a float32 result may be off, in units in the last place; tests fail above.
 - **measured**: how far it was off at most where `./do ulp` looked: at all 2^32 inputs, or at as many of them as are given behind it (of two
   arguments: pairs).
 )";
   for (const Section& section : sections()) {
     out += fmt::format(
-        "\n## {}\n\n| operation | dtypes | kernels, CPU | GPU | gradient, CPU | GPU | ulp | measured |\n"
-        "|---|---|---:|---:|---:|---:|---:|---:|\n",
+        "\n## {}\n\n| operation | dtypes | kernels, CPU | GPU | gradient, CPU | GPU | order | ulp | measured |\n"
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|\n",
                        section.title);
     for (const Operation& op : section.ops) {
       const auto forward = [&](const Tensor& x) { return tried(op, x.detach()); };
@@ -99,8 +139,8 @@ PyTorch are the business of `tests/python`, gradients against finite differences
         if (!y || !is_float(y->dtype()) || !y->requires_grad()) return {};
         return gradient(y->sum(), {x})[0];
       };
-      out += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} |\n", op.name, dtypes_of(op), launches("null", forward),
-                         launches("null:gpu", forward), launches("null", backward), launches("null:gpu", backward),
+      out += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", op.name, dtypes_of(op), launches("null", forward),
+                         launches("null:gpu", forward), launches("null", backward), launches("null:gpu", backward), order_of(op),
                          op.ulp < 0 ? "" : op.ulp == 0 ? "exact" : fmt::format("{}", op.ulp), measured_of(op));
     }
   }

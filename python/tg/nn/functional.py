@@ -48,6 +48,12 @@ def instance_norm(
     return _tg.instance_norm(input, weight, bias, eps)
 
 
+def unfold(input: Tensor, kernel_size: int | Sequence[int], dilation: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,
+           stride: int | Sequence[int] = 1) -> Tensor:
+    """The windows of (n, c, h, w) as columns, (n, c kh kw, windows), as a convolution multiplies them; tensor.unfold is along one axis."""
+    return _tg._unfold_images(input, kernel_size, dilation, padding, stride)
+
+
 # All other functions of tg; where PyTorch's arguments come in another order, what is above has the name.
 if TYPE_CHECKING:
     from tg._tg import *  # type: ignore[assignment]  # noqa: F403

@@ -112,7 +112,7 @@ class BatchNorm3d(BatchNorm): ...
 class LayerNorm(_Layer, _tg._LayerNorm, Module):
     def extra_repr(self) -> str:
         """Its options."""
-        return f"{_told(self, 'normalized_shape eps=')}, elementwise_affine=True"
+        return _told(self, "normalized_shape eps= elementwise_affine=")
 
 
 class GroupNorm(_Layer, _tg._GroupNorm, Module):
@@ -146,9 +146,18 @@ class Embedding(_Layer, _tg._Embedding, Module):
 
 
 class Dropout(_Layer, _tg._Dropout, Module):
+    def __init__(self, p: float = 0.5, inplace: bool = False):
+        super().__init__(p)
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """tg.dropout of the input in training, written to it where inplace says so."""
+        result = super().forward(input)
+        return input.copy_(result) if self.inplace else result
+
     def extra_repr(self) -> str:
         """Its probability."""
-        return f"p={self.p}, inplace=False"
+        return f"p={self.p}, inplace={self.inplace}"
 
 
 class PReLU(Module):

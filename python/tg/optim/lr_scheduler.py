@@ -127,16 +127,27 @@ class CosineAnnealingWarmRestarts(_Schedule):
     _rule = staticmethod(_tg._cosine_restarts_lr)
 
 
+def _momentum_stays(cycle_momentum: bool) -> None:
+    if cycle_momentum:
+        raise _tg.ValueError("cycle_momentum=True: only rates are scheduled; leave it out")
+
+
 class CyclicLR(_Schedule):
     """From base_lr to max_lr and back on lines, again and again; momentum stays as it is."""
 
-    _rule = staticmethod(_tg._cyclic_lr)
+    @staticmethod
+    def _rule(*arguments: Any, cycle_momentum: bool = False, **keywords: Any) -> Any:
+        _momentum_stays(cycle_momentum)
+        return _tg._cyclic_lr(*arguments, **keywords)
 
 
 class OneCycleLR(_Schedule):
-    """Up to max_lr and down again in total_steps steps; momentum stays as it is."""
+    """Up to max_lr and down again in total_steps steps, or in epochs of steps_per_epoch; momentum stays as it is."""
 
-    _rule = staticmethod(_tg._one_cycle_lr)
+    @staticmethod
+    def _rule(*arguments: Any, cycle_momentum: bool = False, **keywords: Any) -> Any:
+        _momentum_stays(cycle_momentum)
+        return _tg._one_cycle_lr(*arguments, **keywords)
 
 
 class SequentialLR(_Steps, _tg._LrSchedule):
