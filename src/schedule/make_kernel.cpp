@@ -90,18 +90,22 @@ class KernelMaker {
     const auto begin = idx.begin() + axis;
     const Index along(begin, begin + static_cast<ptrdiff_t>(u.src(1).shape().rank()));
     Index at(idx.begin(), begin);
-    at.push_back(checked(value(u.src(1), along), u.shape()[static_cast<size_t>(axis)]));
+    at.push_back(checked(u.src(1), along, u.shape()[static_cast<size_t>(axis)]));
     at.insert(at.end(), begin + static_cast<ptrdiff_t>(along.size()), idx.end());
     return linear(at, u.shape());
   }
 
   // ---- indices that are data ----
 
-  UOp checked(const UOp& at, const Dim& size) {
-    const UOp i = cast(at, DType::index);
+  // What the index `at` says at `along`, which must be inside an axis of that size.
+  UOp checked(const UOp& at, const Index& along, const Dim& size) {
+    if (at.shape().numel() == Dim(0)) return index(0);  // nobody's, whatever loops of no rounds it seems not to depend on
+    const UOp i = cast(value(at, along), DType::index);
     if (i.bounds().min >= 0 && i.bounds().max < size.min()) return i;
-    UOp here;  // what decides that the index is nobody's: no column decides that of a row's
-    if (gate_) for (const UOp& c : conjunction(gate_)) if (!(c.ranges() & ~i.ranges())) here = and_(here, c);
+    uint64_t own = i.ranges();
+    for (const UOp& a : along) own |= a.ranges();
+    UOp here;  // where it is somebody's: a row's index is, whatever the columns
+    if (gate_) for (const UOp& c : conjunction(gate_)) if (!c.ranges() || (c.ranges() & own)) here = and_(here, c);
     const UOp c = UOp::make(Op::Check, {i, size.expr()}, int64_t{0}), out = here ? passing_outside(here, c) : c;
     std::vector<UOp> over{out};  // the loops of reductions around it; of those with one number the innermost
     uint64_t left = out.ranges();
@@ -207,7 +211,7 @@ class KernelMaker {
         const auto end = begin + static_cast<ptrdiff_t>(u.src(1).shape().rank());
         const Dim& size = u.src(0).shape()[static_cast<size_t>(begin - idx.begin())];
         Index at(idx.begin(), begin);
-        at.push_back(checked(value(u.src(1), Index(begin, end)), size));
+        at.push_back(checked(u.src(1), Index(begin, end), size));
         at.insert(at.end(), end, idx.end());
         return value(u.src(0), at, some(size));
       }

@@ -95,6 +95,8 @@ TEST(Indices, OfAnAxisWithoutElements) {
   fails([&] { return scatter(empty, 0, Tensor({{0, 0}}), 1.f); });
   fails([&] { return Tensor::zeros({2, 0}).take(first, 1); });
   expect_equal(empty.take(Tensor::zeros({3, 0}, {.dtype = int64})).pad({{0, 0}, {0, 1}, {0, 0}}), {3, 1, 2}, {0, 0, 0, 0, 0, 0});
+  expect_equal(Tensor::zeros({0}).take(Tensor::zeros({0}, {.dtype = int64})).sum(), {}, {0});
+  expect_equal(Tensor::ones({2}).take(Tensor::zeros({0}, {.dtype = int64}) + 7).sum(), {}, {0});
 }
 TEST(Indices, ClassesOutside) {
   for (const int64_t i : {-1, 3, 1000})
