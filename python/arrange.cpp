@@ -141,7 +141,7 @@ void bind_writing(Api& api) {
     return py::tuple(py::cast(along));
   }, "Where it is not 0: (count, rank), int64; as_tuple: a vector an axis. Read at once.", py::arg("as_tuple") = false);
   both(api, "one_hot", &one_hot, "Ones of int32 at the indices, along a new last axis; without a number of classes one more than the "
-       "largest, which is read at once. An index outside gives zeros.", py::arg("num_classes") = -1);
+       "largest, which is read at once. IndexError: an index below 0 or beyond them, when it is computed.", py::arg("num_classes") = -1);
 }
 
 void bind_contractions(Api& api) {

@@ -12,6 +12,7 @@ IntegerTuple shape_of(const Tensor& x) { return {x.shape()}; }
 /// A NumPy array of the tensor's own memory, read-only; what NumPy has no dtype for, as float32.
 py::object numpy_array(const Tensor& x) {
   const Tensor standard = x.dtype() == DType::bfloat16 ? x.cast(DType::float32) : x;
+  released([&] { (void)standard.realize(); });  // what it throws arrives as it is, which a buffer's errors do not
   return py::module_::import("numpy").attr("asarray")(py::module_::import("builtins").attr("memoryview")(standard));
 }
 /// The value of a tensor with one element as Python's number, for int(x) and float(x).

@@ -37,7 +37,7 @@ enum class Scatter : uint8_t { Set, Add, Mul, Max, Min, Mean };
 /// Where x is not 0: (count, rank), int64. Read at once.
 [[nodiscard]] Tensor nonzero(const Tensor& x);
 /// Ones of int32 at the indices, along a new last axis of that many classes; -1: one more than the largest, which is read at once.
-/// ValueError: no indices and no number of classes. An index outside gives zeros.
+/// ValueError: no indices and no number of classes. IndexError: an index outside, when it is computed; no classes for indices.
 [[nodiscard]] Tensor one_hot(const Tensor& index, int64_t classes = -1);
 
 }  // namespace tg

@@ -56,7 +56,7 @@ class Binder {
     if (u.op() == Op::Load) return load(src[0], src[1], gate_of_load(u, src.size() > 2 ? src[2] : UOp()));
     if (u.op() == Op::Reduce) return rebuild_reduce(u, src[0]);
     if (u.op() == Op::Scan) return rebuild_scan(u, std::move(src));
-    if (u.op() == Op::Check) src[0] = checked(u, src[0]);
+    if (u.op() == Op::Check) return checked(u, u.with(src));
     return std::equal(src.begin(), src.end(), u.src().begin()) ? u : u.with(src);
   }
   UOp gate_of_load(const UOp& u, UOp gate) const {
@@ -66,11 +66,11 @@ class Binder {
     return gate;
   }
   // Lanes that reach past the end have nothing to report.
-  UOp checked(const UOp& u, UOp at) const {
+  UOp checked(const UOp& u, UOp check) const {
     for (const Split& s : nest_.splits)
       if (!s.exact && masked(s) && (u.ranges() & s.original.ranges()) && reads(u, s.original))
-        at = where(inside_.at(s.original), at, index(0));
-    return at;
+        check = passing_outside(inside_.at(s.original), check);
+    return check;
   }
   // Whether the range is open in it. Two ranges may share an id when they are never open together, so a set bit is not proof.
   static bool reads(const UOp& expr, const UOp& r) {

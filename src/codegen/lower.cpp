@@ -391,6 +391,9 @@ int Lower::emit_new(const UOp& u, int level) {
     case Op::Range: return emit_range(u);
     case Op::Load: return emit_load(u, level);
     case Op::Check: return emit_check(u, level);
+    case Op::After:
+      for (const UOp& first : u.src().subspan(1)) emit(first);
+      return emit(u.src(0));
     case Op::Get: return e_.cast(level, emit(u.src(0), static_cast<size_t>(u.as<int64_t>())), u.dtype());
     case Op::Cast: return e_.cast(level, emit(u.src(0)), u.dtype());
     case Op::Bitcast: return bitcast(level, emit(u.src(0)), u.dtype());

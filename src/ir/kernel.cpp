@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "ir/monoid.hpp"
+#include "tg/ir/pattern.hpp"
 
 namespace tg {
 
@@ -19,6 +20,12 @@ Hash128 Kernel::hash() const {
   for (const UOp& r : ranges) h = mix(h, r.hash());
   for (const UOp& p : params) h = mix(h, p.hash());  // those, too, that nothing is read from: they are arguments
   return h;
+}
+
+UOp passing_outside(const UOp& condition, const UOp& check) {
+  const UOp& bound = check.src(1);
+  return check.with(std::vector{where(condition, check.src(0), index(0)),
+                                bound.bounds().min > 0 ? bound : where(condition, bound, index(1))});
 }
 
 std::span<const UOp> reduce_ranges(const UOp& r) {

@@ -32,6 +32,9 @@ struct Kernel {
   std::string name() const;    // "r_64_128_3", from what it does and its sizes
 };
 
+/// A Check as it is where a condition holds; where it does not it has nothing to report.
+UOp passing_outside(const UOp& condition, const UOp& check);
+
 /// The loops a Reduce of a kernel closes. Behind them a tuple-valued one (ArgMax) carries the position of its value among those reduced.
 std::span<const UOp> reduce_ranges(const UOp& reduce);
 /// The loop a Scan of a kernel runs along: the innermost of its output, which stays open. Codegen splits it into a loop and its lanes.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 
 #include "ir/monoid.hpp"
 #include "ir/symbolic.hpp"
@@ -31,7 +32,7 @@ class KernelMaker {
       stores.push_back(u.op() == Op::Scatter ? scatter_store(u, to) : plain_store(u, to));
     }
     Kernel& k = launch_.kernel;
-    k.stores = rewrite(stores, exact_rules());
+    k.stores = with_checks(std::move(stores));
     k.ranges = group_.ranges;
     k.sequential = group_.sequential;
     for (const UOp& u : toposort(k.stores))
@@ -80,7 +81,8 @@ class KernelMaker {
     if (const auto first = demands_.first_store.find(u); first != demands_.first_store.end() && first->second == number_)
       return store(to, linear(group_.index, u.shape()), value(u.src(0), group_.index));
     const UOp at = place_of(u, group_.index), v = value(u.src(2), group_.index);
-    return store(to, at, u.as<ScatterArg>().mode == ScatterMode::Add ? load(to, at) + v : v);
+    return store(to, at, u.as<ScatterArg>().mode == ScatterMode::Add ? load(to, at) + v : v,
+                 some(u.shape()[static_cast<size_t>(u.as<ScatterArg>().axis)]));
   }
   // Where in a scatter's memory the value at idx belongs.
   UOp place_of(const UOp& u, const Index& idx) {
@@ -88,14 +90,51 @@ class KernelMaker {
     const auto begin = idx.begin() + axis;
     const Index along(begin, begin + static_cast<ptrdiff_t>(u.src(1).shape().rank()));
     Index at(idx.begin(), begin);
-    at.push_back(checked(value(u.src(1), along), u.shape()[static_cast<size_t>(axis)]));
+    at.push_back(checked(u.src(1), along, u.shape()[static_cast<size_t>(axis)]));
     at.insert(at.end(), begin + static_cast<ptrdiff_t>(along.size()), idx.end());
     return linear(at, u.shape());
   }
-  static UOp checked(const UOp& at, const Dim& bound) {
-    const UOp i = cast(at, DType::index);
-    if (i.bounds().min >= 0 && i.bounds().max < bound.min()) return i;
-    return UOp::make(Op::Check, {i, bound.expr()}, int64_t{0});
+
+  // ---- indices that are data ----
+
+  // What the index `at` says at `along`, which must be inside an axis of that size.
+  UOp checked(const UOp& at, const Index& along, const Dim& size) {
+    if (at.shape().numel() == Dim(0)) return index(0);  // nobody's, whatever loops of no rounds it seems not to depend on
+    const UOp i = cast(value(at, along), DType::index);
+    if (i.bounds().min >= 0 && i.bounds().max < size.min()) return i;
+    uint64_t own = i.ranges();
+    for (const UOp& a : along) own |= a.ranges();
+    UOp here;  // where it is somebody's: a row's index is, whatever the columns
+    if (gate_) for (const UOp& c : conjunction(gate_)) if (!c.ranges() || (c.ranges() & own)) here = and_(here, c);
+    const UOp c = UOp::make(Op::Check, {i, size.expr()}, int64_t{0}), out = here ? passing_outside(here, c) : c;
+    std::vector<UOp> over{out};  // the loops of reductions around it; of those with one number the innermost
+    uint64_t left = out.ranges();
+    for (const UOp& r : open_ | std::views::reverse)
+      if (left & r.ranges()) over.push_back(r), left &= ~r.ranges();
+    checks_.push_back(over.size() == 1 ? out : UOp::make(Op::Reduce, over, ReduceArg{Monoid::Max, 0}));
+    return out;
+  }
+  // Of an axis that may have no elements nothing is read or written: the condition that it has some; empty: it has.
+  static UOp some(const Dim& size) { return size.min() > 0 ? UOp() : simplify(less(index(0), size.expr())); }
+  // The stores, simplified. What they depend on is checked on the way; what nothing depends on (along an axis of one element, of a
+  // constant, of what was expanded), before the first of them is made.
+  std::vector<UOp> with_checks(std::vector<UOp> stores) const {
+    size_t n = stores.size();
+    stores.insert(stores.end(), checks_.begin(), checks_.end());
+    stores = rewrite(stores, exact_rules());
+    std::vector<UOp> made(stores.begin(), stores.begin() + static_cast<ptrdiff_t>(n));
+    for (size_t i = stores.size(); i-- > n;) {  // the later may depend on the earlier
+      const UOp& c = stores[i].op() == Op::Reduce ? stores[i].src(0) : stores[i];
+      const std::vector<UOp> all = toposort(made);
+      if (std::ranges::find(all, c) == all.end()) made.insert(made.begin() + static_cast<ptrdiff_t>(n), stores[i]);
+    }
+    stores.resize(n);
+    if (made.size() == n) return stores;
+    made[--n] = stores[0].src(2);
+    std::vector<UOp> first(stores[0].src().begin(), stores[0].src().end());
+    first[2] = UOp::make(Op::After, std::span<const UOp>(made).subspan(n), {});
+    stores[0] = stores[0].with(first);
+    return stores;
   }
 
   // ---- expressions ----
@@ -170,10 +209,11 @@ class KernelMaker {
       case Op::Gather: {
         const auto begin = idx.begin() + static_cast<ptrdiff_t>(std::get<int64_t>(u.arg()));
         const auto end = begin + static_cast<ptrdiff_t>(u.src(1).shape().rank());
+        const Dim& size = u.src(0).shape()[static_cast<size_t>(begin - idx.begin())];
         Index at(idx.begin(), begin);
-        at.push_back(checked(value(u.src(1), Index(begin, end)), u.src(0).shape()[at.size()]));
+        at.push_back(checked(u.src(1), Index(begin, end), size));
         at.insert(at.end(), end, idx.end());
-        return value(u.src(0), at);
+        return value(u.src(0), at, some(size));
       }
       default: break;
     }
@@ -189,13 +229,21 @@ class KernelMaker {
     if (gate_) idx.push_back(gate_);
     return fresh_ranges(idx, extents);
   }
+  template <class F> UOp within_loops(const std::vector<UOp>& opened, F body) {
+    const size_t outside = open_.size();
+    for (const UOp& r : opened) if (r.op() == Op::Range) open_.push_back(r);
+    const UOp v = body();
+    open_.resize(outside);
+    return v;
+  }
   UOp reduce(const UOp& u, const Index& idx) {
     const auto [monoid, axes] = u.as<ReduceArg>();
     const std::vector<UOp> opened = fresh_ranges_at(idx, reduced_extents(u));
     Index at = idx;
     size_t next = 0;
     for (size_t a = 0; a < at.size(); ++a) if (axes >> a & 1) at[a] = opened[next++];
-    return close(monoid, value(u.src(0), at), {}, opened);
+    const UOp v = within_loops(opened, [&] { return value(u.src(0), at); });
+    return close(monoid, v, {}, opened);
   }
   // Along a loop of the group, which is sequential for its sake.
   UOp scan(const UOp& u, const Index& idx) {
@@ -218,7 +266,7 @@ class KernelMaker {
     at.push_back(term.element);
     const UOp outer = gate_;
     gate_ = and_(gate_, term.gate);
-    const UOp v = value_under_gate(u.src(0), at);
+    const UOp v = within_loops({n}, [&] { return value_under_gate(u.src(0), at); });
     gate_ = outer;
     return close(Monoid::Sum, v, term.gate, {n});
   }
@@ -269,6 +317,8 @@ class KernelMaker {
   const BufferOf& buffer_of_;
   PlanLaunch launch_;
   UOp gate_;  // of the value being computed
+  std::vector<UOp> open_;    // loops of the reductions that are being made
+  std::vector<UOp> checks_;  // all that were made, over the loops of reductions around them, in that order
   std::unordered_map<UOp, std::vector<UOp>> covered_;  // load -> conditions under which alone it is not 0
   std::map<std::pair<const detail::Node*, std::vector<const detail::Node*>>, UOp> values_;
   std::unordered_map<UOp, int> slots_;

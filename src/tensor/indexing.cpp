@@ -27,7 +27,10 @@ void require_integers(const UOp& index, std::string_view operation) {
                 index.dtype() == DType::bool_ ? "a mask goes to at(mask) or where(mask, x, 0)" : "an index tensor is of integers; cast it");
 }
 /// The index, from 0 on and in the dtype, where it lies in its axis; the value reports where it does not.
-UOp valid(const UOp& index, int64_t size, DType dtype) {
+UOp valid(const UOp& index, int64_t size, DType dtype, std::string_view operation) {
+  if (size == 0 && !(index.shape().numel() == Dim(0)))
+    throw IndexError(fmt::format("{}: an index of shape {} into an axis that has no elements; it takes an index that has none either",
+                                 operation, to_string(sizes_of(index.shape()))));
   const DType wide = is_unsigned(index.dtype()) ? index.dtype() : promote(index.dtype(), index_dtype(size));
   UOp i = cast(index, wide);
   // Only what then lies inside counts from the end: what is reported is the user's.
@@ -183,7 +186,7 @@ UOp advanced(UOp x, const Selection& selection, bool in_place) {
   UOp flat;
   for (size_t i = 0; i < indices.size(); ++i) {
     const int64_t size = merged[first + i].value();
-    const UOp index = spread(valid(indices[i], size, dtype), common);
+    const UOp index = spread(valid(indices[i], size, dtype, "at"), common);
     flat = flat ? flat * size + index : index;
   }
   const auto at = merged.begin() + static_cast<ptrdiff_t>(first);
@@ -259,8 +262,8 @@ Tensor Tensor::gather(int axis, const Tensor& index) const {
   for (size_t k = 0; k < own.size(); ++k) {
     Sizes along(own.size(), 1);
     along[k] = wanted[k];
-    const UOp place =
-        static_cast<int>(k) == a ? valid(i, own[k], dtype) : spread(tg::reshape(iota(wanted[k], dtype), shape_of(along)), i.shape());
+    const UOp place = static_cast<int>(k) == a ? valid(i, own[k], dtype, "gather")
+                                               : spread(tg::reshape(iota(wanted[k], dtype), shape_of(along)), i.shape());
     flat = flat ? flat * own[k] + place : place;
   }
   return make(tg::gather(tg::reshape(x, {numel()}), flat, 0), *this);

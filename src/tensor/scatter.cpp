@@ -127,9 +127,10 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& values)
   if (broadcast_shape(shape_of(x.shape()), shape_of(mask.shape()), "masked_scatter") != shape_of(x.shape()))
     throw ShapeError(
         fmt::format("masked_scatter: a mask of shape {} does not broadcast to shape {}", to_string(mask.shape()), to_string(x.shape())));
-  if (x.numel() == 0 || values.numel() == 0) return masked_fill(x, mask, 0);
-  const Tensor flags = line(mask.expand(x.shape())), number = maximum(flags.cast(DType::int32).cumsum() - 1, 0);
-  return where(flags, line(values).take(number), line(x)).reshape(x.shape());
+  const bool empty = values.numel() == 0;  // the first that is wanted is the one after a number that nobody gets
+  const Tensor flags = line(mask.expand(x.shape())), number = maximum(flags.cast(DType::int32).cumsum() - (empty ? 0 : 1), 0);
+  return where(flags, (empty ? Tensor::zeros({1}, {.dtype = x.dtype(), .device = x.device()}) : line(values)).take(number), line(x))
+      .reshape(x.shape());
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {
@@ -157,8 +158,12 @@ Tensor one_hot(const Tensor& index, int64_t classes) {
   require_dtype(is_int(index.dtype()), "one_hot", index.dtype(), "indices are integers; cast them");
   if (classes < 0 && index.numel() == 0) throw ValueError("one_hot: no indices to find the number of classes from; give it");
   if (classes < 0) classes = index.max().item<int64_t>() + 1;
-  return eq(index.cast(DType::int64).unsqueeze(-1), Tensor::arange(classes, {.dtype = DType::int64, .device = index.device()}))
-      .cast(DType::int32);
+  if (classes <= 0 && index.numel() > 0)
+    throw IndexError(fmt::format("one_hot: {} classes for indices of shape {}; there is one more than the largest index, and none is "
+                                 "below 0", classes, to_string(index.shape())));
+  const Tensor numbers = Tensor::arange(classes, {.dtype = DType::int64, .device = index.device()});
+  const Tensor found = numbers.gather(0, line(index.cast(DType::uint64))).reshape(index.shape());  // none below 0 counts from the end
+  return eq(found.unsqueeze(-1), numbers).cast(DType::int32);
 }
 
 }  // namespace tg

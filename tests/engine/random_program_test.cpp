@@ -276,6 +276,13 @@ TEST(FoundByRandomPrograms, RowsByASumThatIsAsNarrow) {
   expect_agreement([] { return some({7, 5}, float32).take(some({7, 33}, uint16).sum({.axis = 1}).cast(int32) % 7); }, 0);
 }
 
+// What an index itself was read by is checked inside the loop of the sum that computes it, nowhere else.
+TEST(FoundByRandomPrograms, SortedRowsByASum) {
+  expect_agreement(
+      [] { return some({2, 1}, float32).take(some({7, 2, 4}, int32).cast(bool_).sum({.axis = 2}) - 3).sort({.axis = 1}).values; }, 0);
+  expect_agreement([] { return some({1}, float32).take(some({33, 3}, int32).cumsum(0) * 0).sort({.axis = 1}).values; }, 0);
+}
+
 // ---- bugs planted on purpose: one node of a kernel read another way ----
 
 struct Bug {

@@ -227,7 +227,7 @@ inline std::vector<Section> sections() {
         {"index_fill", [](const Tensor& x) { return index_fill(x, 0, rows(x), 1); }},
         {"masked_scatter", [](const Tensor& x) { return masked_scatter(x, x > 2, x); }},
         {"masked_fill", [](const Tensor& x) { return masked_fill(x, x > 2, 1); }},
-        {"one_hot", [](const Tensor& x) { return one_hot(x, 7); }}}},
+        {"one_hot", [](const Tensor& x) { return one_hot(x, 16); }}}},
       {"Reductions and scans",
        {{"sum", [](const Tensor& x) { return x.sum({.axis = 1}); }},
         {"prod", [](const Tensor& x) { return x.prod({.axis = 1}); }},

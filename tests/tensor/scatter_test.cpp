@@ -45,6 +45,70 @@ TEST(Indices, OutsideAreReportedAsTheyWereGiven) {
   expect_near(x.take(Tensor({-5, -1, 4}, {.dtype = int8})), {0, 4, 4});
 }
 
+// Nothing that is read depends on such an index.
+TEST(Indices, OutsideAreReportedOfOneElementAndOfConstants) {
+  const std::string said = "index 3 is out of bounds for an axis of size ";
+  const Tensor three({3}), one({1.f}), row({{1.f, 2.f}});
+  const auto fails = [&](int size, const std::function<Tensor()>& f) {
+    expect_throw<IndexError>([&] { (void)f().realize(); }, said + std::to_string(size));
+  };
+  for (const DType t : {bool_, int8, uint64, float16, float32, float64}) {
+    SCOPED_TRACE(name_of(t));
+    if (!supported(t)) continue;
+    fails(1, [&] { return one.cast(t).take(three); });
+    fails(2, [&] { return Tensor::zeros({2}, {.dtype = t}).take(three); });
+    fails(2, [&] { return Tensor::ones({2}, {.dtype = t}).take(three); });
+    fails(3, [&] { return one.cast(t).expand({3}).take(three); });
+    fails(1, [&] { return Tensor(one.cast(t).clone()).set(three, 1); });
+    fails(1, [&] { return scatter(one.cast(t), 0, three, Tensor({1}).cast(t)); });
+  }
+  fails(1, [&] { return one.gather(0, three); });
+  fails(1, [&] { return row.take(three); });
+  fails(1, [&] { return row.at(three, Tensor({1})); });
+  fails(1, [&] { return row.gather(0, Tensor({{0, 3}})); });
+  fails(1, [&] { return Tensor::arange(1).take(Tensor::full({2}, 3)); });
+  fails(1, [&] { return index_add(one, 0, three, one); });
+  fails(1, [&] { return one.take(three).sum() + 1; });
+  fails(2, [&] { return Tensor::ones({2}).take(Tensor({{0, 3}, {1, 0}})).sum({.axis = 1}); });
+  fails(2, [&] { return Tensor::ones({2}).take(Tensor({{0, 1}, {3, 0}}).sum({.axis = 1})).sum().expand({2, 2}); });
+  fails(1, [&] { return one_hot(three, 1); });
+  fails(2, [&] { return Tensor::zeros({2}).take(three).pad({{1, 0}}); });
+  expect_equal(row.take(Tensor({0, -1})), {2, 2}, {1, 2, 1, 2});
+}
+// Where a tensor is padded no index was given, whatever is computed from zeros there.
+TEST(Indices, OutsideAPaddedTensorAreNobodys) {
+  const Tensor x({1.f, 2.f}), i = Tensor({-2, -1}), two({2.f});
+  expect_equal(x.take(i + 2).pad({{1, 1}}), {4}, {0, 1, 2, 0});
+  expect_equal(two.expand({2}).take(i + 2).pad({{1, 1}}), {4}, {0, 2, 2, 0});
+  expect_equal(two.take(i.shrink({{0, 1}}) + 2).pad({{2, 1}}), {4}, {0, 0, 2, 0});
+  expect_equal(Tensor::zeros({0}).take(Tensor::zeros({0}, {.dtype = int64})).pad({{1, 1}}), {2}, {0, 0});
+}
+TEST(Indices, OfAnAxisWithoutElements) {
+  const Tensor empty = Tensor::zeros({0, 2}), first({0});
+  const auto fails = [](const std::function<Tensor()>& f) { EXPECT_THROW((void)f(), IndexError); };
+  expect_throw<IndexError>([&] { (void)empty.take(first); },
+                           "at: an index of shape (1,) into an axis that has no elements; it takes an index that has none either");
+  fails([&] { return empty.at(first, first); });
+  fails([&] { return empty.gather(0, Tensor({{0, 0}})); });
+  fails([&] { return Tensor(empty.clone()).set(first, 1); });
+  fails([&] { return index_add(empty, 0, first, Tensor::ones({1, 2})); });
+  fails([&] { return scatter(empty, 0, Tensor({{0, 0}}), 1.f); });
+  fails([&] { return Tensor::zeros({2, 0}).take(first, 1); });
+  expect_equal(empty.take(Tensor::zeros({3, 0}, {.dtype = int64})).pad({{0, 0}, {0, 1}, {0, 0}}), {3, 1, 2}, {0, 0, 0, 0, 0, 0});
+  expect_equal(Tensor::zeros({0}).take(Tensor::zeros({0}, {.dtype = int64})).sum(), {}, {0});
+  expect_equal(Tensor::ones({2}).take(Tensor::zeros({0}, {.dtype = int64}) + 7).sum(), {}, {0});
+}
+TEST(Indices, ClassesOutside) {
+  for (const int64_t i : {-1, 3, 1000})
+    expect_throw<IndexError>([&] { (void)one_hot(Tensor({{1, i}}), 3).realize(); },
+                             "index " + std::to_string(i) + " is out of bounds for an axis of size 3");
+  const std::string remedy = "; there is one more than the largest index, and none is below 0";
+  expect_throw<IndexError>([] { (void)one_hot(Tensor({-2, -1})); }, "one_hot: 0 classes for indices of shape (2,)" + remedy);
+  expect_throw<IndexError>([] { (void)one_hot(Tensor({0}), 0); }, "one_hot: 0 classes for indices of shape (1,)" + remedy);
+  expect_equal(one_hot(Tensor({{2, 1}}).cast(uint8), 3), {1, 2, 3}, {0, 0, 1, 0, 1, 0});
+  EXPECT_EQ(one_hot(Tensor::zeros({0}, {.dtype = int32}), 0).shape(), (Sizes{0, 0}));
+}
+
 TEST(Scatter, OfEveryDtypeWithoutWhatIsThere) {
   const Tensor places({0, 2, 0});
   for (const DType t : {int8, uint8, int16, uint16, int32, uint32, int64, uint64, float16, bfloat16, float32, float64}) {

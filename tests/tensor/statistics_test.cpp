@@ -129,7 +129,8 @@ TEST(Assemble, BlocksChoicesAndPieces) {
 TEST(MaskedScatter, TakesValuesInOrder) {
   const Tensor x({1.f, 2.f, 3.f, 4.f}), mask({true, false, true, false});
   expect_equal(masked_scatter(x, mask, Tensor({10.f, 20.f, 30.f})), {4}, {10, 2, 20, 4});
-  EXPECT_THROW((void)masked_scatter(x, x > 1, Tensor({10.f, 20.f})).realize(), IndexError);
+  for (const int64_t n : {0, 1, 2}) EXPECT_THROW((void)masked_scatter(x, x > 1, Tensor::ones({n})).realize(), IndexError) << n;
+  for (const int64_t n : {0, 1}) expect_equal(masked_scatter(x, x > 4, Tensor::ones({n})), {4}, {1, 2, 3, 4});
   expect_equal(index_fill(x, 0, Tensor({1, -1}), 0), {4}, {1, 0, 3, 0});
   expect_equal(index_copy(x, 0, Tensor({3, 0}), Tensor({7.f, 8.f})), {4}, {8, 2, 3, 7});
 }
