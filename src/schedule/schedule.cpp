@@ -262,7 +262,12 @@ std::string to_string(const Plan& plan) {
     out += "\n";
   }
   for (const PlanLaunch& l : plan.launches) {
-    out += fmt::format("{}(b{})", l.kernel.name(), fmt::join(l.buffers, ", b"));
+    std::vector<std::string> arguments;
+    for (size_t i = 0; i < l.buffers.size(); ++i) {
+      const bool whole = l.offsets.empty() || l.offsets[i] == 0;
+      arguments.push_back(whole ? fmt::format("b{}", l.buffers[i]) : fmt::format("b{} +{}", l.buffers[i], l.offsets[i]));
+    }
+    out += fmt::format("{}({})", l.kernel.name(), fmt::join(arguments, ", "));
     for (const UOp& r : l.kernel.ranges) out += fmt::format(" for {} < {}", to_string(r), to_string(r.src(0)));
     if (!(l.elements == Dim(0))) out += fmt::format(", {} elements", to_string(l.elements));
     if (l.blocks > 0)
