@@ -4,9 +4,8 @@
 //   tg::nn::LSTM lstm(8, 16, {.layers = 2});
 //   auto [y, h, c] = lstm(x);                  x (time, n, 8) to y (time, n, 16); h and c (2, n, 16), after the last step
 //
-// What the input adds to the gates is one product for all steps; then each step is one to three launches. Kernels that read a step's part
-// of that product are of their own at each step, and compiled once for a length of sequences: long ones begin slowly. Weights are
-// PyTorch's, in its order of gates, and start uniform in +-1/sqrt(hidden).
+// What the input adds to the gates is one product for all steps; then each step is one to three launches, of the same kernels as the next
+// step's. Weights are PyTorch's, in its order of gates, and start uniform in +-1/sqrt(hidden).
 #include "tg/nn.hpp"
 
 namespace tg::nn {

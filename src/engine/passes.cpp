@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/fork.hpp"
+#include "schedule/hoist_offsets.hpp"
 #include "schedule/in_blocks.hpp"
 #include "tg/error.hpp"
 
@@ -72,6 +73,7 @@ Plan Passes::plan(std::span<const UOp> roots, const Target& target) const {
   Plan p = schedule(through(*list_, Stage::Tensor, {roots.begin(), roots.end()}));
   for (PlanLaunch& l : p.launches) l.kernel.stores = through(*list_, Stage::Kernel, std::move(l.kernel.stores));
   if (target.blocks) in_blocks(p, target);
+  hoist_offsets(p, target.alignment);
   return p;
 }
 

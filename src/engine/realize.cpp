@@ -181,7 +181,7 @@ class Run {
   Arguments arguments(const PlanLaunch& l, const CompiledKernel& k) {
     Arguments a;
     if (!(l.elements == Dim(0))) sizes_[element_count()] = constant(DType::index, size(l.elements));
-    for (int b : l.buffers) a.buffers.push_back(memory_[static_cast<size_t>(b)]);
+    for (size_t i = 0; i < l.buffers.size(); ++i) a.buffers.push_back(rest_of(memory_[static_cast<size_t>(l.buffers[i])], l.offsets[i]));
     size_t offset = 0;
     for (const Dim& bytes : k.temporary_bytes) {
       a.buffers.push_back({between_->handle, offset, static_cast<size_t>(size(bytes))});

@@ -41,6 +41,11 @@ struct Buffer : Storage {
 inline std::shared_ptr<Buffer> make_buffer(Device& d, size_t bytes) {
   return std::make_shared<Buffer>(std::make_shared<Memory>(d, bytes), bytes);
 }
+/// A piece of memory without its first bytes.
+inline MemoryRef rest_of(MemoryRef piece, int64_t from) {
+  const auto n = static_cast<size_t>(from);
+  return {piece.handle, piece.offset + n, piece.bytes ? piece.bytes - n : 0};
+}
 /// The buffer behind a Buffer node or a realized one; null if it has none.
 inline std::shared_ptr<Buffer> buffer_of(const UOp& u) { return std::static_pointer_cast<Buffer>(u.storage()); }
 

@@ -191,12 +191,13 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
 
 bool Demands::reaches(int from, int to) const {
   std::vector<int> stack{from};
-  std::set<int> seen;
+  std::vector<bool> seen(groups.size());
   while (!stack.empty()) {
     const int g = stack.back();
     stack.pop_back();
     if (g == to) return true;
-    for (int next : groups[static_cast<size_t>(g)].after) if (seen.insert(next).second) stack.push_back(next);
+    for (int next : groups[static_cast<size_t>(g)].after)
+      if (const auto n = static_cast<size_t>(next); !seen[n]) seen[n] = true, stack.push_back(next);
   }
   return false;
 }

@@ -144,15 +144,11 @@ class Grouping {
       return meet(all, o.written) || meet(written, o.all);
     }
   };
-  int memory(int b) const {
-    const PlanBuffer& p = buffer(b);
-    return p.input >= 0 ? static_cast<int>(plan_.buffers.size()) + p.input : b;
-  }
   const Touched& touched(size_t i) {
     const auto [at, fresh] = touched_.try_emplace(i);
     if (!fresh) return at->second;
-    for (int b : launch(i).buffers) at->second.all.insert(memory(b));
-    for (const UOp& s : launch(i).kernel.stores) at->second.written.insert(memory(buffer_of(launch(i), s)));
+    for (int b : launch(i).buffers) at->second.all.insert(plan_.memory_of(b));
+    for (const UOp& s : launch(i).kernel.stores) at->second.written.insert(plan_.memory_of(buffer_of(launch(i), s)));
     return at->second;
   }
 
@@ -277,7 +273,7 @@ class Grouping {
   // Of which a block has so much that it matters.
   bool large(int b) const { return bytes(b) > static_cast<double>(target_.l2_bytes); }
   bool overwritten(int b) {
-    for (size_t i = 0; i < plan_.launches.size(); ++i) if (touched(i).written.contains(memory(b))) return true;
+    for (size_t i = 0; i < plan_.launches.size(); ++i) if (touched(i).written.contains(plan_.memory_of(b))) return true;
     return false;
   }
 

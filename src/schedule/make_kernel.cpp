@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <ranges>
+#include <utility>
 
 #include "ir/monoid.hpp"
 #include "ir/symbolic.hpp"
@@ -33,6 +34,7 @@ class KernelMaker {
     }
     Kernel& k = launch_.kernel;
     k.stores = with_checks(std::move(stores));
+    drop_unread();
     k.ranges = group_.ranges;
     k.sequential = group_.sequential;
     for (const UOp& u : toposort(k.stores))
@@ -50,6 +52,20 @@ class KernelMaker {
       launch_.kernel.params.push_back(param(it->second, u.dtype()));
     }
     return launch_.kernel.params[static_cast<size_t>(it->second)];
+  }
+  // What nothing is read from after all, such as the other parts of a Stack of which one element is wanted, is no argument.
+  void drop_unread() {
+    Kernel& k = launch_.kernel;
+    const std::vector<UOp> all = toposort(k.stores), params = std::exchange(k.params, {});
+    const std::vector<int> buffers = std::exchange(launch_.buffers, {});
+    Substitution renumbered;
+    for (size_t i = 0; i < params.size(); ++i) {
+      if (std::ranges::find(all, params[i]) == all.end()) continue;
+      k.params.push_back(param(static_cast<int>(k.params.size()), params[i].dtype()));
+      launch_.buffers.push_back(buffers[i]);
+      renumbered[params[i]] = k.params.back();
+    }
+    if (k.params.size() < params.size()) k.stores = simplify(substitute(k.stores, renumbered));
   }
   UOp plain_store(const UOp& u, const UOp& to) {
     const auto zeros = demands_.halo.find(u);

@@ -23,6 +23,7 @@ struct PlanBuffer {
 struct PlanLaunch {
   Kernel kernel;
   std::vector<int> buffers;     // plan buffer of each of the kernel's params
+  std::vector<int64_t> offsets = {};  // bytes from where each begins to what the kernel takes for its beginning (hoist_offsets.hpp)
   Dim elements = 0;             // of a kernel over element_count()
   bool with_previous = false;   // in one launch with the one before: the same kernel over other memory, or the next step of a block
   int64_t blocks = 0;           // of a step: how often it runs, each time with the number of its block; 0 of what is no step
@@ -35,6 +36,12 @@ struct Plan {
   std::vector<int> roots;    // plan buffer of each root
   int64_t arena_bytes = 0;
   int64_t local_bytes = 0;   // of each thread's own memory
+
+  /// The number of a buffer's memory, which an assignment in place shares with its input.
+  int memory_of(int buffer) const {
+    const PlanBuffer& b = buffers[static_cast<size_t>(buffer)];
+    return b.input >= 0 ? static_cast<int>(buffers.size()) + b.input : buffer;
+  }
 };
 
 /// Roots become Output buffers (or name an Input when nothing has to be computed). An Assign whose argument is 1 is written in place.

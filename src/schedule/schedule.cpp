@@ -103,7 +103,7 @@ class Builder {
   }
   // Kernels over the same loops that walk through one large array: it is read once if they are one. Few results of long reductions are
   // better left apart, since each is then shared out among the cores; products too, since each wants a register tile of its own.
-  bool read_the_same(int a, int b) const {
+  bool read_the_same(int a, int b) {
     const Group &ga = demands_.groups[static_cast<size_t>(a)], &gb = demands_.groups[static_cast<size_t>(b)];
     if (ga.outputs.empty() || gb.outputs.empty() || !ga.loops_over(gb.shape) || elements(ga.shape) < kFewResults) return false;
     const std::vector<int>&of_a = kernels_[static_cast<size_t>(a)].buffers, &of_b = kernels_[static_cast<size_t>(b)].buffers;
@@ -115,9 +115,11 @@ class Builder {
     }
     return shared && !overwrites(ga, of_b) && !overwrites(gb, of_a) && !busy(a) && !busy(b);
   }
-  bool busy(int g) const {
+  bool busy(int g) {
+    const auto [it, fresh] = busy_.try_emplace(g);
+    if (!fresh) return it->second;
     const Work w = work_of(plan_, kernels_[static_cast<size_t>(g)]);
-    return w.operations > kBusy * w.bytes();
+    return it->second = w.operations > kBusy * w.bytes();
   }
   // Whether a group assigns in place to memory that is among these buffers.
   bool overwrites(const Group& g, const std::vector<int>& buffers) const {
@@ -189,6 +191,7 @@ class Builder {
   void make(int g) {
     PlanLaunch& launch = kernels_[static_cast<size_t>(g)];
     launch = make_kernel(demands_, g, [this](const UOp& u) { return buffer_of(u); });
+    busy_.erase(g);
     keep_places(launch);
   }
   // An assignment in place may read its target only at the element it is about to write.
@@ -211,6 +214,7 @@ class Builder {
   Plan plan_;
   std::unordered_map<UOp, int> buffers_;
   std::vector<PlanLaunch> kernels_;
+  std::unordered_map<int, bool> busy_;  // of groups that were asked about
 };
 
 // Whether a value's elements are the first of its source's, in order.
@@ -258,7 +262,12 @@ std::string to_string(const Plan& plan) {
     out += "\n";
   }
   for (const PlanLaunch& l : plan.launches) {
-    out += fmt::format("{}(b{})", l.kernel.name(), fmt::join(l.buffers, ", b"));
+    std::vector<std::string> arguments;
+    for (size_t i = 0; i < l.buffers.size(); ++i) {
+      const bool whole = l.offsets.empty() || l.offsets[i] == 0;
+      arguments.push_back(whole ? fmt::format("b{}", l.buffers[i]) : fmt::format("b{} +{}", l.buffers[i], l.offsets[i]));
+    }
+    out += fmt::format("{}({})", l.kernel.name(), fmt::join(arguments, ", "));
     for (const UOp& r : l.kernel.ranges) out += fmt::format(" for {} < {}", to_string(r), to_string(r.src(0)));
     if (!(l.elements == Dim(0))) out += fmt::format(", {} elements", to_string(l.elements));
     if (l.blocks > 0)

@@ -29,9 +29,15 @@ TEST(Launch, PiecesOfMemoryDoNotOverlap) {
   Tensor x = Tensor::ones({64, 64}, {.device = "recording"}).realize();
   for (int i = 0; i < 5; ++i) x = (x.matmul(x) + x.transpose(0, 1)).softmax(1);
   x.realize();
-  size_t shared = 0;
+  Tensor h = x.at(0);
+  for (int64_t t = 1; t < 8; ++t) h = (x.at(t) * h + (x * 2).contiguous().at(t + 8)).contiguous();
+  x += h;
+  x.realize();
+  size_t shared = 0, rests = 0;
   for (const auto& buffers : recording.launches)
-    for (const MemoryRef& a : buffers)
+    for (const MemoryRef& a : buffers) {
+      EXPECT_EQ(a.offset % static_cast<size_t>(recording.target().alignment), 0u);
+      rests += a.offset % 512 != 0;
       for (const MemoryRef& b : buffers) {
         if (&a == &b || a.handle != b.handle) continue;
         ++shared;
@@ -39,7 +45,9 @@ TEST(Launch, PiecesOfMemoryDoNotOverlap) {
         const bool apart = (a.bytes && a.offset + a.bytes <= b.offset) || (b.bytes && b.offset + b.bytes <= a.offset);
         EXPECT_TRUE(same || apart) << a.offset << "+" << a.bytes << " and " << b.offset << "+" << b.bytes;
       }
+    }
   EXPECT_TRUE(shared > 0 || settings().eager);  // the temporaries lie in one arena
+  EXPECT_TRUE(rests > 0 || settings().eager);   // rows
 }
 
 TEST(Launch, TheLogSaysOnceWhatWasCompiledAndHowLargeItIs) {

@@ -20,6 +20,7 @@
 #include "ir/symbolic.hpp"
 #include "runtime/interpreter/evaluate.hpp"
 #include "schedule/batch.hpp"
+#include "schedule/hoist_offsets.hpp"
 #include "schedule/plan.hpp"
 #include "tensor/batching.hpp"
 #include "tensor/impl.hpp"
@@ -34,7 +35,9 @@ using Change = std::function<Kernel(Kernel)>;
 /// The launches of a plan, each compiled for itself and thrown away: thousands of programs shall not stay loaded.
 class Runner {
  public:
-  Runner(Canonical graph, Device& d) : graph_(std::move(graph)), roots_(graph_.roots()), plan_(schedule(roots_)), device_(d) {}
+  Runner(Canonical graph, Device& d) : graph_(std::move(graph)), roots_(graph_.roots()), plan_(schedule(roots_)), device_(d) {
+    hoist_offsets(plan_, d.target().alignment);
+  }
   Runner(std::span<const UOp> roots, Device& d) : Runner(Canonical(roots), d) {}
 
   std::vector<HostArray> run(const std::optional<Verbs>& verbs, const Change& change = {}) {
@@ -68,7 +71,7 @@ class Runner {
     std::vector<std::shared_ptr<Buffer>> between;
     std::vector<Grid> grids;
     std::vector<int64_t> scalars;
-    for (int b : l.buffers) refs.push_back(memory[static_cast<size_t>(b)]->ref());
+    for (size_t i = 0; i < l.buffers.size(); ++i) refs.push_back(rest_of(memory[static_cast<size_t>(l.buffers[i])]->ref(), l.offsets[i]));
     for (const auto& [dtype, n] : g.temporaries) {
       between.push_back(make_buffer(device_, static_cast<size_t>(n.value()) * size_of(dtype)));
       refs.push_back(between.back()->ref());
@@ -92,7 +95,7 @@ class Runner {
 
   const Canonical graph_;
   const std::vector<UOp> roots_;
-  const Plan plan_;
+  Plan plan_;
   Device& device_;
   std::map<std::string, std::shared_ptr<Program>> programs_;
 };
