@@ -187,9 +187,9 @@ class Run {
       a.buffers.push_back({between_->handle, offset, static_cast<size_t>(size(bytes))});
       offset += aligned(bytes);
     }
-    for (const UOp& v : l.kernel.variables) {
+    for (const UOp& v : l.scalars) {
       if (v == element_count()) a.scalars.push_back(size(l.elements));
-      if (l.blocks > 0 && v == l.kernel.variables[0]) a.scalars.push_back(0);  // the device fills it in
+      if (l.blocks > 0 && v == l.scalars[0]) a.scalars.push_back(0);  // the device fills it in
       for (size_t i = 0; i < graph_.variables.size(); ++i) if (graph_.variables[i] == v) a.scalars.push_back(graph_.values[i]);
     }
     for (const auto& g : k.grids) a.grids.push_back({{size(g[0]), size(g[1]), size(g[2])}});
@@ -227,7 +227,7 @@ class Run {
     double operations = 0, bytes = 0;
     for (const PlanLaunch& l : parts) {
       if (!(l.elements == Dim(0))) sizes_[element_count()] = constant(DType::index, size(l.elements));
-      if (l.blocks > 0) sizes_[l.kernel.variables[0]] = constant(DType::index, l.blocks / 2);  // as long as the one in the middle
+      if (l.blocks > 0) sizes_[l.scalars[0]] = constant(DType::index, l.blocks / 2);  // as long as the one in the middle
       const Work work = work_of(ready_.plan, l, [this](const Dim& d) { return size(d); });
       const auto times = static_cast<double>(std::max<int64_t>(1, l.blocks));
       operations += times * work.operations;

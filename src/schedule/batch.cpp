@@ -68,6 +68,7 @@ std::vector<PlanLaunch> batch(std::vector<PlanLaunch> launches, const std::vecto
       launch.elements = 1;
       for (const UOp& r : launch.kernel.ranges) launch.elements = launch.elements * Dim(r.src(0));
       launch.kernel = *general[static_cast<size_t>(*l)];
+      launch.scalars.push_back(element_count());
     }
   return out;
 }

@@ -110,6 +110,7 @@ class Rewriting {
     k.ranges = std::move(loops);
     k.alone = true;
     k.variables.insert(k.variables.begin(), number_);
+    l.scalars.insert(l.scalars.begin(), number_);
   }
 
   // A store over the rows of a block: everything at its place there, what is handed on in memory of one block.

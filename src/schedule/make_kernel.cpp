@@ -6,6 +6,8 @@
 #include <ranges>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "ir/monoid.hpp"
 #include "ir/symbolic.hpp"
 #include "tg/ir/op_info.hpp"
@@ -37,8 +39,12 @@ class KernelMaker {
     drop_unread();
     k.ranges = group_.ranges;
     k.sequential = group_.sequential;
-    for (const UOp& u : toposort(k.stores))
-      if (u.op() == Op::Variable) k.variables.push_back(u);
+    for (const UOp& u : toposort(k.stores)) {
+      if (u.op() != Op::Variable) continue;
+      k.variables.push_back(u);
+      const auto own = std::ranges::find(numbered_, u, &std::pair<UOp, UOp>::second);
+      launch_.scalars.push_back(own == numbered_.end() ? u : own->first);
+    }
     return std::move(launch_);
   }
 
@@ -52,6 +58,14 @@ class KernelMaker {
       launch_.kernel.params.push_back(param(it->second, u.dtype()));
     }
     return launch_.kernel.params[static_cast<size_t>(it->second)];
+  }
+  // Numbers that are no sizes are numbered as they are met, so that what differs in which they are is one kernel: draws of random numbers,
+  // each of which has a key of its own.
+  UOp scalar_of(const UOp& variable) {
+    if (variable.dtype() == DType::index) return variable;
+    const auto known = std::ranges::find(numbered_, variable, &std::pair<UOp, UOp>::first);
+    if (known != numbered_.end()) return known->second;
+    return numbered_.emplace_back(variable, scalar_variable(fmt::format("s{}", numbered_.size()), variable.dtype())).second;
   }
   // What nothing is read from after all, such as the other parts of a Stack of which one element is wanted, is no argument.
   void drop_unread() {
@@ -205,7 +219,8 @@ class KernelMaker {
     keep_.insert(keep_.end(), idx.begin(), idx.end());  // their addresses are keys
     keep_.push_back(gate_);
     switch (u.op()) {
-      case Op::Const: case Op::Variable: return u;
+      case Op::Const: return u;
+      case Op::Variable: return scalar_of(u);
       case Op::Iota: return cast(idx[0], u.dtype());
       case Op::Assign: return value(u.src(1), idx);
       case Op::Reduce: return reduce(u, idx);
@@ -338,6 +353,7 @@ class KernelMaker {
   std::unordered_map<UOp, std::vector<UOp>> covered_;  // load -> conditions under which alone it is not 0
   std::map<std::pair<const detail::Node*, std::vector<const detail::Node*>>, UOp> values_;
   std::unordered_map<UOp, int> slots_;
+  std::vector<std::pair<UOp, UOp>> numbered_;  // variables of the plan, each with that of the kernel
   std::vector<UOp> keep_;
 };
 

@@ -267,6 +267,9 @@ std::string to_string(const Plan& plan) {
       const bool whole = l.offsets.empty() || l.offsets[i] == 0;
       arguments.push_back(whole ? fmt::format("b{}", l.buffers[i]) : fmt::format("b{} +{}", l.buffers[i], l.offsets[i]));
     }
+    for (size_t i = 0; i < l.scalars.size(); ++i)
+      if (!(l.scalars[i] == l.kernel.variables[i]))
+        arguments.push_back(fmt::format("{} = {}", to_string(l.kernel.variables[i]), to_string(l.scalars[i])));
     out += fmt::format("{}({})", l.kernel.name(), fmt::join(arguments, ", "));
     for (const UOp& r : l.kernel.ranges) out += fmt::format(" for {} < {}", to_string(r), to_string(r.src(0)));
     if (!(l.elements == Dim(0))) out += fmt::format(", {} elements", to_string(l.elements));

@@ -76,7 +76,7 @@ class Runner {
       between.push_back(make_buffer(device_, static_cast<size_t>(n.value()) * size_of(dtype)));
       refs.push_back(between.back()->ref());
     }
-    for (const UOp& v : l.kernel.variables) {
+    for (const UOp& v : l.scalars) {
       const auto bound = std::ranges::find(graph_.variables, v);
       scalars.push_back(v == element_count() ? l.elements.value()
                                              : graph_.values.at(static_cast<size_t>(bound - graph_.variables.begin())));
