@@ -2,16 +2,14 @@
 #include "engine/canonical.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cmath>
-#include <numbers>
 #include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "engine/pieces.hpp"
+#include "schedule/share_numbers.hpp"
 #include "tg/ir/op_info.hpp"
 #include "tg/ir/pattern.hpp"
 
@@ -43,14 +41,6 @@ UOp cut_from(const UOp& memory, int64_t before, const Shape& shape) {
 bool sole_owner(const UOp& target) {
   const auto buffer = buffer_of(target);
   return buffer && buffer.use_count() <= 2 && buffer->memory.use_count() <= 1 && !buffer->memory->borrowed();  // the node's and ours
-}
-
-// Whether the compiler makes something else of it than of any number: see exact_rules and decompositions.
-bool is_known_to_rules(const UOp& number) {
-  const double v = std::abs(number.as<double>());
-  if (v == 0 || v == 1 || !std::isfinite(v)) return true;
-  return std::ranges::any_of(std::array{std::numbers::ln2, std::numbers::log2e},
-                             [&](double n) { return number == constant(number.dtype(), n); });
 }
 
 }  // namespace
@@ -128,9 +118,7 @@ std::vector<size_t> Canonical::places_of_numbers() const {
       for (const UOp& x : s.node->src()) if (const size_t* at = places_.find(x.node())) fixed[*at] = 1;
   std::vector<size_t> out;
   for (size_t i = 0; i < steps_.size(); ++i) {
-    const UOp& u = *steps_[i].node;
-    if (fixed[i] || u.op() != Op::Const || (u.dtype() != DType::float32 && u.dtype() != DType::float64)) continue;
-    if (!is_known_to_rules(u)) out.push_back(i);
+    if (!fixed[i] && may_be_bound(*steps_[i].node)) out.push_back(i);
   }
   return out;
 }

@@ -9,6 +9,7 @@
 #include "base/fork.hpp"
 #include "schedule/hoist_offsets.hpp"
 #include "schedule/in_blocks.hpp"
+#include "schedule/share_numbers.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
@@ -74,6 +75,7 @@ Plan Passes::plan(std::span<const UOp> roots, const Target& target) const {
   for (PlanLaunch& l : p.launches) l.kernel.stores = through(*list_, Stage::Kernel, std::move(l.kernel.stores));
   if (target.blocks) in_blocks(p, target);
   hoist_offsets(p, target.alignment);
+  share_numbers(p);
   return p;
 }
 

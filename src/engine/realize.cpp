@@ -190,6 +190,7 @@ class Run {
     for (const UOp& v : l.scalars) {
       if (v == element_count()) a.scalars.push_back(size(l.elements));
       if (l.blocks > 0 && v == l.scalars[0]) a.scalars.push_back(0);  // the device fills it in
+      if (v.op() == Op::Const) a.scalars.push_back(std::bit_cast<int64_t>(v.as<double>()));
       for (size_t i = 0; i < graph_.variables.size(); ++i) if (graph_.variables[i] == v) a.scalars.push_back(graph_.values[i]);
     }
     for (const auto& g : k.grids) a.grids.push_back({{size(g[0]), size(g[1]), size(g[2])}});

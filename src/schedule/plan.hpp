@@ -24,7 +24,7 @@ struct PlanLaunch {
   Kernel kernel;
   std::vector<int> buffers;     // plan buffer of each of the kernel's params
   std::vector<int64_t> offsets = {};  // bytes from where each begins to what the kernel takes for its beginning (hoist_offsets.hpp)
-  std::vector<UOp> scalars = {};      // the plan's variable for each of the kernel's
+  std::vector<UOp> scalars = {};      // for each of the kernel's variables the plan's, or a number
   Dim elements = 0;             // of a kernel over element_count()
   bool with_previous = false;   // in one launch with the one before: the same kernel over other memory, or the next step of a block
   int64_t blocks = 0;           // of a step: how often it runs, each time with the number of its block; 0 of what is no step

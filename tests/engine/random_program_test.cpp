@@ -22,6 +22,7 @@
 #include "schedule/batch.hpp"
 #include "schedule/hoist_offsets.hpp"
 #include "schedule/plan.hpp"
+#include "schedule/share_numbers.hpp"
 #include "tensor/batching.hpp"
 #include "tensor/impl.hpp"
 #include "tg/device.hpp"
@@ -37,6 +38,7 @@ class Runner {
  public:
   Runner(Canonical graph, Device& d) : graph_(std::move(graph)), roots_(graph_.roots()), plan_(schedule(roots_)), device_(d) {
     hoist_offsets(plan_, d.target().alignment);
+    share_numbers(plan_);
   }
   Runner(std::span<const UOp> roots, Device& d) : Runner(Canonical(roots), d) {}
 
@@ -78,7 +80,8 @@ class Runner {
     }
     for (const UOp& v : l.scalars) {
       const auto bound = std::ranges::find(graph_.variables, v);
-      scalars.push_back(v == element_count() ? l.elements.value()
+      if (v.op() == Op::Const) scalars.push_back(std::bit_cast<int64_t>(v.as<double>()));
+      else scalars.push_back(v == element_count() ? l.elements.value()
                                              : graph_.values.at(static_cast<size_t>(bound - graph_.variables.begin())));
     }
     const auto size = [&](const Dim& d) {
