@@ -17,6 +17,7 @@
 #include "tg/recurrent.hpp"
 #include "tg/scatter.hpp"
 #include "tg/statistics.hpp"
+#include "tg/transformer.hpp"
 #include "tg/windows.hpp"
 
 namespace tg {
@@ -25,6 +26,7 @@ struct Operation {
   std::string name;
   std::function<Tensor(const Tensor&)> of;  // of a (4, 6) tensor
   double ulp = -1;
+  bool reads = false;  // values, to know the size of its result
 };
 struct Section { const char* title; std::vector<Operation> ops; };
 
@@ -42,6 +44,13 @@ inline Tensor written(const Tensor& x, const std::function<void(Tensor&)>& write
   Tensor y = x.clone();
   write(y);
   return y;
+}
+/// A layer whose weights are always the same, as it is when nothing is trained.
+inline std::function<Tensor(const Tensor&)> layer(std::function<Tensor(const Tensor&)> of) {
+  return [of = std::move(of)](const Tensor& x) {
+    const nn::Evaluation off;
+    return drawn([&] { return of(x); });
+  };
 }
 inline Tensor rows(const Tensor& x) { return (Tensor::arange(4, {.device = std::string(x.device())}) % 3).cast(int64); }
 
@@ -321,6 +330,27 @@ inline std::vector<Section> sections() {
         {"nll_loss", [](const Tensor& x) { return nll_loss(x, rows(x)); }},
         {"cross_entropy", [](const Tensor& x) { return cross_entropy(x, rows(x)); }},
         {"kl_div", [](const Tensor& x) { return kl_div(x, x.flip()); }}}},
+      {"Layers, in evaluation",
+       {{"Linear", layer([](const Tensor& x) { return nn::Linear(6, 5, {.tensor = like(x)})(x); })},
+        {"Conv2d", layer([](const Tensor& x) { return nn::Conv2d(2, 3, 2, {.tensor = like(x)})(images(x)); })},
+        {"ConvTranspose2d", layer([](const Tensor& x) { return nn::ConvTranspose2d(2, 3, 2, {.tensor = like(x)})(images(x)); })},
+        {"BatchNorm", layer([](const Tensor& x) { return nn::BatchNorm(6, {.tensor = like(x)})(x); })},
+        {"LayerNorm", layer([](const Tensor& x) { return nn::LayerNorm({6}, {.tensor = like(x)})(x); })},
+        {"GroupNorm", layer([](const Tensor& x) { return nn::GroupNorm(2, 6, {.tensor = like(x)})(x); })},
+        {"InstanceNorm", layer([](const Tensor& x) { return nn::InstanceNorm(2, {.affine = true, .tensor = like(x)})(images(x)); })},
+        {"RMSNorm", layer([](const Tensor& x) { return nn::RMSNorm({6}, {.tensor = like(x)})(x); })},
+        {"RNN", layer([](const Tensor& x) { return nn::RNN(3, 2, {.tensor = like(x)})(x.reshape({4, 2, 3})).output; })},
+        {"LSTM", layer([](const Tensor& x) { return nn::LSTM(3, 2, {.tensor = like(x)})(x.reshape({4, 2, 3})).output; })},
+        {"GRU", layer([](const Tensor& x) { return nn::GRU(3, 2, {.tensor = like(x)})(x.reshape({4, 2, 3})).output; })},
+        {"MultiheadAttention", layer([](const Tensor& x) { return nn::MultiheadAttention(6, 2, {.tensor = like(x)})(x, x, x).output; })},
+        {"TransformerEncoderLayer",
+         layer([](const Tensor& x) { return nn::TransformerEncoderLayer(6, 2, {.feedforward = 8, .tensor = like(x)})(x); })},
+        {"TransformerDecoderLayer",
+         layer([](const Tensor& x) { return nn::TransformerDecoderLayer(6, 2, {.feedforward = 8, .tensor = like(x)})(x, x.flip()); })}}},
+      {"Results whose size is read",
+       {{"nonzero", [](const Tensor& x) { return nonzero(x > 1); }, -1, true},
+        {"masked_select", [](const Tensor& x) { return masked_select(x, x > 1); }, -1, true},
+        {"unique", [](const Tensor& x) { return unique(x).values; }, -1, true}}},
   };
 }
 

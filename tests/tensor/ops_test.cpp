@@ -40,7 +40,7 @@ std::string dtypes_of(const Operation& op) {
   constexpr DType integers[] = {uint8, int8, uint16, int16, uint32, int32, uint64, int64}, floats[] = {float16, bfloat16, float32, float64};
   const auto some = [&](std::span<const DType> all, std::string_view name) {
     std::vector<std::string_view> accepted;
-    for (DType t : all) if (tried(op, input(t, "null"))) accepted.push_back(name_of(t));
+    for (DType t : all) if (tried(op, input(t, op.reads ? "interpreter" : "null"))) accepted.push_back(name_of(t));
     return accepted.size() == all.size() ? std::string(name) : fmt::format("{}", fmt::join(accepted, ", "));
   };
   constexpr DType truth[] = {DType::bool_};
@@ -118,7 +118,7 @@ PyTorch are the business of `tests/python`, gradients against finite differences
 
 - **dtypes**: what is accepted. Others are refused where the operation is called.
 - **kernels**: launched for a tensor of 4 x 6 float32 (int32 where that is refused) on the devices `null`, which has the facts of a CPU, and
-  `null:gpu`. 0: memory that is there.
+  `null:gpu`. 0: memory that is there. –: it reads values to know the size of its result, which these devices have none of.
 - **gradient**: kernels of the gradient of the result's sum with respect to the tensor, what it needs of the operation's result included;
   – where there is none.
 - **order**: to which order derivatives with respect to the tensor are not all 0, 2 at most; a test compares the first and the second with
@@ -133,9 +133,9 @@ PyTorch are the business of `tests/python`, gradients against finite differences
         "|---|---|---:|---:|---:|---:|---:|---:|---:|\n",
                        section.title);
     for (const Operation& op : section.ops) {
-      const auto forward = [&](const Tensor& x) { return tried(op, x.detach()); };
+      const auto forward = [&](const Tensor& x) { return op.reads ? std::nullopt : tried(op, x.detach()); };
       const auto backward = [&](const Tensor& x) -> std::optional<Tensor> {
-        const auto y = tried(op, x);
+        const auto y = op.reads ? std::nullopt : tried(op, x);
         if (!y || !is_float(y->dtype()) || !y->requires_grad()) return {};
         return gradient(y->sum(), {x})[0];
       };
