@@ -7,6 +7,7 @@
 
 #include "base/env.hpp"
 #include "base/log.hpp"
+#include "engine/realize.hpp"
 #include "runtime/null/null.hpp"
 #include "tg/tg.hpp"
 
@@ -51,7 +52,8 @@ TEST(Launch, PiecesOfMemoryDoNotOverlap) {
 }
 
 TEST(Launch, TheLogSaysOnceWhatWasCompiledAndHowLargeItIs) {
-  // A number that no process before has compiled, so that the code is not on disk.
+  // A number that no process before has compiled, so that the code is not on disk; and no other was seen in its place, so that it is code.
+  forget_plans();
   const auto number = static_cast<double>(std::chrono::steady_clock::now().time_since_epoch().count() % 1'000'000'007);
   const Tensor x = Tensor::ones({3}, {.device = "cpu"}).realize();
   const std::regex line(R"(compiled: [0-9]+\.[0-9]+ ms, [1-9][0-9]* bytes of code)");
