@@ -117,9 +117,7 @@ std::vector<size_t> Canonical::places_of_numbers() const {
     if (s.slot < 0 && !is_elementwise(s.node->op()))
       for (const UOp& x : s.node->src()) if (const size_t* at = places_.find(x.node())) fixed[*at] = 1;
   std::vector<size_t> out;
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    if (!fixed[i] && may_be_bound(*steps_[i].node)) out.push_back(i);
-  }
+  for (size_t i = 0; i < steps_.size(); ++i) if (!fixed[i] && may_be_bound(*steps_[i].node)) out.push_back(i);
   return out;
 }
 std::vector<double> Canonical::numbers() const {

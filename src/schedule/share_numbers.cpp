@@ -6,7 +6,6 @@
 #include <cmath>
 #include <map>
 #include <numbers>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -21,13 +20,12 @@ struct Shared {
   std::vector<UOp> numbers;  // in the order in which a walk meets them
 };
 
-UOp scalar(size_t number, DType dtype) { return scalar_variable(fmt::format("s{}", number), dtype); }
-
 /// The kernel with those of its numbers as scalars, behind the ones that it has.
 Kernel without(const Kernel& k, const std::vector<UOp>& numbers) {
   Kernel out = k;
   Substitution scalars;
-  for (const UOp& n : numbers) scalars[n] = out.variables.emplace_back(scalar(out.variables.size(), n.dtype()));
+  for (const UOp& n : numbers)  // none of the names that scalars of the plan have, of which some may be gone
+    scalars[n] = out.variables.emplace_back(scalar_variable(fmt::format("n{}", scalars.size()), n.dtype()));
   out.stores = substitute(out.stores, scalars);
   return out;
 }

@@ -2,7 +2,7 @@
 // Kernels of one plan that differ in numbers alone are one kernel, to which each launch hands its own: the steps of an iteration, with the
 // coefficients of each.
 //
-//   out[i] = x[i] * 0.9    out[i] = x[i] * 0.81      out[i] = x[i] * s0, launched with 0.9 and with 0.81
+//   out[i] = x[i] * 0.9    out[i] = x[i] * 0.81      out[i] = x[i] * n0, launched with 0.9 and with 0.81
 #include "schedule/plan.hpp"
 
 namespace tg {
