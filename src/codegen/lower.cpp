@@ -47,11 +47,7 @@ LoweredPhase Lower::run() {
   if (!order_.empty()) open_to(order_.size() - 1);
   const std::vector<Edge> beyond = rounds.empty() ? edges() : std::vector<Edge>();
   const auto stores = [&] {
-    for_edges(beyond, [&] {
-      for_points(output_axes(AxisKind::Unroll), [&] {
-        for (const UOp& s : stores_) emit_store(s);
-      });
-    });
+    for_edges(beyond, [&] { emit_tile(); });
   };
   if (!order_.empty()) {
     const UOp& last = nest_.axes[static_cast<size_t>(order_.back())].range;

@@ -1,9 +1,10 @@
 #pragma once
-// What lowers one kernel, for the ten files that share the work: loops and expressions (lower.cpp), last rounds of register tiles
+// What lowers one kernel, for the eleven files that share the work: loops and expressions (lower.cpp), last rounds of register tiles
 // (lower_edges.cpp), memory and what is kept of rows (lower_memory.cpp), copies in scratch (lower_stage.cpp), also of windows
-// (lower_window.cpp), reductions (lower_reduce.cpp), their results where those are stored with lanes of their own (lower_result.cpp),
-// rows that are stored while the next one is reduced (lower_pipeline.cpp), scans (lower_scan.cpp) and matrix instructions
-// (lower_matrix.cpp). Each calls the others: a reduction is emitted where an expression needs it, its loads inside its loop.
+// (lower_window.cpp), reductions (lower_reduce.cpp), what is made of a tile of them where that is long (lower_epilogue.cpp) and where it
+// is stored with lanes of their own (lower_result.cpp), rows that are stored while the next one is reduced (lower_pipeline.cpp), scans
+// (lower_scan.cpp) and matrix instructions (lower_matrix.cpp). Each calls the others: a reduction is emitted where an expression needs it,
+// its loads inside its loop.
 //
 // An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
 // each point of the register tile that it depends on (key).
@@ -301,6 +302,15 @@ class Lower {
   void emit_scan(const UOp& u);
   State scanned(const UOp& u, int level);
   State shifted(const State& s, const State& fill, int by);
+
+  // ---- what is made of a tile of sums ----
+
+  // row: the other axes of the tile; size: elements of a row
+  struct SumsOfTile { UOp sum; int pointer; std::vector<const Axis*> row; int64_t lanes, size; };
+  Axis* rows_of_epilogue();
+  SumsOfTile put_aside(const UOp& sum, const Axis& rows);
+  void take_back(const SumsOfTile& s, int row);
+  void emit_tile();
 
   // ---- results of a sum, collected in scratch and stored with lanes of their own ----
 

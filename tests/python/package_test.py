@@ -212,9 +212,9 @@ def test_installation_into_a_virtual_environment(tmp_path):
     assert result.stdout.startswith(str(tmp_path)) and result.stdout.endswith("[1 2 3]\n"), result.stderr
 
 
-# Settings of scikit-build-core 0.5, of those that a project like this one may use. No index is at hand where tests run, so a wheel is not
+# Settings of scikit-build-core 0.10, of those that a project like this one may use. No index is at hand where tests run, so a wheel is not
 # built: that what pyproject.toml names is there is what is tested.
-SETTINGS = {"cmake.args", "cmake.targets", "cmake.build-type", "cmake.minimum-version", "install.components", "install.strip",
+SETTINGS = {"cmake.args", "build.targets", "cmake.build-type", "cmake.minimum-version", "install.components", "install.strip",
             "wheel.packages", "wheel.install-dir", "sdist.include", "sdist.exclude", "build-dir", "minimum-version"}
 
 
@@ -230,7 +230,7 @@ def test_the_project_file_names_what_is_there():
     for argument in flat["cmake.args"]:
         name = re.fullmatch(r"-D(\w+)=\S+", argument)[1]
         assert re.search(rf"\b{name}\b", cmake), name
-    assert all(re.search(rf"pybind11_add_module\({target}\b", cmake) for target in flat["cmake.targets"])
+    assert all(re.search(rf"pybind11_add_module\({target}\b", cmake) for target in flat["build.targets"])
     assert all(f"COMPONENT {component}" in cmake for component in flat["install.components"])
     about = project["project"]
     assert (source / about["readme"]).exists() and (source / about["license"]["file"]).exists()
