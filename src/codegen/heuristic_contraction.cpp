@@ -16,7 +16,7 @@ constexpr double kPacked = 2, kTurned = 5;             // of packing a vector be
 constexpr double kCrossed = 12;                        // of storing a vector column by column where the output does not fit L2
 constexpr double kCollected = 16;                      // of storing a vector in scratch, and what is made of it with lanes of its own
 constexpr double kResults = 0.25;                      // of L2, for results that are collected
-constexpr double kScattered = 8;                       // of storing a number into a page of its own
+constexpr double kApartStored = 2, kScattered = 8;     // of storing a lane of a vector by itself, and into a page of its own
 constexpr double kOverlapped = 0.15, kHidden = 0.025;  // of what loads cost that arithmetic does not hide: two a cycle, one a cycle
 constexpr double kBegun = 10;                          // of beginning and ending a tile
 constexpr double kTwice = 0.02;                        // what a tile that does not divide its range costs, as code that is made twice
@@ -283,7 +283,7 @@ class Contraction : public Operands {
     });
     const double done = gated(v) ? 1 : rows.done;
     const double vectors_of_rows = each * static_cast<double>(extent(r)) * static_cast<double>(extent(v)) / static_cast<double>(lanes_);
-    return done * all_cycles / (vectors_of_rows * from.used) + (store_cost(v, tile.vectors * lanes_) + from.store) / length(s.reduce);
+    return done * all_cycles / (vectors_of_rows * from.used) + (store_cost(v, r, tile, from.blocks) + from.store) / length(s.reduce);
   }
   // The part of the time that cores work which share so many rounds of panels. The last of a round takes a part of the others' time: it
   // counts for the core that works longest where that one has whole rounds, or where it comes alone at the end.
@@ -293,7 +293,7 @@ class Contraction : public Operands {
     return time(all, rounds) / (target_.cores * time(most, whole == 0 && all % target_.cores == 1 ? 1 : whole));
   }
   // What all tiles over a range cost, each of so many points of `step` elements: `cost` is of how many points, half ones in narrower
-  // vectors. `whole`: the last one is as large as the others.
+  // vectors where these take half the time. `whole`: the last one is as large as the others.
   template <class F>
   double over_tiles(const UOp& r, int64_t points, int64_t step, bool whole, F cost) const {
     const int64_t n = extent(r), tiles = n / (points * step), left = n - tiles * points * step;
@@ -302,8 +302,9 @@ class Contraction : public Operands {
     if (whole) return all + cost(static_cast<double>(points));
     return (all + cost(points_of(left, step))) * (1 + (tiles > 0 ? kTwice : 0));
   }
-  static double points_of(int64_t left, int64_t step) {
-    return static_cast<double>(left / step) + (left % step == 0 ? 0 : 2 * (left % step) <= step ? 0.5 : 1);
+  double points_of(int64_t left, int64_t step) const {
+    const bool half = target_.fma_per_cycle == 1 && 2 * (left % step) <= step;
+    return static_cast<double>(left / step) + (left % step == 0 ? 0 : half ? 0.5 : 1);
   }
   // The last of panels of so many lanes, as a part of the others.
   double last_of(const UOp& v, int64_t width) const {
@@ -459,17 +460,20 @@ class Contraction : public Operands {
       if (name(r) == axis) return in_both(reduce, r);
     return false;
   }
-  double store_cost(const UOp& v, int64_t width) const {
-    if (const UOp* const along = beside(v)) {
+  double store_cost(const UOp& v, const UOp& rows, const Tile& tile, int64_t blocks) const {
+    const int64_t width = tile.vectors * lanes_;
+    const UOp* const along = beside(v);
+    if (along && (blocks == 1 || !(*along == rows))) {
+      const int64_t beside = *along == rows ? ceil_div(extent(rows), tile.height) * tile.height : extent(*along);
       const auto around = [&](const UOp& r) { return !(r == *along) && extent(r) > (r == v ? width : 1); };  // loops to collect results in
-      const double block = static_cast<double>(width * extent(*along)) * static_cast<double>(widest_);
+      const double block = static_cast<double>(width * beside) * static_cast<double>(widest_);
       if (block <= kResults * static_cast<double>(target_.l2_bytes) && std::ranges::any_of(kernel_.ranges, around))
         return kCollected + (block < static_cast<double>(target_.l1_bytes) ? 0 : kCrossed);
     }
     double sum = 0;
     for (const Access& a : accesses_)
       if (const int64_t s = stride(a.index, v); a.store && s != 0)
-        sum += s == 1 ? 1.0 : static_cast<double>(lanes_) * (pages_apart(s) ? kScattered : 1);
+        sum += s == 1 ? 1.0 : static_cast<double>(lanes_) * (pages_apart(s) ? kScattered : kApartStored);
     return sum;
   }
   const double overlapped_ = target_.fma_per_cycle > 1 ? kOverlapped : kHidden;

@@ -95,7 +95,7 @@ class Operands : public Choice {
     int64_t step = 0;
     int64_t run = 1;  // elements that the sum passes one after the other, at least a quarter of which it reads
     bool windowed = false, streams = false, packable = false;
-    bool foreseen = false;  // rows share lines, so that each step asks for the next tile's
+    bool foreseen = false;  // rows share lines, so that each step asks for the next tile's, and these stay in L2
     // Whether so many rows, whole pages apart, are more than L1 has places for.
     bool crowded(int64_t height, size_t bytes) const {
       return !packable && height > kWays && step > 0 && step * static_cast<int64_t>(bytes) % kPage == 0;
@@ -127,9 +127,15 @@ class Operands : public Choice {
       });
     });
   }
+  // How many lines so many elements apart L2 has places for: fewer the larger the power of two that divides their distance.
+  int64_t lines_in_l2(int64_t step) const {
+    const int64_t bytes = step == kIrregular ? 0 : std::abs(step) * static_cast<int64_t>(widest_);
+    return target_.l2_bytes / std::max<int64_t>(64, bytes & -bytes);
+  }
   // Windows are not packed: they share elements, and lie together as they are.
   Rows rows_of(const UOp& operand, const UOp& r, const UOp& reduce) const {
     Rows out;
+    bool stay = true;
     for (const UOp& u : toposort(operand)) {
       if (u.op() != Op::Load || !reads(u.src(1), r)) continue;
       out.param = u.src(0).as<ParamArg>().slot;
@@ -141,14 +147,14 @@ class Operands : public Choice {
         else break;
       out.run = std::max(out.run, run);
       out.streams |= run >= kRun;
-      for (const UOp& k : reduce_ranges(reduce))
-        for (const UOp& o : kernel_.ranges) {
-          const int64_t step = stride(u.src(1), o);
-          out.windowed |= extent(k) > 1 && together(step, stride(u.src(1), k));
-        }
+      for (const UOp& k : reduce_ranges(reduce)) {
+        const int64_t of_sum = stride(u.src(1), k);
+        for (const UOp& o : kernel_.ranges) out.windowed |= extent(k) > 1 && together(stride(u.src(1), o), of_sum);
+        stay &= extent(k) <= lines_in_l2(of_sum);
+      }
     }
     const bool in_time = (target_.vector_registers - 4) / target_.fma_per_cycle >= kLineTime;  // beside a step of the largest tile
-    out.foreseen = in_time && out.step > 0 && out.step <= kApart && length(reduce) <= kTranslated;
+    out.foreseen = in_time && stay && out.step > 0 && out.step <= kApart && length(reduce) <= kTranslated;
     out.packable = out.param >= 0 && !out.windowed && !out.streams && out.step >= 64 / static_cast<int64_t>(widest_);
     return out;
   }
