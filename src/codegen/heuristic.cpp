@@ -318,8 +318,9 @@ class Chooser : public Choice {
     }
     const int64_t width = std::min<int64_t>(lanes_, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(n))));
     tile(axis, width, AxisKind::Vector);
-    if (reduces_.empty() ? n >= 4 * width : walks_columns(r))
-      tile(axis, reduces_.empty() ? 4 : wide_tile(r, ceil_div(n, width)), AxisKind::Unroll);
+    if (walks_columns(r)) tile(axis, wide_tile(r, ceil_div(n, width), kWidestTile), AxisKind::Unroll);
+    else if (scans_columns()) tile(axis, wide_tile(r, ceil_div(n, width), 4), AxisKind::Unroll);
+    else if (reduces_.empty() && n >= 4 * width) tile(axis, 4, AxisKind::Unroll);
   }
   // Whether something that does not fit the cache is stored in rows along r of many vectors: where these begin inside a line, whole lines
   // can be stored around the cache if the tiles of each row begin where a line does.
@@ -329,15 +330,19 @@ class Chooser : public Choice {
       return stride(s.src(1), r) == 1 && size_of(s.src(2).dtype()) == widest_ && bytes > static_cast<double>(target_.l3_bytes);
     });
   }
-  // Whether sums for lanes along r read a column each: then a wide tile of them reads long pieces of rows.
+  // Whether sums for lanes along r read a column each, or scans one whose numbers lie pages apart: then a wide tile of them reads long
+  // pieces of rows.
   bool walks_columns(const UOp& r) const {
-    for (const Access& a : accesses_)
-      if (!a.store && stride(a.index, r) == 1)
-        for (const UOp& u : reduces_)
-          for (const UOp& k : reduce_ranges(u))
-            if (extent(k) > kFewRows && std::abs(stride(a.index, k)) >= kFarApart) return true;
-    return false;
+    const auto far = [&](const UOp& k, int64_t apart) {
+      return extent(k) > kFewRows && std::ranges::any_of(accesses_, [&](const Access& a) {
+        return !a.store && stride(a.index, r) == 1 && std::abs(stride(a.index, k)) >= apart;
+      });
+    };
+    for (const UOp& u : reduces_)
+      for (const UOp& k : reduce_ranges(u)) if (far(k, kFarApart)) return true;
+    return std::ranges::any_of(kernel_.ranges, [&](const UOp& k) { return scans(k) && far(k, kPage / static_cast<int64_t>(widest_)); });
   }
+  bool scans_columns() const { return std::ranges::any_of(kernel_.ranges, [&](const UOp& k) { return scans(k); }); }
   // Whether the rounds of a loop right outside of r add to what the kernel stores along r (the parts of a group).
   bool adds_rounds(const UOp& r) const {
     const size_t n = kernel_.ranges.size();
@@ -354,9 +359,9 @@ class Chooser : public Choice {
     apply(std::move(order));
   }
   // A tile of some of n vectors along r, and some tiles for each core.
-  int64_t wide_tile(const UOp& r, int64_t n) const {
-    int64_t tile = kWidestTile, others = 1;
-    for (const UOp& o : kernel_.ranges) if (!(o == r)) others *= extent(o);
+  int64_t wide_tile(const UOp& r, int64_t n, int64_t tile) const {
+    int64_t others = 1;
+    for (const UOp& o : kernel_.ranges) if (!(o == r) && !sequential(o)) others *= extent(o);
     while (tile > 1 && (n * others / tile < 8 || efficiency(n, tile) < 0.9)) --tile;
     return tile;
   }
