@@ -30,6 +30,8 @@ void bind_moving(Api& api) {
     return times.index() == 0 ? repeat_interleave(x, std::get<0>(times), dim) : repeat_interleave(x, std::get<1>(times), dim);
   }, "Each element so many times, next to itself, along the axis (without one, of the flattened tensor); a tensor of counts, one an entry, "
      "is read at once.", py::arg("repeats"), py::arg("dim") = py::none());
+  api.module.def("repeat_interleave", [](const Tensor& times) { return repeat_interleave(times); },
+                 "Of counts alone: number i so many times, int64.", Released(), py::arg("repeats"));
   both(api, "unfold", [](const Tensor& x, int dim, int64_t size, int64_t step) { return unfold(x, dim, size, step); },
        "Windows along an axis, `step` apart; a new last axis runs along them.", py::arg("dimension"), py::arg("size"), py::arg("step"));
   both(api, "diagonal", [](const Tensor& x, int64_t offset, int a, int b) { return diagonal(x, offset, a, b); },
@@ -77,7 +79,12 @@ void bind_assembling(Api& api) {
   for (const char* name : {"broadcast_tensors", "broadcast_arrays"})
     several(name, &broadcast_tensors, "The tensors in the shape that they broadcast to.");
   for (const auto& [name, f] : {std::pair("atleast_1d", &atleast_1d), {"atleast_2d", &atleast_2d}, {"atleast_3d", &atleast_3d}})
-    api.module.def(name, f, "With axes of size 1 until there are so many.", Released(), py::arg("input"));
+    api.module.def(name, [f = f](const py::args& tensors) {
+      std::vector<Tensor> list = tensors_of(tensors);
+      std::ranges::transform(list, list.begin(), f);
+      const bool one = tensors.size() == 1 && !py::isinstance<py::list>(tensors[0]) && !py::isinstance<py::tuple>(tensors[0]);
+      return one ? py::cast(list[0]) : py::tuple(py::cast(list));
+    }, "With axes of size 1 until there are so many; of several tensors, a tuple.");
   api.module.def("combinations", &combinations, "All choices of r elements of a vector in their order, in rows.", Released(),
                  py::arg("input"), py::arg("r") = 2, py::arg("with_replacement") = false);
   api.module.def("vander", [](const Tensor& x, std::optional<int64_t> n, bool increasing) { return vander(x, n.value_or(-1), increasing); },
@@ -96,7 +103,8 @@ void bind_assembling(Api& api) {
                  py::kw_only(), dtype, device, py::arg("requires_grad") = false);
   both(api, "rot90", [](const Tensor& x, int64_t k, std::pair<int, int> dims) { return rot90(x, k, dims.first, dims.second); },
        "Turned by k quarters, from the first axis to the second.", py::arg("k") = 1, py::arg("dims") = std::pair(0, 1));
-  both(api, "diag_embed", &diag_embed, "The last axis on the diagonals of new matrices.", py::arg("offset") = 0);
+  both(api, "diag_embed", &diag_embed, "The last axis on the diagonals of new matrices, whose rows and columns are dim1 and dim2.",
+       py::arg("offset") = 0, py::arg("dim1") = -2, py::arg("dim2") = -1);
   const auto r = py::arg("upscale_factor");
   function(api, "pixel_shuffle", &pixel_shuffle, "(..., c r^2, h, w) to (..., c, h r, w r): Shi et al. 2016.", r);
   function(api, "pixel_unshuffle", &pixel_unshuffle, "(..., c, h r, w r) to (..., c r^2, h, w).", py::arg("downscale_factor"));

@@ -58,6 +58,17 @@ void bind_convolutions(Api& api) {
 }
 
 using Pooled = std::variant<Tensor, Found>;
+/// How many windows along each axis; None: as many as there are elements.
+using Counts = std::variant<std::vector<std::optional<int64_t>>, PerAxis>;
+PerAxis counts_of(const Tensor& x, const Counts& given) {
+  if (given.index() == 1) return std::get<1>(given);
+  const auto& counts = std::get<0>(given);
+  Sizes out;
+  const auto first = x.rank() - static_cast<int>(counts.size());
+  for (size_t i = 0; i < counts.size(); ++i)
+    out.push_back(counts[i] ? *counts[i] : first < 0 ? 1 : x.size(first + static_cast<int>(i)));
+  return out;
+}
 struct Pool {
   const char *max, *avg, *adaptive_max, *adaptive_avg;
   Tensor (*largest)(const Tensor&, const PoolOptions&);
@@ -94,11 +105,13 @@ void bind_pooling(Api& api) {
                           .count_include_pad = include, .divisor = divisor.value_or(0)});
     }, "The mean of each window; the stride is the size unless told.", size, stride, padding, ceil_mode,
                  py::arg("count_include_pad") = true, py::arg("divisor_override") = py::none(), py::arg("dilation") = PerAxis(1));
-    function(api, row.adaptive_max, [row](const Tensor& x, const PerAxis& count, bool where) -> Pooled {
+    function(api, row.adaptive_max, [row](const Tensor& x, const Counts& counts, bool where) -> Pooled {
+      const PerAxis count = counts_of(x, counts);
       return where ? Pooled(row.adaptive_found(x, count)) : Pooled(row.adaptive_largest(x, count));
     }, "The largest of so many windows of nearly equal size, and with return_indices where it is.", py::arg("output_size"), indices);
-    function(api, row.adaptive_avg, [row](const Tensor& x, const PerAxis& count) { return row.adaptive_mean(x, count); },
-             "The mean of so many windows of nearly equal size.", py::arg("output_size"));
+    function(api, row.adaptive_avg, [row](const Tensor& x, const Counts& count) {
+      return row.adaptive_mean(x, counts_of(x, count));
+    }, "The mean of so many windows of nearly equal size; None: as many as there are elements.", py::arg("output_size"));
   }
   function(api, "interpolate", [](const Tensor& x, const std::optional<PerAxis>& sizes,
                                   const std::optional<std::variant<double, std::vector<double>>>& scale, const std::string& mode,

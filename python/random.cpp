@@ -93,6 +93,15 @@ void bind_numbers(Api& api) {
   factory(api, "normal", [](double mean, double std, const Shape& size, const From& from, DType dtype, const Device& device, bool grad) {
     return drawn(from, [&] { return normal(size.sizes, {.mean = mean, .std = std, .tensor = tensor_options(dtype, device, grad)}); });
   }, "Normal, of that mean and standard deviation.", py::arg("mean"), py::arg("std"), py::arg("size"), py::kw_only(), generator());
+  const char* const each = "A number for each of the means and standard deviations, broadcast.";
+  const auto beside = [](const Tensor& x, double number) { return Tensor::full({}, number, {.dtype = x.dtype(), .device = x.device()}); };
+  api.module.def("normal", [=](const Tensor& mean, const std::variant<double, Tensor>& std, const From& from) {
+    const Tensor scale = std.index() == 1 ? std::get<1>(std) : beside(mean, std::get<0>(std));
+    return drawn(from, [&] { return normal(mean, scale); });
+  }, each, py::arg("mean"), py::arg("std") = 1.0, py::kw_only(), generator());
+  api.module.def("normal", [=](double mean, const Tensor& std, const From& from) {
+    return drawn(from, [&] { return normal(beside(std, mean), std); });
+  }, each, py::arg("mean"), py::arg("std"), py::kw_only(), generator());
   factory(api, "randperm", [](int64_t n, const From& from, DType dtype, const Device& device, bool grad) {
     return drawn(from, [&] { return randperm(n, tensor_options(dtype, device, grad)); });
   }, "0 to n - 1 in random order, int32 unless told.", py::arg("n"), py::kw_only(), generator());

@@ -55,8 +55,8 @@ namespace tg {
 /// Matrices behind each other, along axis 2 of atleast_3d; vectors as columns beside each other.
 [[nodiscard]] Tensor dstack(const std::vector<Tensor>& tensors);
 [[nodiscard]] Tensor column_stack(const std::vector<Tensor>& tensors);
-/// The last axis on the diagonals of new matrices, the last two axes.
-[[nodiscard]] Tensor diag_embed(const Tensor& x, int64_t offset = 0);
+/// The last axis on the diagonals of new matrices, whose rows and columns are these axes of the result.
+[[nodiscard]] Tensor diag_embed(const Tensor& x, int64_t offset = 0, int rows = -2, int columns = -1);
 /// Matrices along the diagonal of one, zeros elsewhere; vectors and numbers are rows.
 [[nodiscard]] Tensor block_diag(const std::vector<Tensor>& tensors);
 /// (..., c r^2, h, w) to (..., c, h r, w r): Shi et al. 2016; and back. ShapeError where sizes do not divide.
@@ -71,6 +71,8 @@ namespace tg {
 [[nodiscard]] Tensor repeat_interleave(const Tensor& x, int64_t times, const Axes& axis = {});
 /// Entry i of the axis times[i] times; the counts (integers, one for each or one for all) are read at once, since they decide the shape.
 [[nodiscard]] Tensor repeat_interleave(const Tensor& x, const Tensor& times, const Axes& axis = {});
+/// Number i times[i] times, int64: what repeats anything else so.
+[[nodiscard]] Tensor repeat_interleave(const Tensor& times);
 /// Windows of `size` along the axis, `step` apart; a new last axis runs along them (torch.Tensor.unfold).
 [[nodiscard]] Tensor unfold(const Tensor& x, int axis, int64_t size, int64_t step);
 /// x[..., i, i + offset] of the axes a and b, as a new last axis.

@@ -84,6 +84,9 @@ struct NormalOptions {  // of normal
 };
 /// mean + std randn. ValueError: a negative or infinite std.
 [[nodiscard]] Tensor normal(const Sizes& shape, const NormalOptions& options = {});
+/// A number for each of the means and standard deviations (float), broadcast, in the dtype they promote to; what these are of a gradient
+/// reaches them. A negative std is not looked for.
+[[nodiscard]] Tensor normal(const Tensor& mean, const Tensor& std);
 
 // Weights to start with. Of a shape (o, i, k...) fan_in is i times the k, fan_out o times the k; ShapeError of less than two axes.
 /// Normal with std sqrt(2 / ((1 + a^2) fan_in)): He, Zhang, Ren, Sun 2015. Tensor::kaiming_uniform is the uniform one.

@@ -139,6 +139,11 @@ Tensor repeat_interleave(const Tensor& x, const Tensor& times, const Axes& axis)
   }
   return y.take(Tensor::from(index, {static_cast<int64_t>(index.size())}, {.device = x.device()}), a);
 }
+Tensor repeat_interleave(const Tensor& times) {
+  if (times.rank() != 1)
+    throw ShapeError(fmt::format("repeat_interleave: counts of shape {}; alone they are a vector", to_string(times.shape())));
+  return repeat_interleave(Tensor::arange(times.size(0), {.dtype = int64, .device = times.device()}), times, 0);
+}
 
 Tensor unfold(const Tensor& x, int axis, int64_t size, int64_t step) {
   const int a = checked_axis(axis, x.rank(), "unfold");

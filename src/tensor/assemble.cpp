@@ -137,12 +137,19 @@ Tensor dstack(const std::vector<Tensor>& tensors) { return Tensor::cat(each(tens
 Tensor column_stack(const std::vector<Tensor>& tensors) {
   return Tensor::cat(each(tensors, [](const Tensor& t) { return t.rank() > 1 ? t : t.reshape({-1, 1}); }), 1);
 }
-Tensor diag_embed(const Tensor& x, int64_t offset) {
+Tensor diag_embed(const Tensor& x, int64_t offset, int rows, int columns) {
   if (x.rank() == 0) throw ShapeError("diag_embed: shape (); it takes an axis or more");
+  const int row = checked_axis(rows, x.rank() + 1, "diag_embed"), column = checked_axis(columns, x.rank() + 1, "diag_embed");
+  if (row == column) throw ValueError(fmt::format("diag_embed: axis {} twice; it takes two", rows));
   const int64_t before = std::max<int64_t>(0, -offset), after = std::max<int64_t>(0, offset), n = x.size(-1) + before + after;
   const TensorOptions on{.dtype = DType::int64, .device = x.device()};
   const Tensor right = Tensor::arange(n, on) - Tensor::arange(n, on).unsqueeze(1);
-  return where(right == offset, x.pad({{before, after}}).unsqueeze(-1), Tensor::zeros({}, {.dtype = x.dtype(), .device = x.device()}));
+  const Tensor last =
+      where(right == offset, x.pad({{before, after}}).unsqueeze(-1), Tensor::zeros({}, {.dtype = x.dtype(), .device = x.device()}));
+  std::vector<int> order;
+  int next = 0;
+  for (int axis = 0; axis <= x.rank(); ++axis) order.push_back(axis == row ? x.rank() - 1 : axis == column ? x.rank() : next++);
+  return last.permute(order);
 }
 Tensor block_diag(const std::vector<Tensor>& tensors) {
   std::vector<Tensor> blocks = each(tensors, atleast_2d);

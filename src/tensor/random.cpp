@@ -13,6 +13,7 @@
 
 #include "tensor/impl.hpp"
 #include "tensor/special.hpp"
+#include "tg/arrange.hpp"
 #include "tg/functions.hpp"
 #include "tg/ir/op_info.hpp"
 
@@ -195,6 +196,10 @@ Tensor normal(const Sizes& shape, const NormalOptions& o) {
     throw ValueError(fmt::format("normal: mean {} and std {} must be finite, and std not negative", o.mean, o.std));
   const Tensor x = Tensor::randn(shape, {.dtype = o.tensor.dtype, .device = o.tensor.device});
   return finish(node_of(x * o.std + o.mean, "normal"), shape, o.tensor);
+}
+Tensor normal(const Tensor& mean, const Tensor& std) {
+  const Tensor scale = std + zeros_like(mean), x = Tensor::randn(scale.shape(), {.dtype = scale.dtype(), .device = scale.device()});
+  return x * scale + mean;
 }
 
 namespace {

@@ -64,6 +64,8 @@ def windows(n):
     yield row(highest, lambda f, x: getattr(f, highest)(x, to, return_indices=True)[1], [x], order=0, dtypes=["float32"], **distinct)
     yield row(average, lambda f, x: getattr(f, average)(x, to), [x, (4, *s)])
     yield row(average, lambda f, x: getattr(f, average)(x, 1), [x])
+    for f_of in (highest, average) if n > 1 else ():
+        yield row(f_of, lambda f, x, f_of=f_of: getattr(f, f_of)(x, (None, *to[1:])), [x], **distinct)
     linear, other = ["linear", "bilinear", "trilinear"][n - 1], tuple([4, 9, 5][:n])
     yield row("interpolate", lambda f, x: f.interpolate(x, other), [x])
     yield row("interpolate", lambda f, x: f.interpolate(x, scale_factor=2), [x])

@@ -117,3 +117,15 @@ def test_weights_in_place(name):
     assert layer.weight.tolist() == [[3] * 6] * 4
     assert (tg.nn.init.zeros_(weight) + tg.nn.init.ones_(layer.bias)[0]).tolist() == [[1] * 6] * 4
     assert tg.nn.init.uniform_(weight, 2, 2).tolist() == tg.nn.init.normal_(weight, 2, 0).tolist()
+
+
+def test_normal_of_tensors():
+    mean, std = tg.Tensor([0.0, 50.0, 100.0], dtype="float64"), tg.Tensor([[1.0], [0.0]], requires_grad=True)
+    tg.manual_seed(1)
+    drawn = tg.normal(mean, std)
+    tg.manual_seed(1)
+    expected = tg.randn(2, 3, dtype="float64") * std + mean
+    assert drawn.dtype == tg.float64 and np.array_equal(drawn.detach().numpy(), expected.detach().numpy())
+    assert drawn[1].tolist() == mean.tolist() and tg.normal(mean).shape == tg.normal(mean, 2.0).shape == tg.normal(1.0, mean).shape == (3,)
+    drawn.sum().backward()
+    assert np.allclose(std.grad.numpy()[0], (drawn - mean).detach().numpy()[0].sum())

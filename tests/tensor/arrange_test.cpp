@@ -33,6 +33,9 @@ TEST(Arrange, RollAndRepeat) {
   expect_equal(repeat_interleave(counted(), 2, 1), {2, 6}, {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5});
   expect_equal(repeat_interleave(Tensor({1, 2}), 2), {4}, {1, 1, 2, 2});
   expect_equal(repeat_interleave(counted(), Tensor({0, 2}), 0), {2, 3}, {3, 4, 5, 3, 4, 5});
+  expect_equal(repeat_interleave(Tensor({2, 0, 1})), {3}, {0, 0, 2});
+  expect_throw<ShapeError>([] { (void)repeat_interleave(Tensor({{1, 2}})); },
+                           "repeat_interleave: counts of shape (1, 2); alone they are a vector");
   expect_throw<ValueError>([] { (void)roll(counted(), {1, 2}, 0); }, "roll: 2 shifts for 1 axes; give one an axis");
 }
 TEST(Arrange, Diagonals) {
@@ -46,6 +49,8 @@ TEST(Arrange, Diagonals) {
   expect_equal(diag(Tensor({1, 2}), 1), {3, 3}, {0, 1, 0, 0, 0, 2, 0, 0, 0});
   expect_equal(diag(Tensor({1}), -1), {2, 2}, {0, 0, 1, 0});
   expect_equal(diag(counted()), {2}, {0, 4});
+  expect_equal(diag_embed(Tensor({{1, 2}}), 0, 0, 2), {2, 1, 2}, {1, 0, 0, 2});
+  expect_throw<ValueError>([] { (void)diag_embed(counted(), 0, 1, -2); }, "diag_embed: axis 1 twice; it takes two");
   expect_equal(tril(counted()), {2, 3}, {0, 0, 0, 3, 4, 0});
   expect_equal(triu(counted(), 1), {2, 3}, {0, 1, 2, 0, 0, 5});
   expect_equal(unfold(Tensor::arange(5), 0, 3, 2), {2, 3}, {0, 1, 2, 2, 3, 4});
