@@ -60,8 +60,8 @@ TEST(Epilogues, AreALoopOverRows) {
   const auto divisions = [](const Tensor& x, const char* verbs) {
     const Case c(x, device("cpu"));
     int count = 0;
-    for (const Inst& i : generate(c.kernel, c.device.target(), parse_verbs(verbs)).phases.at(0).phase.insts)
-      count += i.op == InstOp::alu && i.alu == Op::Div;
+    const Generated g = generate(c.kernel, c.device.target(), parse_verbs(verbs));
+    for (const Inst& i : g.phases.at(0).phase.insts) count += i.op == InstOp::alu && i.alu == Op::Div;
     return count;
   };
   const Inputs in{"cpu"};
