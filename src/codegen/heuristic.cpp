@@ -342,6 +342,7 @@ class Chooser : public Choice {
       for (const UOp& k : reduce_ranges(u)) if (far(k, kFarApart)) return true;
     return std::ranges::any_of(kernel_.ranges, [&](const UOp& k) { return scans(k) && far(k, kPage / static_cast<int64_t>(widest_)); });
   }
+  // Whether the lanes each have a scan of their own.
   bool scans_columns() const { return std::ranges::any_of(kernel_.ranges, [&](const UOp& k) { return scans(k); }); }
   // Whether the rounds of a loop right outside of r add to what the kernel stores along r (the parts of a group).
   bool adds_rounds(const UOp& r) const {

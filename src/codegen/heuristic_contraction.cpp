@@ -460,13 +460,14 @@ class Contraction : public Operands {
       if (name(r) == axis) return in_both(reduce, r);
     return false;
   }
+  // Cycles for a vector of results: collected where all of the axis that lies side by side is in one block, else stored as it is.
   double store_cost(const UOp& v, const UOp& rows, const Tile& tile, int64_t blocks) const {
     const int64_t width = tile.vectors * lanes_;
     const UOp* const along = beside(v);
     if (along && (blocks == 1 || !(*along == rows))) {
-      const int64_t beside = *along == rows ? ceil_div(extent(rows), tile.height) * tile.height : extent(*along);
+      const int64_t collected = *along == rows ? ceil_div(extent(rows), tile.height) * tile.height : extent(*along);
       const auto around = [&](const UOp& r) { return !(r == *along) && extent(r) > (r == v ? width : 1); };  // loops to collect results in
-      const double block = static_cast<double>(width * beside) * static_cast<double>(widest_);
+      const double block = static_cast<double>(width * collected) * static_cast<double>(widest_);
       if (block <= kResults * static_cast<double>(target_.l2_bytes) && std::ranges::any_of(kernel_.ranges, around))
         return kCollected + (block < static_cast<double>(target_.l1_bytes) ? 0 : kCrossed);
     }

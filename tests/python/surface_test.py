@@ -45,9 +45,10 @@ SHOWN = {
     },
     "differences_test.py": {"row": "data cuda.is_available cuda.device_count",
     },
+    "dtypes_test.py": {"test_finfo": "finfo", "test_iinfo": "iinfo"},
     "conformance_test.py": {
         "test_creation": "linspace meshgrid logspace tril_indices triu_indices",
-        "test_tri_and_empty": "tri empty", "test_finfo": "finfo", "test_iinfo": "iinfo",
+        "test_tri_and_empty": "tri empty",
         "test_allclose": "allclose", "test_what_was_found_is_a_named_tuple": "Found"},
     "share_test.py": {
         "test_tensors_read_numpys_memory": "asarray data_ptr", "test_an_array_is_kept_as_long_as_its_tensor": "from_numpy",
