@@ -17,7 +17,7 @@ constexpr std::string_view kNames[] = {"constant", "buffer",    "scratch", "scal
 static_assert(std::size(kNames) == static_cast<size_t>(InstOp::report) + 1);
 
 /// The part after the name that is not a list of sources.
-std::string detail(const Inst& u) {
+std::string attributes(const Inst& u) {
   switch (u.op) {
     case InstOp::constant:
       return is_float(u.dtype) ? fmt::format(" {} {}", u.real, name_of(u.dtype)) : fmt::format(" {} {}", u.value, name_of(u.dtype));
@@ -44,7 +44,7 @@ std::string to_string(const std::vector<Inst>& insts) {
     if ((u.op == InstOp::end_loop || u.op == InstOp::end_if) && depth > 0) --depth;
     out.append(2 * depth, ' ');
     if (u.dtype != DType::void_) fmt::format_to(to, "%{} = ", i);
-    fmt::format_to(to, "{}{}", kNames[static_cast<size_t>(u.op)], detail(u));
+    fmt::format_to(to, "{}{}", kNames[static_cast<size_t>(u.op)], attributes(u));
     const bool memory = u.op >= InstOp::load && u.op <= InstOp::prefetch;
     for (size_t k = 0; k < u.src.size(); ++k) {
       const size_t mask = u.op == InstOp::load || u.op == InstOp::gather ? 2 : 3;

@@ -60,6 +60,8 @@ UOp node_of(const Tensor& t, std::string_view operation);
 UOp source_of(const Tensor& t, std::string_view operation);
 /// The value, for a tensor that requires no gradient although its definition holds what does.
 UOp without_history(const UOp& node);
+/// Where its value is, computed if it is not yet.
+std::shared_ptr<Buffer> memory_of(const Tensor& t);
 bool carries_gradient(const Tensor& t);  // requires one, and is recording
 
 /// A tensor of that value; realized at once under TG_EAGER.

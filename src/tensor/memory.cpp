@@ -24,8 +24,7 @@ Tensor borrow(std::shared_ptr<const void> data, DType dtype, const Sizes& shape,
 }
 
 std::shared_ptr<const void> host_memory(const Tensor& tensor) {
-  tensor.realize();
-  const auto own = buffer_of(node_of(tensor, "host_memory"));
+  const std::shared_ptr<Buffer> own = memory_of(tensor);
   if (const std::byte* address = own->device().host_pointer(own->ref())) return {own->memory, address};
   auto copy = std::make_shared<std::vector<std::byte>>(own->bytes);
   tensor.copy_out(copy->data(), tensor.dtype());

@@ -121,9 +121,10 @@ void give_up_assignments(TensorImpl& impl, const UOp& node) {
   if (impl.leaf) enlist_leaf(impl);
   note_assignment(impl);
 }
-}  // namespace
 
-void realize(const std::vector<Tensor>& asked) {
+/// Computes their values. The nodes that hold those, in order, then others: a tensor's own node may be another one by then, where another
+/// thread assigned to it.
+std::vector<UOp> compute(const std::vector<Tensor>& asked) {
   std::vector<Tensor> pending;
   std::vector<TensorImpl*> tensors;
   std::vector<UOp> nodes, computed, wanted;
@@ -155,26 +156,31 @@ void realize(const std::vector<Tensor>& asked) {
     if (impl.leaf) enlist_leaf(impl);
     note_assignment(impl);
   }
+  return computed;
 }
+}  // namespace
+
+void realize(const std::vector<Tensor>& tensors) { (void)compute(tensors); }
+std::shared_ptr<Buffer> memory_of(const Tensor& t) { return buffer_of(compute({t})[0]); }
+
 const Tensor& Tensor::realize() const {
   tg::realize({*this});
   return *this;
 }
 
 void Tensor::copy_out(void* to, DType dtype) const {
-  const UOp node = node_of(*this, "copy_out");
+  const DType own_dtype = this->dtype();
   const auto count = static_cast<size_t>(numel());
   if (count == 0) return;
-  realize();
-  const auto memory = buffer_of(has_memory(node) ? node : node_of(*this, "copy_out"));
+  const std::shared_ptr<Buffer> memory = memory_of(*this);
   Device& device = memory->device();
-  if (dtype == node.dtype()) {
+  if (dtype == own_dtype) {
     device.copy_out(to, memory->ref(), count * size_of(dtype));
     return;
   }
-  HostArray own(node.dtype(), shape()), converted(dtype, own.shape);
+  HostArray own(own_dtype, shape()), converted(dtype, own.shape);
   device.copy_out(own.bytes.data(), memory->ref(), own.bytes.size());
-  for (size_t i = 0; i < count; ++i) converted.set(i, convert(own.at(i), node.dtype(), dtype));
+  for (size_t i = 0; i < count; ++i) converted.set(i, convert(own.at(i), own_dtype, dtype));
   std::memcpy(to, converted.bytes.data(), converted.bytes.size());
 }
 

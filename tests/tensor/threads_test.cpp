@@ -7,6 +7,7 @@
 
 #include "tensor_testing.hpp"
 #include "tg/ir/uop.hpp"
+#include "tg/memory.hpp"
 #include "tg/nn.hpp"
 
 namespace tg {
@@ -71,6 +72,29 @@ TEST(Sharing, AssignWhileOthersRead) {
   });
   EXPECT_EQ(wrong, 0) << "a value half written, or an older one than before";
   EXPECT_EQ(x.min().item<float>(), 30);
+}
+
+// Between computing a value and reading it another thread may assign the next one, which nobody has computed.
+TEST(Sharing, AssignWithoutPauseWhileOthersRead) {
+  Tensor x = Tensor::zeros({3}).contiguous().realize();
+  std::atomic<int> wrong = 0;
+  std::atomic<bool> over = false;
+  together([&](int t) {
+    if (t == 0) {
+      for (int i = 0; i < 20'000; ++i) {
+        x.assign(x + 1);
+        x.realize();
+      }
+      over = true;
+    }
+    for (float last = 0; !over;) {
+      const float first = t == 1 ? *static_cast<const float*>(host_memory(x).get()) : x.to_vector<float>()[0];
+      wrong += first < last;
+      last = first;
+    }
+  });
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(x.min().item<float>(), 20'000);
 }
 
 TEST(Sharing, CompileTheSameKernelsAtOnce) {
