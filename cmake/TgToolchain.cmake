@@ -12,7 +12,8 @@ target_compile_options(tg_options INTERFACE
   -ffp-contract=off          # a*b+c is two roundings, as written, on every compiler
   -fno-semantic-interposition)
 if(TG_SANITIZE)
-  target_compile_options(tg_options INTERFACE -fsanitize=${TG_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(tg_options INTERFACE -fsanitize=${TG_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+    $<$<CXX_COMPILER_ID:Clang>:-fno-sanitize=function>)  # which looks for a function's type before its code: kernels have none there
   target_link_options(tg_options INTERFACE -fsanitize=${TG_SANITIZE})
 endif()
 
