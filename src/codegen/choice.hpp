@@ -12,6 +12,8 @@ namespace tg {
 
 inline double efficiency(int64_t n, int64_t tile) { return static_cast<double>(n) / static_cast<double>(ceil_div(n, tile) * tile); }
 
+constexpr int64_t kPiece = 512;  // bytes of a row that panels which are packed at once read
+
 class Choice {
  public:
   Choice(const Kernel&, const Target&);
@@ -26,6 +28,7 @@ class Choice {
   std::string name(const UOp& r) const { return nest_.axes[static_cast<size_t>(nest_.split_of(r).axes[0])].name; }
   double times(const UOp& idx) const;  // how often this access happens, all loops counted that it depends on
   bool sequential(const UOp& r) const;
+  double footprint(const UOp& operand) const;  // bytes of all that it is computed from
   static double length(const UOp& reduce);
 
   const Kernel& kernel_;

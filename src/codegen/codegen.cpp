@@ -37,8 +37,10 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
     out.nest.insert(at, to_string(made) + "\n");
     return made;
   };
-  if (!verbs.empty() && verbs[0].kind == Verb::Kind::Group) {  // two phases, each with verbs of its own
-    const Grouped parts = group(kernel, nest, verbs[0]);
+  std::optional<Grouped> grouped;
+  if (!verbs.empty() && verbs[0].kind == Verb::Kind::Group) grouped = group(kernel, nest, verbs[0]);
+  if (grouped && !grouped->in_place()) {  // two phases, each with verbs of its own
+    const Grouped& parts = *grouped;
     out.temporaries.emplace_back(parts.partial.params.back().dtype(), parts.elements);
     add(collapse(parts.partial), {}, {.group = false});
     add(collapse(parts.final), {}, {.group = !target.grid, .copy = false});  // long columns leave many parts
@@ -49,14 +51,15 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
     return verbs;
   }
   // The verbs that follow are of the kernel that is left; a list that was given is whole.
-  const auto add_rest = [&](const Kernel& k) {
+  const auto add_rest = [&](const Kernel& k, bool may_copy = false) {
     std::optional<Verbs> rest;
     if (given || verbs.size() > 1) rest.emplace(verbs.begin() + 1, verbs.end());
-    const Verbs made = add(k, rest, {.group = false, .copy = false, .keep = false});
+    const Verbs made = add(k, rest, {.group = false, .copy = may_copy, .keep = false});
     verbs.resize(1);
     verbs.insert(verbs.end(), made.begin(), made.end());
     return verbs;
   };
+  if (grouped) return add_rest(collapse(grouped->partial), may.copy);
   if (!verbs.empty() && verbs[0].kind == Verb::Kind::Keep) return add_rest(keep(kernel, nest, verbs[0]));
   if (!verbs.empty() && verbs[0].before_all()) {
     const Packed parts = pack(kernel, verbs[0]);

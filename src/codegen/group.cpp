@@ -36,6 +36,13 @@ std::vector<UOp> reductions_over(const UOp& r, const std::vector<UOp>& nodes, co
   return users;
 }
 
+/// Whether all that the kernel does with a reduction is to store it: rounds then add to what is stored.
+bool at_its_place(const Kernel& k, const UOp& whole) {
+  const UOp& s = k.stores[0];
+  if (k.stores.size() > 1 || s.src().size() > 3 || !(s.src(2) == whole) || s.src(0).dtype() != whole.dtype()) return false;
+  return std::ranges::none_of(toposort(whole), [&](const UOp& u) { return u.op() == Op::Load && u.src(0) == s.src(0); });
+}
+
 }  // namespace
 
 UOp reduced_range(const Nest& nest, const Verb& v) {
@@ -87,9 +94,13 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
     place = place * o.src(0) + o;
     out.elements = out.elements * Dim(o.src(0));
   }
-  const UOp memory = param(static_cast<int>(params.size()), whole.dtype()), again = range(parts, id, RangeKind::Reduce);
-  params.push_back(memory);
-  outs.insert(outs.begin(), g);
+  const bool here =
+      v.size == 1 && v.rows && n.value() % v.rows == 0 && !k.sequential && outs.size() == k.ranges.size() && at_its_place(k, whole);
+  const UOp memory = here ? UOp(k.stores[0].src(0)) : param(static_cast<int>(params.size()), whole.dtype()),
+            again = range(parts, id, RangeKind::Reduce);
+  if (here) place = k.stores[0].src(1), out.elements = Dim(0);
+  else params.push_back(memory);
+  if (!here) outs.insert(outs.begin(), g);
   Substitution joins;
   UOp at = place;  // the parts of one reduction lie behind those of another
   for (const UOp& u : users) {
@@ -98,7 +109,7 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
     if (v.rows) {
       const UOp round = range(own, id + 1, RangeKind::Output);
       const UOp before = where(less(round, 1), identity(monoid, u.dtype())[0], load(memory, at));
-      made = combine(monoid, {before}, {part(u, (begin + round) * v.rows, v.rows)})[0];
+      made = combine(monoid, {before}, {part(u, (here ? round : begin + round) * v.rows, v.rows)})[0];
       if (const int64_t left = n.value() % v.rows) joined = combine(monoid, {joined}, {part(u, index(n.value() - left), left)})[0];
       outs.insert(outs.end() - 1, round);
       out.partial.sequential = uint64_t{1} << (id + 1);  // not the parts, on which the number of rounds may depend

@@ -8,6 +8,8 @@
 //
 //   out[i] = sum_r x[r, i]      phase 1: for each round t, for each i:  part[g, i] += x[k t, i] + ... + x[k t + k - 1, i]
 //
+// With one part, of a reduction that is stored as it is, rounds add to what is stored, and there is no second phase.
+//
 // Reductions side by side, of which none needs another's result, are split together.
 //
 // The parts depend on shape and verb alone, never on how many threads there are, so every run gives the same bits.
@@ -17,7 +19,8 @@ namespace tg {
 
 struct Grouped {
   Kernel partial, final;      // over the same params; the last one is the memory of the parts
-  Dim elements;               // of that memory
+  Dim elements;               // of that memory; 0: there is none, and no final kernel
+  bool in_place() const { return elements == Dim(0); }
 };
 
 /// Throws ValueError where the reduction cannot be split: no such range, a tuple-valued monoid, or others over it that cannot be split with

@@ -31,14 +31,31 @@ class Chooser : public Choice {
   using Choice::Choice;
 
   Verbs run(const Phases& may) {
-    if ((may.group && (split_long_reduction() || split_columns() || split_planes())) || (may.keep && keep_row()) || lanes_ < 2)
-      return take();
+    const bool grouped = may.group && (sum_in_rounds() || split_long_reduction() || split_columns() || split_planes());
+    if (grouped || (may.keep && keep_row()) || lanes_ < 2) return take();
     if (Verbs verbs = choose_contraction(*this, may.copy); !verbs.empty()) return verbs;
     streaming();
     return take();
   }
 
  private:
+  // ---- long sums of products: in rounds that add to what is stored, each of panels of which L2 has a whole piece of rows ----
+
+  bool sum_in_rounds() {
+    for (const Split& s : nest_.splits) if (s.original.as<RangeArg>().id > 59) return false;
+    if (kernel_.sequential || reduces_.size() != 1 || kernel_.stores.size() != 1 || gates_ || lanes_ < 2) return false;
+    const UOp& u = reduces_[0];
+    if (reduce_ranges(u).size() != 1 || !is_contraction(u) || !is_float(u.dtype())) return false;
+    const UOp& r = reduce_ranges(u)[0];
+    const auto far = [&](const UOp& operand) { return footprint(operand) > static_cast<double>(target_.l2_bytes); };
+    const int64_t steps = target_.l2_bytes / 2 / kPiece;
+    if (!is_const(r.src(0)) || extent(r) < 4 * steps || !far(u.src(0).src(0)) || !far(u.src(0).src(1))) return false;
+    const int64_t rounds = even_parts(extent(r), ceil_div(extent(r), steps));
+    if (extent(r) % rounds != 0) return false;
+    verbs_.push_back(Verb::group(name(r), 1, extent(r) / rounds));
+    return true;
+  }
+
   // ---- reductions longer than the output can keep the cores busy, or than a packed panel can be ----
 
   bool split_long_reduction() {
@@ -427,6 +444,12 @@ double Choice::times(const UOp& idx) const {
 
 bool Choice::sequential(const UOp& r) const {
   return (r.ranges() & kernel_.sequential) != 0 && r.as<RangeArg>().kind == RangeKind::Output;
+}
+
+double Choice::footprint(const UOp& operand) const {
+  double n = static_cast<double>(widest_);
+  for (const Split& s : nest_.splits) if (reads(operand, s.original)) n *= static_cast<double>(extent(s.original));
+  return n;
 }
 
 double Choice::length(const UOp& reduce) {

@@ -9,7 +9,6 @@ namespace tg {
 namespace {
 
 constexpr double kWaited = 6;                          // of a vector from beyond L2, asked for ahead, where each lies in another page
-constexpr int64_t kPiece = 512;                        // bytes of a row that panels which are packed at once read
 constexpr double kShared = 0.99;                       // of the time that cores worked, where fewer and larger pieces are shared
 constexpr double kBeyond = 0.15;                       // of a number from beyond L2, foreseen
 constexpr double kPacked = 2, kTurned = 5;             // of packing a vector beside reading it, and of transposing one for that
@@ -66,7 +65,7 @@ class Contraction : public Operands {
     tile(name(p.lanes), p.vectors, AxisKind::Unroll);
     tile(name(p.rows), p.height, AxisKind::Unroll);
     if (p.also) tile(name(p.also), extent(p.also), AxisKind::Unroll);
-    if (kernel_.sequential) rows_innermost(p);
+    if (kernel_.sequential && p.packing != Packing::Panels) rows_innermost(p);
     matrix(*best);
     const bool first = reads(a, p.lanes);
     if (p.packing != Packing::None) {
@@ -183,6 +182,8 @@ class Contraction : public Operands {
   }
   Lanes lanes_along(const UOp& v, const Sides& s) const {
     auto rounds = static_cast<int64_t>(s.batch);
+    for (const UOp& o : kernel_.ranges)
+      if (sequential(o) && in_both(s.reduce, o)) rounds /= extent(o);
     for (const UOp& o : s.along)
       if (!(o == v)) rounds *= extent(o);
     const bool windows = rows_of(s.of_lanes, v, s.reduce).windowed, turned = !windows && turns(v, s.reduce);
@@ -248,11 +249,12 @@ class Contraction : public Operands {
     const Lanes lanes = lanes_along(p.lanes, s);
     const double element = length(s.reduce) * static_cast<double>(widest_), of_rows = element * static_cast<double>(p.height);
     const int64_t width = p.vectors * lanes_;
-    if (!lanes.waits || rows.windowed || rows.packable || of_rows > 0.75 * static_cast<double>(target_.l1_bytes)) return 1;
+    const bool passing = kernel_.sequential != 0;  // rounds that add to results: the rows come from beyond L2 for each panel
+    if (!(lanes.waits || passing) || rows.windowed || rows.packable || of_rows > 0.75 * static_cast<double>(target_.l1_bytes)) return 1;
     const auto fits = [&](int64_t panels) {
       const int64_t columns = panels * width;
       return columns <= extent(p.lanes) && columns * static_cast<int64_t>(widest_) <= kPiece &&
-             element * static_cast<double>(columns) <= 0.25 * static_cast<double>(target_.l2_bytes);
+             element * static_cast<double>(columns) <= (passing ? 0.5 : 0.25) * static_cast<double>(target_.l2_bytes);
     };
     const auto working = [&](int64_t panels) {
       const int64_t columns = panels * width;
@@ -369,14 +371,18 @@ class Contraction : public Operands {
       const std::string panel = tile(v.axis, p.together, AxisKind::Loop);
       if (p.blocks > 1) tile(name(p.rows), ceil_div(ceil_div(extent(p.rows), p.height), p.blocks), AxisKind::Loop);
       Verb order = Verb::order({});
-      // outermost what both operands have and blocks of rows, then the loops of this one, those of lanes last; innermost the panels
+      // outermost what both operands have and blocks of rows, then the loops of this one, those of lanes last, and rounds that add to
+      // results; innermost the panels
       const auto place = [&](const std::string& n) {
-        if (n == panel) return 4;
-        return is_batch(n, reduce) || (p.blocks > 1 && n == name(p.rows)) ? 0 : n == v.axis ? 2 : loops_over(n, operand) ? 1 : 3;
+        if (n == panel) return 5;
+        if (in_order(n)) return 3;
+        return is_batch(n, reduce) || (p.blocks > 1 && n == name(p.rows)) ? 0 : n == v.axis ? 2 : loops_over(n, operand) ? 1 : 4;
       };
-      for (int n = 0; n < 5; ++n)
-        for (const std::string& axis : nest_.loops())
+      for (int n = 0; n < 6; ++n)
+        for (const std::string& axis : nest_.loops()) {
           if (place(axis) == n) order.axes.push_back(axis);
+          if (n == 3 && in_order(axis)) v.axis = axis;
+        }
       apply(std::move(order));
     }
     apply(std::move(v));
@@ -453,6 +459,11 @@ class Contraction : public Operands {
   bool loops_over(const std::string& axis, const UOp& operand) const {
     for (const UOp& r : kernel_.ranges)
       if (name(r) == axis) return reads(operand, r);
+    return false;
+  }
+  bool in_order(const std::string& axis) const {
+    for (const UOp& r : kernel_.ranges)
+      if (name(r) == axis) return sequential(r);
     return false;
   }
   bool is_batch(const std::string& axis, const UOp& reduce) const {

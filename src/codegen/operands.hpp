@@ -52,11 +52,6 @@ class Operands : public Choice {
            : bytes < 0.5 * static_cast<double>(target_.l2_bytes) ? kFar
                                                                  : kDistant;
   }
-  double footprint(const UOp& operand) const {
-    double n = static_cast<double>(widest_);
-    for (const Split& s : nest_.splits) if (reads(operand, s.original)) n *= static_cast<double>(extent(s.original));
-    return n;
-  }
   // Bytes that one row along r takes when windows over it are packed, each element once. 0: they lie well as they are.
   double window_bytes(const UOp& operand, const UOp& r, const UOp& reduce) const {
     UOp load;
