@@ -24,6 +24,7 @@ constexpr int64_t kFewProducts = 8, kLine = 64;  // rows of a product that are m
 constexpr int64_t kPlanesOfPart = 4;
 constexpr double kLongPiece = 16 << 10;  // bytes, which are fetched ahead whatever follows them
 constexpr int64_t kWidestTile = 16;  // vectors of a row in registers
+constexpr int64_t kRowsOfScan = 4;  // at once
 constexpr double kFewTerms = 9;  // of sums that are written out: a window of 3 x 3
 
 class Chooser : public Choice {
@@ -311,6 +312,9 @@ class Chooser : public Choice {
   }
   void scan_lanes(const UOp& r) {
     tile(name(r), std::min<int64_t>(lanes_, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(extent(r))))), AxisKind::Vector);
+    for (const UOp& rows : kernel_.ranges)  // each vector waits for the one before; those of other rows do not
+      if (!sequential(rows) && extent(rows) % kRowsOfScan == 0 && extent(rows) >= kRowsOfScan * target_.cores)
+        return void(tile(name(rows), kRowsOfScan, AxisKind::Unroll));
   }
   // Tiles of lanes by other, and of those a row of some, so that whole pieces of rows are written one after the other.
   void transpose(const UOp& lanes, const UOp& other) {

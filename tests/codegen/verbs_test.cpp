@@ -55,6 +55,7 @@ const TestProgram kPrograms[] = {
     {"LayerNorm", [](const Inputs& in) { return in({19, 257}).layer_norm(in({257}), in({257})); }},
     {"RunningSum", [](const Inputs& in) { return (Tensor::eye(97, 97, {.device = in.device}).realize() + in({97})).sum({.axis = 1}); }},
     {"ScanOfRows", [](const Inputs& in) { return in({19, 101}).cumsum(1) * 2.0f; }},
+    {"ScanOfEvenRows", [](const Inputs& in) { return in({20, 101}).cumsum(1) * 2.0f; }},
     {"ScanOfColumns", [](const Inputs& in) { return in({31, 67}).cumsum(0); }},
     {"Rows", [](const Inputs& in) { return in({31, 40}).take(in.indices(29, 31)); }},
     {"Nothing", [](const Inputs& in) { return in({5, 0}).matmul(in({0, 7})); }},
