@@ -13,6 +13,7 @@
 #include "interpreting.hpp"
 #include "ir/monoid.hpp"
 #include "ir/symbolic.hpp"
+#include "sanitizers.hpp"
 
 namespace tg {
 namespace {
@@ -375,7 +376,7 @@ TEST(Gradient, MillionNodeChainInASmallStack) {
 }
 
 TEST(Gradient, MillionNodesTakeLessThanFourSeconds) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if TG_ADDRESS_SANITIZER || TG_THREAD_SANITIZER
   constexpr int kDepth = 20'000;
 #else
   constexpr int kDepth = 500'000;  // two nodes each
@@ -399,7 +400,7 @@ TEST(Gradient, MillionNodesTakeLessThanFourSeconds) {
       }
       seconds = now() - begin;
     });
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER
   EXPECT_LT(seconds, 4);
 #endif
 }

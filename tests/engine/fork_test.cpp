@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fork.hpp"
+#include "sanitizers.hpp"
 #include "tg/data.hpp"
 #include "tg/error.hpp"
 #include "tg/nn.hpp"
@@ -79,9 +80,9 @@ float trained() {
 /// What a forked child can do, which begins threads of its own.
 struct Children : testing::Test {
   void SetUp() override {
-#if defined(__SANITIZE_THREAD__)
+#if TG_THREAD_SANITIZER
     GTEST_SKIP() << "the thread sanitizer loses count of threads that a forked child begins";
-#elif defined(__SANITIZE_ADDRESS__)
+#elif TG_ADDRESS_SANITIZER
     GTEST_SKIP() << "the address sanitizer's allocator stays locked in a child where another thread was inside of it";
 #endif
   }

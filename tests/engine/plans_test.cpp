@@ -11,6 +11,7 @@
 
 #include "base/env.hpp"
 #include "engine/canonical.hpp"
+#include "sanitizers.hpp"
 #include "tensor/impl.hpp"
 #include "tg/ir/uop.hpp"
 #include "tg/passes.hpp"
@@ -54,7 +55,7 @@ TEST_F(Kept, IsBounded) {
     shapes(2, few);
   }
   EXPECT_LE(detail::live_nodes(), nodes + nodes / 4);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which keep what was freed, and a shadow of all memory
+#if !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER  // which keep what was freed, and a shadow of all memory
   EXPECT_LE(resident_bytes(), bytes + (size_t{16} << 20));
 #endif
 }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "ir_testing.hpp"
+#include "sanitizers.hpp"
 #include "tg/error.hpp"
 
 namespace tg {
@@ -101,7 +102,7 @@ double thread_seconds() {  // of work, however busy the machine is
 }
 void* deep_chain(void* out) {
   auto& result = *static_cast<DeepResult*>(out);
-#ifdef __SANITIZE_THREAD__
+#if TG_THREAD_SANITIZER
   constexpr size_t kDepth = 50'000;
 #else
   constexpr size_t kDepth = 500'000;  // two nodes each
@@ -128,7 +129,7 @@ TEST(Interner, AMillionNodesDeepOnASmallStack) {
   pthread_attr_init(&attr);
   ASSERT_EQ(pthread_attr_setstacksize(&attr, 256 * 1024), 0);
   DeepResult result;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if TG_ADDRESS_SANITIZER || TG_THREAD_SANITIZER
   constexpr bool measured = false;
 #else
   constexpr bool measured = true;

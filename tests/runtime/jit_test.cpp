@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "runtime/cpu/loader.hpp"
+#include "sanitizers.hpp"
 #include "tg/error.hpp"
 
 // What LLVM was working on when it called its error fatal is lost, which only the leak checker should be told to accept.
@@ -178,7 +179,7 @@ TEST(Jit, SurvivesWhatLlvmCallsFatal) {
 
 // LLVM ends the process where it finds no memory, unless it is told otherwise. However much there is left: an error, or code.
 TEST(Jit, SurvivesTheEndOfMemory) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if TG_ADDRESS_SANITIZER || TG_THREAD_SANITIZER
   GTEST_SKIP() << "sanitizers reserve more memory than there is";
 #else
   ASSERT_EQ(failure(kAxpy), "compiled");
