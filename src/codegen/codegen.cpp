@@ -39,7 +39,7 @@ Verbs add_phases(Generated& out, const Kernel& kernel, const Target& target, con
   };
   std::optional<Grouped> grouped;
   if (!verbs.empty() && verbs[0].kind == Verb::Kind::Group) grouped = group(kernel, nest, verbs[0]);
-  if (grouped && !grouped->in_place()) {  // two phases, each with verbs of its own
+  if (grouped && !grouped->in_place) {  // two phases, each with verbs of its own
     const Grouped& parts = *grouped;
     out.temporaries.emplace_back(parts.partial.params.back().dtype(), parts.elements);
     add(collapse(parts.partial), {}, {.group = false});

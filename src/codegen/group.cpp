@@ -94,13 +94,16 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
     place = place * o.src(0) + o;
     out.elements = out.elements * Dim(o.src(0));
   }
-  const bool here =
+  const bool here = out.in_place =
       v.size == 1 && v.rows && n.value() % v.rows == 0 && !k.sequential && outs.size() == k.ranges.size() && at_its_place(k, whole);
   const UOp memory = here ? UOp(k.stores[0].src(0)) : param(static_cast<int>(params.size()), whole.dtype()),
             again = range(parts, id, RangeKind::Reduce);
-  if (here) place = k.stores[0].src(1), out.elements = Dim(0);
-  else params.push_back(memory);
-  if (!here) outs.insert(outs.begin(), g);
+  if (here) {
+    place = k.stores[0].src(1);
+  } else {
+    params.push_back(memory);
+    outs.insert(outs.begin(), g);
+  }
   Substitution joins;
   UOp at = place;  // the parts of one reduction lie behind those of another
   for (const UOp& u : users) {

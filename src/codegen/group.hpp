@@ -19,8 +19,8 @@ namespace tg {
 
 struct Grouped {
   Kernel partial, final;      // over the same params; the last one is the memory of the parts
-  Dim elements;               // of that memory; 0: there is none, and no final kernel
-  bool in_place() const { return elements == Dim(0); }
+  Dim elements;               // of that memory
+  bool in_place = false;      // there is no such memory, and no final kernel
 };
 
 /// Throws ValueError where the reduction cannot be split: no such range, a tuple-valued monoid, or others over it that cannot be split with
