@@ -49,7 +49,8 @@ enum class InstOp : uint8_t {  // what an instruction does, with its sources in 
   if_,          // (bool): body up to end_if; values made inside are not used outside
   end_if,
   barrier,      // GPU: all threads of the block
-  report,       // (index, bound): notes that index number `value` (a site) was out of range; first report wins
+  report,       // (bool, index, bound): where it is true, notes that index number `value` (a site) is out of range: the first of the
+                // lanes where it is, and nothing if something is noted already. index and bound have its lanes or one
 };
 
 /// Whether a store should bypass the cache. non_temporal promises that a whole vector's address is a multiple of its bytes; it has

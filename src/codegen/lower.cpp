@@ -425,11 +425,7 @@ int Lower::emit_check(const UOp& u, int level) {
   const int low = e_.alu(level, Op::Less, DType::bool_, {at, zero}), high = e_.alu(level, Op::Less, DType::bool_, {at, bound});
   const int out =
       e_.alu(level, Op::Or, DType::bool_, {low, e_.alu(level, Op::NotEqual, DType::bool_, {high, e_.constant(DType::bool_, 1)})});
-  for (int lane = 0; lane < e_.lanes(out); ++lane) {
-    e_.push(level, make(InstOp::if_, DType::void_, 0, {pick(level, out, lane)}));
-    e_.push(level, make(InstOp::report, DType::void_, u.as<int64_t>(), {pick(level, at, lane), pick(level, bound, lane)}));
-    e_.push(level, make(InstOp::end_if, DType::void_));
-  }
+  e_.push(level, make(InstOp::report, DType::void_, u.as<int64_t>(), {out, at, bound}));
   return e_.alu(level, Op::Where, DType::index, {out, zero, at});
 }
 

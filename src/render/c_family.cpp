@@ -150,8 +150,9 @@ class Function {
       case InstOp::report:
         expressions_.need(d_.report);
         return line([&] {
-          put(out_, "tg_report(", d_.grid ? "status" : "worker->status", ", ", u.value, ", ", bare(value(u, 0)), ", ", bare(value(u, 1)),
-              ");");
+          put(out_, "if (", bare(value(u, 0)), ") tg_report(", d_.grid ? "status" : "worker->status", ", ", u.value, ", ",
+              bare(value(u, 1)),
+              ", ", bare(value(u, 2)), ");");
         });
     }
   }

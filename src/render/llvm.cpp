@@ -437,18 +437,41 @@ class Function {
     out_.insert(loop.header, phis);
   }
 
+  /// One branch for all lanes; what is noted is made where it is taken.
   void report(const Inst& u) {
-    const std::string won = label("report", at_), end = label("reported", at_);
+    const std::string out = label("out", at_), won = label("report", at_), end = label("reported", at_);
+    const uint16_t lanes = source(u, 0).lanes;
+    std::string any = value(u, 0);
+    if (lanes > 1) {
+      put(out_, "  ", name("m"), " = bitcast <", lanes, " x i1> ", any, " to i", lanes, "\n  ", name("y"), " = icmp ne i", lanes, " ",
+          name("m"), ", 0\n");
+      any = name("y");
+    }
+    branch(any, out, end);
+    if (lanes > 1)
+      put(out_, "  ", name("n"), " = sub i", lanes, " 0, ", name("m"), "\n  ", name("l"), " = and i", lanes, " ", name("m"), ", ",
+          name("n"), "\n  ",
+          name("f"), " = bitcast i", lanes, " ", name("l"), " to <", lanes, " x i1>\n");
+    const std::string words[] = {std::to_string(u.value), at_first_lane(u, 1, "i"), at_first_lane(u, 2, "b")};
     put(out_, "  ", name("x"), " = cmpxchg ptr %status, i64 0, i64 1 acq_rel monotonic\n  ", name("w"), " = extractvalue { i64, i1 } ",
         name("x"), ", 1\n");
     branch(name("w"), won, end);
-    const std::string words[] = {std::to_string(u.value), value(u, 0), value(u, 1)};
     for (size_t i = 0; i < 3; ++i) {
-      const std::string p = name(std::string_view("abc").substr(i, 1));
+      const std::string p = name(std::string_view("pqr").substr(i, 1));
       put(out_, "  ", p, " = getelementptr i64, ptr %status, i64 ", i + 1, "\n  store i64 ", words[i], ", ptr ", p, ", align 8\n");
     }
     put(out_, "  br label %", end, "\n");
     open_block(end);
+  }
+  /// The operand's lane where a report's mask of only the first lane is set.
+  std::string at_first_lane(const Inst& u, size_t n, const std::string& letter) {
+    const uint16_t lanes = source(u, n).lanes;
+    if (lanes == 1) return value(u, n);
+    put(out_, "  ", name(letter + "s"), " = select <", lanes, " x i1> ", name("f"), ", ");
+    operand(u, n);
+    put(out_, ", <", lanes, " x i64> zeroinitializer\n  ", name(letter), " = call i64 @llvm.vector.reduce.or.v", lanes, "i64(<", lanes,
+        " x i64> ", name(letter + "s"), ")\n");
+    return name(letter);
   }
 
   std::string& out_;

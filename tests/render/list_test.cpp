@@ -195,9 +195,7 @@ TEST(List, FirstReportWins) {
   Builder b("check", {int64, int64});
   const Id i = b.loop(b.first(), b.last());
   const Id index = b.cast(b.load(b.buffer(1), i), DType::index), bound = b.integer(10);
-  b.if_(b.alu(Op::Less, {b.integer(9), index}));
-  b.report(index, bound, 42);
-  b.end_if();
+  b.report(b.alu(Op::Less, {b.integer(9), index}), index, bound, 42);
   b.store(b.buffer(0), i, b.integer(1, int64));
   b.end_loop(i);
   for (const auto& code : compiled(b.phase)) {
@@ -210,6 +208,25 @@ TEST(List, FirstReportWins) {
     EXPECT_THAT(run(*code, "check", {out, in}, {}, 0, 6), ElementsAre(1, 42, 11, 10));
     EXPECT_EQ(out[5], 1);
   }
+}
+
+/// Of a vector the first lane that is out is reported, and its own bound if the bounds are a vector too.
+TEST(List, ReportsOfVectors) {
+  for (const int lanes : {2, 3, 8, 16, 64})
+    for (const bool own_bounds : {false, true}) {
+      Builder b("check", {int64});
+      const Id at = b.load(b.buffer(0), b.integer(0), lanes), one = b.integer(10), many = b.load(b.buffer(0), b.integer(lanes), lanes);
+      b.report(b.alu(Op::Less, {own_bounds ? many : b.broadcast(one, lanes), at}), at, own_bounds ? many : one, 7);
+      for (const auto& code : compiled(b.phase)) {
+        Array<int64_t> in(2 * static_cast<size_t>(lanes));
+        for (int k = 0; k < lanes; ++k) in[k] = -k, in[lanes + k] = 10 + k;
+        EXPECT_THAT(run(*code, "check", {in}), ElementsAre(0, 0, 0, 0)) << lanes;
+        for (int k = lanes - 1; k >= 0; --k) {
+          in[k] = 100 + k;
+          EXPECT_THAT(run(*code, "check", {in}), ElementsAre(1, 7, 100 + k, own_bounds ? 10 + k : 10)) << lanes;
+        }
+      }
+    }
 }
 
 /// Values of an if are not written where it is not entered; loops inside it keep their phis.

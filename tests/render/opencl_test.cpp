@@ -140,9 +140,7 @@ TEST(OpenCl, ReportsReachTheHost) {
   b.phase.block[0] = 8;
   b.phase.written[0] = true;
   const Id i = b.add({.op = InstOp::thread, .dtype = DType::index}), bound = b.integer(6), at = b.alu(Op::Mul, {i, b.integer(2)});
-  b.if_(b.alu(Op::Less, {b.integer(5), i}));
-  b.report(at, bound, 3);
-  b.end_if();
+  b.report(b.alu(Op::Less, {b.integer(5), i}), at, bound, 3);
   std::vector<std::vector<std::byte>> buffers{bytes(std::vector<int64_t>(1))};
   const std::optional<Fault> fault = run_on_device({&b.phase, 1}, buffers, {}, {{{1, 1, 1}}});
   ASSERT_TRUE(fault.has_value());

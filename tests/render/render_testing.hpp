@@ -82,7 +82,7 @@ struct Builder {
   }
   void if_(Id condition) { add({.op = InstOp::if_, .src = {condition}}); }
   void end_if() { add({.op = InstOp::end_if}); }
-  void report(Id index, Id bound, int64_t site) { add({.op = InstOp::report, .value = site, .src = {index, bound}}); }
+  void report(Id out, Id index, Id bound, int64_t site) { add({.op = InstOp::report, .value = site, .src = {out, index, bound}}); }
 
  private:
   static std::vector<Id> with(std::vector<Id> src, Id mask) {
