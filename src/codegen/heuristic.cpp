@@ -341,7 +341,14 @@ class Chooser : public Choice {
     tile(axis, width, AxisKind::Vector);
     if (walks_columns(r)) tile(axis, wide_tile(r, ceil_div(n, width), kWidestTile), AxisKind::Unroll);
     else if (scans_columns()) tile(axis, wide_tile(r, ceil_div(n, width), 4), AxisKind::Unroll);
-    else if (reduces_.empty() && n >= 4 * width) tile(axis, 4, AxisKind::Unroll);
+    else if (reduces_.empty() && n >= 4 * width && !gathers(r)) tile(axis, 4, AxisKind::Unroll);
+  }
+  // Whether what is read along r lies where other data say: a load for each lane takes long enough, several vectors are only more code.
+  bool gathers(const UOp& r) const {
+    return std::ranges::any_of(accesses_, [&](const Access& a) {
+      const auto nodes = toposort(a.index);
+      return std::ranges::any_of(nodes, [&](const UOp& u) { return u.op() == Op::Load && reads(u, r); });
+    });
   }
   // Whether something that does not fit the cache is stored in rows along r of many vectors: where these begin inside a line, whole lines
   // can be stored around the cache if the tiles of each row begin where a line does.
@@ -411,7 +418,7 @@ class Chooser : public Choice {
     const int64_t n = extent(r);
     if (n < lanes_ / 2) return;
     tile(name(r), lanes_, AxisKind::Vector);
-    if (n >= 4 * lanes_) tile(name(r), n % lanes_ == 0 ? even_parts(n / lanes_, 4) : 4, AxisKind::Unroll);
+    if (n >= 4 * lanes_ && !gathers(r)) tile(name(r), n % lanes_ == 0 ? even_parts(n / lanes_, 4) : 4, AxisKind::Unroll);
   }
 };
 
