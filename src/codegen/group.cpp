@@ -68,6 +68,7 @@ Grouped group(const Kernel& k, const Nest& nest, const Verb& v) {
   int id = 0;
   while (ids >> id) ++id;
   const Dim n(r.src(0));
+  if (n.known() && n.value() == 0) refuse(v, "a reduction of no steps");
   const auto least = [](const UOp& a, const Dim& b) { return Dim(simplify(where(less(a, b.expr()), a, b.expr()))); };
   // A reduction over a part of r: where its steps begin, and how many there are.
   const auto part = [&](const UOp& u, const UOp& begin, const Dim& steps) {

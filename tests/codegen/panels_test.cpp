@@ -58,6 +58,7 @@ TEST(Panels, OfNothingAreRefused) {
     const Case c(Inputs{name}({5, 0}).matmul(Inputs{name}({0, 7})), device(name));
     EXPECT_EQ(c.run(Verbs{}), Numbers(35, 0.0));
     EXPECT_THROW((void)c.run(parse_verbs("stage(p2, launch)")), ValueError);
+    for (const char* parts : {"group(r2, 4)", "group(r2, 1, 1)"}) EXPECT_THROW((void)c.run(parse_verbs(parts)), ValueError) << parts;
   }
 }
 
