@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <functional>
 #include <map>
@@ -375,33 +377,40 @@ TEST(Gradient, MillionNodeChainInASmallStack) {
   EXPECT_EQ(detail::live_nodes(), live);
 }
 
-TEST(Gradient, MillionNodesTakeLessThanFourSeconds) {
+/// Seconds of work, however busy the machine is, to sort, simplify and differentiate a chain of two nodes a step.
+double seconds_of_chain(int steps) {
+  static int depth;
+  static double seconds;
+  depth = steps;
+  in_small_stack([] {
+    const auto now = [] {
+      timespec t{};
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+      return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+    };
+    const double begin = now();
+    {
+      const UOp x = param(0, float32, Shape{3}), y = param(1, float32, Shape{3});
+      UOp deep = x;
+      for (int i = 0; i < depth; ++i) deep = make(Op::Sin, {deep}) + y;
+      EXPECT_EQ(toposort(deep).size(), 2u * static_cast<unsigned>(depth) + 2);
+      const UOp simple = simplify(deep);
+      EXPECT_EQ(gradient(simple, constant(float32, 1), std::span(&x, 1))[0].shape(), x.shape());
+    }
+    seconds = now() - begin;
+  });
+  return seconds;
+}
+TEST(Gradient, WorkOfAMillionNodesIsLinear) {
 #if TG_ADDRESS_SANITIZER || TG_THREAD_SANITIZER
-  constexpr int kDepth = 20'000;
+  seconds_of_chain(20'000);
 #else
-  constexpr int kDepth = 500'000;  // two nodes each
-#endif
-  static double seconds;  // of work: others may be at work too
-  for (int tries = 0; tries < 3 && (tries == 0 || seconds >= 4); ++tries)
-    in_small_stack([] {
-      const auto now = [] {
-        timespec t{};
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-        return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-      };
-      const double begin = now();
-      {
-        const UOp x = param(0, float32, Shape{3}), y = param(1, float32, Shape{3});
-        UOp deep = x;
-        for (int i = 0; i < kDepth; ++i) deep = make(Op::Sin, {deep}) + y;
-        EXPECT_EQ(toposort(deep).size(), 2u * kDepth + 2);
-        const UOp simple = simplify(deep);
-        EXPECT_EQ(gradient(simple, constant(float32, 1), std::span(&x, 1))[0].shape(), x.shape());
-      }
-      seconds = now() - begin;
-    });
-#if !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER
-  EXPECT_LT(seconds, 4);
+  double fewer = INFINITY, all = INFINITY;  // the best of up to three
+  for (int tries = 0; tries < 3 && !(all < 8 * 32 * fewer); ++tries) {
+    fewer = std::min(fewer, seconds_of_chain(500'000 / 32));
+    all = std::min(all, seconds_of_chain(500'000));
+  }
+  EXPECT_LT(all, 8 * 32 * fewer) << "32 times as many nodes: some more a node, since caches do not hold them, but not 32 times";
 #endif
 }
 
