@@ -115,17 +115,22 @@ std::string descr_of(DType t) {
 
 /// Elements in Fortran order (first axis fastest) brought to C order (last axis fastest).
 std::vector<std::byte> to_c_order(std::span<const std::byte> data, std::span<const int64_t> shape, size_t size) {
+  struct Axis { size_t extent, stride, at = 0; };
+  std::vector<Axis> axes;
+  size_t stride = size;
+  for (const int64_t n : shape) {
+    axes.push_back({static_cast<size_t>(n), stride});
+    stride *= static_cast<size_t>(n);
+  }
   std::vector<std::byte> out(data.size());
-  std::vector<size_t> index(shape.size(), 0), stride(shape.size(), size);
-  for (size_t i = 1; i < shape.size(); ++i) stride[i] = stride[i - 1] * static_cast<size_t>(shape[i - 1]);
   size_t from = 0;
   for (size_t to = 0; to < out.size(); to += size) {
     std::memcpy(out.data() + to, data.data() + from, size);
-    for (size_t axis = shape.size(); axis-- > 0;) {  // the next index in C order
-      from += stride[axis];
-      if (++index[axis] < static_cast<size_t>(shape[axis])) break;
-      from -= stride[axis] * index[axis];
-      index[axis] = 0;
+    for (auto a = axes.rbegin(); a != axes.rend(); ++a) {  // the next index in C order
+      from += a->stride;
+      if (++a->at < a->extent) break;
+      from -= a->stride * a->at;
+      a->at = 0;
     }
   }
   return out;
