@@ -151,8 +151,7 @@ class Function {
         expressions_.need(d_.report);
         return line([&] {
           put(out_, "if (", bare(value(u, 0)), ") tg_report(", d_.grid ? "status" : "worker->status", ", ", u.value, ", ",
-              bare(value(u, 1)),
-              ", ", bare(value(u, 2)), ");");
+              bare(value(u, 1)), ", ", bare(value(u, 2)), ");");
         });
     }
   }

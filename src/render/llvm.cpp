@@ -437,41 +437,27 @@ class Function {
     out_.insert(loop.header, phis);
   }
 
-  /// One branch for all lanes; what is noted is made where it is taken.
+  /// One branch for all lanes; the first that is out is looked for where it is taken.
   void report(const Inst& u) {
     const std::string out = label("out", at_), won = label("report", at_), end = label("reported", at_);
-    const uint16_t lanes = source(u, 0).lanes;
-    std::string any = value(u, 0);
-    if (lanes > 1) {
-      put(out_, "  ", name("m"), " = bitcast <", lanes, " x i1> ", any, " to i", lanes, "\n  ", name("y"), " = icmp ne i", lanes, " ",
-          name("m"), ", 0\n");
-      any = name("y");
-    }
-    branch(any, out, end);
-    if (lanes > 1)
-      put(out_, "  ", name("n"), " = sub i", lanes, " 0, ", name("m"), "\n  ", name("l"), " = and i", lanes, " ", name("m"), ", ",
-          name("n"), "\n  ",
-          name("f"), " = bitcast i", lanes, " ", name("l"), " to <", lanes, " x i1>\n");
-    const std::string words[] = {std::to_string(u.value), at_first_lane(u, 1, "i"), at_first_lane(u, 2, "b")};
-    put(out_, "  ", name("x"), " = cmpxchg ptr %status, i64 0, i64 1 acq_rel monotonic\n  ", name("w"), " = extractvalue { i64, i1 } ",
-        name("x"), ", 1\n");
+    const std::string mask = "i" + std::to_string(source(u, 0).lanes), m = name("m");
+    put(out_, "  ", m, " = bitcast "), operand(u, 0), put(out_, " to ", mask, "\n  ", name("y"), " = icmp ne ", mask, " ", m, ", 0\n");
+    branch(name("y"), out, end);
+    put(out_, "  ", name("l"), " = call ", mask, " @llvm.cttz.", mask, "(", mask, " ", m, ", i1 true)\n  ", name("x"),
+        " = cmpxchg ptr %status, i64 0, i64 1 acq_rel monotonic\n  ", name("w"), " = extractvalue { i64, i1 } ", name("x"), ", 1\n");
     branch(name("w"), won, end);
+    std::string words[] = {std::to_string(u.value), value(u, 1), value(u, 2)};
     for (size_t i = 0; i < 3; ++i) {
-      const std::string p = name(std::string_view("pqr").substr(i, 1));
-      put(out_, "  ", p, " = getelementptr i64, ptr %status, i64 ", i + 1, "\n  store i64 ", words[i], ", ptr ", p, ", align 8\n");
+      const std::string letter(1, "abc"[i]);
+      if (i > 0 && source(u, i).lanes > 1) {
+        words[i] = name(letter + "v");
+        put(out_, "  ", words[i], " = extractelement "), operand(u, i), put(out_, ", ", mask, " ", name("l"), "\n");
+      }
+      put(out_, "  ", name(letter), " = getelementptr i64, ptr %status, i64 ", i + 1, "\n  store i64 ", words[i], ", ptr ", name(letter),
+          ", align 8\n");
     }
     put(out_, "  br label %", end, "\n");
     open_block(end);
-  }
-  /// The operand's lane where a report's mask of only the first lane is set.
-  std::string at_first_lane(const Inst& u, size_t n, const std::string& letter) {
-    const uint16_t lanes = source(u, n).lanes;
-    if (lanes == 1) return value(u, n);
-    put(out_, "  ", name(letter + "s"), " = select <", lanes, " x i1> ", name("f"), ", ");
-    operand(u, n);
-    put(out_, ", <", lanes, " x i64> zeroinitializer\n  ", name(letter), " = call i64 @llvm.vector.reduce.or.v", lanes, "i64(<", lanes,
-        " x i64> ", name(letter + "s"), ")\n");
-    return name(letter);
   }
 
   std::string& out_;
