@@ -145,10 +145,10 @@ Tensor from_buffer(py::handle data, const TensorOptions& options) {
   return released([&] { return Tensor::from_memory(elements.data(), view.len / view.itemsize, dtype, shape, options); });
 }
 
-py::object nested_lists(const std::vector<Scalar>& numbers, const Sizes& shape, size_t depth, size_t& next) {
+py::object lists_from(const std::vector<Scalar>& numbers, const Sizes& shape, size_t depth, size_t& next) {
   if (depth == shape.size()) return py::cast(numbers[next++]);
   py::list out(static_cast<size_t>(shape[depth]));
-  for (size_t i = 0; i < out.size(); ++i) out[i] = nested_lists(numbers, shape, depth + 1, next);
+  for (size_t i = 0; i < out.size(); ++i) out[i] = lists_from(numbers, shape, depth + 1, next);
   return out;
 }
 
@@ -210,7 +210,7 @@ py::object nested_lists(const Tensor& x) {
   else if (x.dtype() == DType::uint64) read(uint64_t());
   else read(int64_t());
   size_t next = 0;
-  return nested_lists(numbers, x.shape(), 0, next);
+  return lists_from(numbers, x.shape(), 0, next);
 }
 
 Indices indices_of(py::handle key, const Tensor& x) {

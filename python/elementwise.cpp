@@ -18,7 +18,6 @@ struct Unary {
 constexpr Unary kUnary[] = {
 #define UNARY(kind, name, ulp, value, doc) {#name, &Tensor::name, doc "."},
 #include "tg/unary.def"
-#undef UNARY
 };
 
 struct Binary {

@@ -81,7 +81,7 @@ void bind_cells(py::module_& m) {
       }, "The next states h and c; zeros before them where none are given.", Released(), kInput, hx);
 }
 
-void bind_layers(py::module_& m) {
+void bind_layers_of_sequences(py::module_& m) {
   const auto dtype = py::arg("dtype") = py::none(), device = py::arg("device") = py::none(), hx = py::arg("hx") = py::none();
   const auto layers = py::arg("num_layers") = 1;
   const auto bias = py::arg("bias") = true, batch_first = py::arg("batch_first") = false, both_ways = py::arg("bidirectional") = false;
@@ -125,7 +125,7 @@ void bind_layers(py::module_& m) {
 
 void bind_recurrent(py::module_& m) {
   bind_cells(m);
-  bind_layers(m);
+  bind_layers_of_sequences(m);
 }
 
 }  // namespace tg::python

@@ -28,7 +28,6 @@ inline Ints ints(std::vector<int64_t> v) { return Ints(std::move(v)); }
 inline UOp iota(int64_t n, DType t = int64) { return UOp::make(Op::Iota, {}, Shape{n}, t); }
 inline UOp reduce(const UOp& x, Monoid m, uint32_t axes) { return UOp::make(Op::Reduce, {x}, ReduceArg{m, axes}); }
 inline UOp get(const UOp& x, int64_t component, DType t) { return UOp::make(Op::Get, {x}, component, t); }
-inline UOp reshape(const UOp& x, Shape s) { return UOp::make(Op::Reshape, {x}, std::move(s)); }
 inline UOp expand(const UOp& x, Shape s) { return UOp::make(Op::Expand, {x}, std::move(s)); }
 
 }  // namespace tg

@@ -77,7 +77,6 @@ template <class Container>  // of a vector, array or span, as Tensor::from
 // Elementwise, of one tensor.
 #define UNARY(kind, name, ...) [[nodiscard]] inline Tensor name(const Tensor& x) { return x.name(); }
 #include "tg/unary.def"
-#undef UNARY
 [[nodiscard]] inline Tensor clamp(const Tensor& x, const ClampOptions& o) { return x.clamp(o); }
 [[nodiscard]] inline Tensor clamp(const Tensor& x, double min, double max) { return x.clamp({.min = min, .max = max}); }
 /// Within bounds that broadcast and promote with x; Tensor() for none. Where they cross it is max; nan of either operand stays. The

@@ -247,11 +247,6 @@ class Tensor {  // an array that knows how it was computed: see the head of this
 #define UNARY_Bits(name) Tensor& name##_();
 #define UNARY_Truth(name)
 #include "tg/unary.def"
-#undef UNARY
-#undef UNARY_Real
-#undef UNARY_Same
-#undef UNARY_Bits
-#undef UNARY_Truth
 #define METHOD(name, parameters, ...) PLAIN(name, parameters) IN_PLACE(name##_, parameters)
 #define PLAIN(name, parameters, ...) [[nodiscard]] Tensor name parameters const;
 #define IN_PLACE(name, parameters, ...) Tensor& name parameters;
@@ -338,7 +333,6 @@ class Tensor {  // an array that knows how it was computed: see the head of this
   // Of one tensor, from tg/unary.def, which says what each is and how accurate: x.exp(), x.tanh(), x.isnan(), ...
 #define UNARY(kind, name, ...) [[nodiscard]] Tensor name() const;
 #include "tg/unary.def"
-#undef UNARY
   [[nodiscard]] Tensor round(int decimals) const;  // to so many digits behind the point; negative: in front of it
   /// Within the bounds; x.clamp({.min = 0, .max = 6}). nan stays.
   [[nodiscard]] Tensor clamp(const ClampOptions& options) const;

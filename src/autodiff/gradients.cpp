@@ -18,7 +18,6 @@ constexpr auto none = std::nullopt;
 using enum Monoid;
 // ---- words, and the rows that are functions: u is the node, g the gradient that reaches it ----
 
-UOp reshape(const UOp& u, const Shape& s) { return u.shape() == s ? u : UOp::make(Op::Reshape, {u}, s); }
 UOp zeros(const Shape& s, DType t) { return broadcast_to(constant(t, 0), s); }
 UOp unless(const UOp& condition, const UOp& g) { return where(condition, constant(g.dtype(), 0), g); }
 UOp reduce(const UOp& u, Monoid m, uint32_t axes) { return UOp::make(Op::Reduce, {u}, ReduceArg{m, axes}); }

@@ -76,7 +76,7 @@ Settings read_settings(const Variables& variable) {
 }
 
 namespace {
-thread_local const Settings* innermost = nullptr;
+thread_local const Settings* innermost_settings = nullptr;
 
 Settings changed(Settings s, const SettingsOptions& o) {
   if (o.device) s.device = *o.device;
@@ -89,13 +89,13 @@ Settings changed(Settings s, const SettingsOptions& o) {
 
 const Settings& settings() {
   static const Settings& s = *new Settings(read_settings([](const char* name) -> const char* { return std::getenv(name); }));
-  return innermost ? *innermost : s;
+  return innermost_settings ? *innermost_settings : s;
 }
 
 WithSettings::WithSettings(const SettingsOptions& options)
-    : before_(innermost), here_(std::make_unique<const Settings>(changed(settings(), options))) {
-  innermost = here_.get();
+    : before_(innermost_settings), here_(std::make_unique<const Settings>(changed(settings(), options))) {
+  innermost_settings = here_.get();
 }
-WithSettings::~WithSettings() { innermost = before_; }
+WithSettings::~WithSettings() { innermost_settings = before_; }
 
 }  // namespace tg

@@ -7,19 +7,19 @@
 
 namespace tg {
 namespace {
-thread_local LogCapture* innermost = nullptr;
+thread_local LogCapture* innermost_capture = nullptr;
 }  // namespace
 
-LogCapture::LogCapture(int level) : level_(level), outer_(innermost) { innermost = this; }
-LogCapture::~LogCapture() { innermost = outer_; }
+LogCapture::LogCapture(int level) : level_(level), outer_(innermost_capture) { innermost_capture = this; }
+LogCapture::~LogCapture() { innermost_capture = outer_; }
 
-bool logging(int level) { return level <= (innermost ? innermost->level_ : settings().debug); }
+bool logging(int level) { return level <= (innermost_capture ? innermost_capture->level_ : settings().debug); }
 
 void log(int level, std::string_view text) {
   if (!logging(level)) return;
   std::string line(text);
   if (line.empty() || line.back() != '\n') line += '\n';
-  if (innermost) innermost->text_ += line;
+  if (innermost_capture) innermost_capture->text_ += line;
   else std::fwrite(line.data(), 1, line.size(), stderr);  // one call: lines of several threads do not mix
 }
 

@@ -22,7 +22,7 @@ constexpr std::string_view kClearLine = "\r\x1b[K";
 double seconds(Progress::Clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
 /// `columns` wide, `part` of it (0 to 1) full.
-std::string bar(double part, size_t columns, bool utf8) {
+std::string progress_bar(double part, size_t columns, bool utf8) {
   const size_t full = static_cast<size_t>(part * static_cast<double>(columns));
   std::string text;
   if (!utf8) {
@@ -118,7 +118,7 @@ std::string Progress::line(size_t columns) const {
   if (columns == 0) return title_ + tail;
   if (used > columns) return (title_ + tail).substr(0, columns);
   const double part = total_ == 0 ? 1 : std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_));
-  return parts[0] + bar(part, std::min(kLongestBar, kShortestBar + columns - used), terminal_.utf8) + tail;
+  return parts[0] + progress_bar(part, std::min(kLongestBar, kShortestBar + columns - used), terminal_.utf8) + tail;
 }
 
 }  // namespace tg::cli

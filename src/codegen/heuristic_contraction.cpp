@@ -26,6 +26,7 @@ constexpr int64_t kRounds = 8;      // of a matrix instruction, beside which a l
 constexpr double kInterleaved = 2;  // of a vector whose steps are put side by side for a matrix instruction
 // Rows have an address each, in a register, where they are not whole steps apart; beyond these, arithmetic waits for some of them.
 constexpr int64_t kAddresses = 12;
+constexpr int64_t kWritten = 1536;  // nodes of operands that a tile makes for each of its rows or vectors: code that takes long to compile
 
 class Contraction : public Operands {
  public:
@@ -146,13 +147,14 @@ class Contraction : public Operands {
   // The cheapest, in cycles for one product of one lane.
   Plan plan(const std::vector<UOp>& along, const std::vector<UOp>& across, const UOp& reduce, bool may_copy) const {
     const Sides s = sides(along, across, reduce);
+    const int64_t written = std::max<int64_t>(1, kWritten / std::ssize(toposort(reduce.src(0))));
     Plan best;
     for (const UOp& v : along) {
       const Lanes lanes = lanes_along(v, s);
       for (const Across& rows : all_across(s, may_copy))
-        for (int64_t vectors = 1; vectors <= std::min<int64_t>(6, ceil_div(extent(v), lanes_)); ++vectors) {
+        for (int64_t vectors = 1; vectors <= std::min<int64_t>({6, written, ceil_div(extent(v), lanes_)}); ++vectors) {
           const int64_t most = (target_.vector_registers - 2 - vectors) / vectors / rows.each;
-          for (int64_t height = rows.also ? extent(rows.range) : 1; height <= std::min(extent(rows.range), most); ++height) {
+          for (int64_t height = rows.also ? extent(rows.range) : 1; height <= std::min({extent(rows.range), most, written}); ++height) {
             const Tile tile = tile_of(vectors, height, lanes, rows, s);
             each_source(tile, lanes, rows, s, [&](const Source& from) {
               const double cost = cost_of(tile, from, lanes, rows, s);

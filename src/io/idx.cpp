@@ -9,7 +9,7 @@
 namespace tg::io {
 namespace {
 
-struct Header {
+struct IdxHeader {
   DType dtype;
   std::vector<int64_t> shape;
   size_t header_bytes, data_bytes;
@@ -28,13 +28,13 @@ DType dtype_of(unsigned code, const std::string& where) {
 }
 
 /// The header out of the first bytes of the (inflated) file.
-Header parse_header(std::span<const std::byte> bytes, const std::string& where) {
+IdxHeader parse_header(std::span<const std::byte> bytes, const std::string& where) {
   const auto byte = [&](size_t i) { return std::to_integer<uint32_t>(bytes[i]); };
   if (bytes.size() < 4) throw IoError(fmt::format("{}: an idx file has at least 4 bytes, found {}", where, bytes.size()));
   if (byte(0) != 0 || byte(1) != 0) {
     throw IoError(fmt::format("{}: an idx file begins with bytes 00 00, found {:02x} {:02x}", where, byte(0), byte(1)));
   }
-  Header h{dtype_of(byte(2), where), {}, 4 + 4 * size_t{byte(3)}, 0};
+  IdxHeader h{dtype_of(byte(2), where), {}, 4 + 4 * size_t{byte(3)}, 0};
   if (bytes.size() < h.header_bytes) {
     throw IoError(fmt::format("{}: an idx header of {} axes has {} bytes, found {}", where, byte(3), h.header_bytes, bytes.size()));
   }
@@ -52,7 +52,7 @@ Header parse_header(std::span<const std::byte> bytes, const std::string& where) 
 Array parse_idx(std::span<const std::byte> file, const std::string& where, size_t limit) {
   constexpr size_t kLongestHeader = 4 + 4 * 255;
   const bool zipped = is_gzip(file);
-  const Header h =
+  const IdxHeader h =
       parse_header(zipped ? gunzip_prefix(file, kLongestHeader, where)
                           : std::vector(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(std::min(file.size(), kLongestHeader))),
                    where);

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr size_t kAlign = 64;
 
-struct Header {
+struct NpyHeader {
   std::string descr;
   bool fortran_order = false;
   std::vector<int64_t> shape;
@@ -26,8 +26,8 @@ class HeaderParser {
  public:
   HeaderParser(std::string_view text, const std::string& where) : text_(text), where_(where) {}
 
-  Header parse() {
-    Header h;
+  NpyHeader parse() {
+    NpyHeader h;
     bool descr = false, order = false, shape = false;
     expect('{');
     while (!accept('}')) {
@@ -150,7 +150,7 @@ NpyView view_npy(std::span<const std::byte> file, const std::string& where) {
   if (length > text.size() - start) {
     throw IoError(fmt::format("{}: npy header claims {} bytes, found {}", where, with_commas(length), with_commas(text.size() - start)));
   }
-  const Header h = HeaderParser(text.substr(start, length), where).parse();
+  const NpyHeader h = HeaderParser(text.substr(start, length), where).parse();
 
   const char order = h.descr.empty() ? '\0' : h.descr[0];
   const std::optional<DType> dtype = dtype_of(std::string_view(h.descr).substr(std::min(h.descr.size(), size_t{1})));

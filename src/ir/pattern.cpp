@@ -112,7 +112,7 @@ UOp Rules::apply(const UOp& u, const Rule** fired) const {
 
 UOp broadcast_to(const UOp& u, const Shape& shape) {
   if (u.shape() == shape) return u;
-  const UOp ranked = u.shape().rank() == shape.rank() ? u : UOp::make(Op::Reshape, {u}, Shape(Dims(shape.rank(), 1)));
+  const UOp ranked = u.shape().rank() == shape.rank() ? u : reshape(u, Dims(shape.rank(), 1));
   return ranked.shape() == shape ? ranked : UOp::make(Op::Expand, {ranked}, shape);
 }
 

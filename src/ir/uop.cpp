@@ -289,6 +289,7 @@ UOp not_equal(const UOp& a, const UOp& b) { return UOp::make(Op::NotEqual, {a, b
 UOp logical_not(const UOp& a) { return UOp::make(Op::NotEqual, {a, constant(DType::bool_, 1)}); }
 UOp where(const UOp& c, const UOp& a, const UOp& b) { return UOp::make(Op::Where, {c, a, b}); }
 UOp cast(const UOp& a, DType to) { return a.dtype() == to ? a : UOp::make(Op::Cast, {a}, Arg{}, to); }
+UOp reshape(const UOp& a, const Shape& shape) { return a.shape() == shape ? a : UOp::make(Op::Reshape, {a}, shape); }
 UOp load(const UOp& from, const UOp& at, const UOp& gate) {
   return gate ? UOp::make(Op::Load, {from, at, gate}, Arg{}, from.dtype()) : UOp::make(Op::Load, {from, at}, Arg{}, from.dtype());
 }

@@ -11,9 +11,9 @@
 namespace tg::render {
 namespace {
 
-class Function {
+class CFunction {
  public:
-  Function(std::string& out, Expressions& expressions, const Phase& phase, const Dialect& d)
+  CFunction(std::string& out, Expressions& expressions, const Phase& phase, const Dialect& d)
       : out_(out), expressions_(expressions), phase_(phase), d_(d), insts_(phase.insts), values_(insts_.size()) {}
 
   void render() {
@@ -265,7 +265,7 @@ std::string render_c_family(std::span<const Phase> phases, const Target& target,
   bool uses_float64 = false;
   for (const Phase& phase : phases) {
     if (!kernels.empty()) kernels += '\n';
-    Function(kernels, expressions, phase, d).render();
+    CFunction(kernels, expressions, phase, d).render();
     for (const Inst& u : phase.insts) uses_float64 |= u.dtype == float64;
   }
   const std::string& helpers = expressions.helpers();

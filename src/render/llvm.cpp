@@ -19,9 +19,9 @@ namespace {
 
 constexpr size_t kMaxScopes = 32;  // more written slots than this share no metadata: its size is the square of their number
 
-class Function {
+class LlvmFunction {
  public:
-  Function(std::string& out, const Phase& phase, const Target& target, int& metadata, std::string& metadata_text)
+  LlvmFunction(std::string& out, const Phase& phase, const Target& target, int& metadata, std::string& metadata_text)
       : out_(out), phase_(phase), target_(target), insts_(phase.insts), values_(insts_.size()), next_metadata_(metadata),
         metadata_(metadata_text) {}
 
@@ -485,7 +485,7 @@ std::string render_llvm(std::span<const Phase> phases, const Target& target) {
   size_t insts = 0;
   for (const Phase& phase : phases) insts += phase.insts.size();
   out.reserve(1024 + 192 * insts);
-  for (const Phase& phase : phases) render::Function(out, phase, target, next_metadata, metadata).render();
+  for (const Phase& phase : phases) render::LlvmFunction(out, phase, target, next_metadata, metadata).render();
   out += metadata;
   return out;
 }

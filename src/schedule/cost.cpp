@@ -68,6 +68,7 @@ Price Cost::operator()(const UOp& u) {
     for (const UOp& s : n.src())
       if (seen.size() < kFarEnough && seen.insert(s.node()).second) stack.push_back({&s, share * share_of_source(n, s)});
   }
+  p.nodes = seen.size();
   double& sum = p.operations;
   if (u.op() == Op::Reduce) sum = (sum + 1) * std::max(1.0, elements(u.src(0).shape()) / std::max(1.0, elements(u.shape())));
   if (u.op() == Op::OverlapAdd) sum = (sum + 2) * u.as<WindowArg>().size;

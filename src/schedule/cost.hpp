@@ -16,6 +16,7 @@ inline constexpr double kLaunchCost = 300e3;  // one more kernel
 /// What one element of `u` takes when all that is not stored is computed anew.
 struct Price {
   double operations = 0;
+  size_t nodes = 0;  // that this is, as far as it is looked at: what each copy of it adds to a kernel's code
   double read = 0;  // elements of memory behind all of u: of each stored value no more than u has itself
 };
 using Stored = std::unordered_set<UOp>;

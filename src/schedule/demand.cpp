@@ -16,9 +16,11 @@ namespace {
 
 constexpr double kRepeated = 3;    // a value with so many times more elements than its sources is never stored
 constexpr double kMergedSum = 4;   // a merged sum may visit so many times the elements of the inner one (windows overlap the border)
+constexpr size_t kMostCopied =
+    160;  // nodes of one kernel that make one value, each time at another place: what is read backwards and forwards
 constexpr int kMostInlined = 400;  // nodes of one kernel, before it is cut for compile time's sake
 
-uint64_t open_ranges(const Index& idx) {
+uint64_t open_ranges(const Indices& idx) {
   uint64_t open = 0;
   for (const UOp& i : idx) open |= i.ranges();
   return open;
@@ -39,7 +41,7 @@ bool rearranges(const UOp& u) { return u.op() == Op::Reshape || u.op() == Op::Pe
 
 }  // namespace
 
-std::vector<UOp> fresh_ranges(const Index& idx, std::span<const Dim> extents) {
+std::vector<UOp> fresh_ranges(const Indices& idx, std::span<const Dim> extents) {
   int id = 64 - std::countl_zero(open_ranges(idx));
   std::vector<UOp> out;
   for (const Dim& e : extents) out.push_back(e == Dim(1) ? index(0) : range(e, id++, RangeKind::Reduce));
@@ -174,8 +176,17 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
       reason = "its kernel is large enough";
       return false;
     }
+  const auto [operations, nodes, read] = cost_.at(u);
+  for (const int kernel : kernels) {
+    const auto copies =
+        static_cast<size_t>(std::count_if(distinct.begin(), distinct.end(), [&](const Demand* d) { return d->group == kernel; }));
+    if (copies > 1 && copies * nodes > kMostCopied) {
+      reason = fmt::format("wanted at {} places, {} nodes each", copies, nodes);
+      return false;
+    }
+  }
   if (times <= size) return true;
-  const auto [operations, read] = cost_.at(u);  // each kernel streams what is behind the value anew; within one it is still in cache
+  // Each kernel streams what is behind the value anew; within one it is still in cache.
   double again = times * operations + static_cast<double>(kernels.size()) * read * kStreamCost;
   const bool stored_below =  // what u is made of, if u is not
       kernels.size() > 1 || std::any_of(distinct.begin(), distinct.end(), [](const Demand* d) { return d->reduces(open_ranges(d->idx)); });
@@ -241,7 +252,7 @@ int Demands::joinable(const UOp& u) const {
   const auto fits = [&](int to) {
     const Group& g = groups[static_cast<size_t>(to)];
     if (!g.loops_over(u.shape()) || g.outputs.empty() || g.inlined > kMostInlined) return false;
-    const Index own = g.index_of(u.shape());
+    const Indices own = g.index_of(u.shape());
     return std::all_of(all.begin(), all.end(), [&](const Demand& o) { return o.group == to ? o.idx == own : !reaches(to, o.group); });
   };
   if (const auto sibling = scan ? runs_in_.find(*scan) : runs_in_.end(); sibling != runs_in_.end() && fits(sibling->second))
@@ -268,7 +279,7 @@ void Demands::store(const UOp& u, std::string reason) {
     for (const Demand& d : demands_[u]) groups[static_cast<size_t>(d.group)].after.insert(g);
     Group& group = groups[static_cast<size_t>(g)];
     group.outputs.push_back(u);
-    const Index idx = zeros.inner(group.index);
+    const Indices idx = zeros.inner(group.index);
     halo[u] = std::move(zeros);
     return inline_into(u, {g, idx, group.ranges, false});
   }
@@ -307,9 +318,9 @@ void Demands::store_scatter(const UOp& u) {
   Group& group = groups[static_cast<size_t>(g)];
   for (const Demand& d : demands_[u]) if (d.group != g) groups[static_cast<size_t>(d.group)].after.insert(g);
   group.outputs.push_back(u);
-  const Index along(group.index.begin() + static_cast<ptrdiff_t>(axis),
+  const Indices along(group.index.begin() + static_cast<ptrdiff_t>(axis),
                     group.index.begin() + static_cast<ptrdiff_t>(axis + at.shape().rank()));
-  group.sequential = open_ranges(Index(along.begin() + static_cast<ptrdiff_t>(apart), along.end()));
+  group.sequential = open_ranges(Indices(along.begin() + static_cast<ptrdiff_t>(apart), along.end()));
   std::vector<UOp> parallel, ordered;  // those in order go innermost
   for (const UOp& r : group.ranges) (r.ranges() & group.sequential ? ordered : parallel).push_back(r);
   parallel.insert(parallel.end(), ordered.begin(), ordered.end());
@@ -341,7 +352,7 @@ void Demands::inline_into(const UOp& u, const Demand& d) {
       const std::vector<Dim> extents = overlap ? std::vector<Dim>{overlap_terms(u)} : reduced_extents(u);
       const std::vector<UOp> opened = fresh_ranges(d.idx, extents);
       for (const UOp& r : opened) if (r.op() == Op::Range) nest.push_back(r);
-      Index idx = d.idx;
+      Indices idx = d.idx;
       if (overlap) {
         UOp& at = idx[static_cast<size_t>(u.as<WindowArg>().axis)];
         const Overlap term = overlap_term(u, at, opened[0]);
@@ -357,8 +368,8 @@ void Demands::inline_into(const UOp& u, const Demand& d) {
     case Op::Gather: {
       const auto axis = static_cast<size_t>(std::get<int64_t>(u.arg()));
       const size_t rank = u.src(1).shape().rank();
-      const Index at(d.idx.begin() + static_cast<ptrdiff_t>(axis), d.idx.begin() + static_cast<ptrdiff_t>(axis + rank));
-      Index idx(d.idx.begin(), d.idx.begin() + static_cast<ptrdiff_t>(axis));
+      const Indices at(d.idx.begin() + static_cast<ptrdiff_t>(axis), d.idx.begin() + static_cast<ptrdiff_t>(axis + rank));
+      Indices idx(d.idx.begin(), d.idx.begin() + static_cast<ptrdiff_t>(axis));
       const UOp bound = u.src(0).shape()[axis].expr();
       idx.push_back(
           UOp::make(Op::Check, {linear(at, u.src(1).shape()), bound}, int64_t{0}));  // stands for the index, depends on the same loops
@@ -368,7 +379,7 @@ void Demands::inline_into(const UOp& u, const Demand& d) {
       return;
     }
     case Op::Stack:
-      for (const UOp& s : u.src()) demand(s, {d.group, Index(d.idx.begin() + 1, d.idx.end()), d.nest, false});
+      for (const UOp& s : u.src()) demand(s, {d.group, Indices(d.idx.begin() + 1, d.idx.end()), d.nest, false});
       return;
     case Op::Assign: demand(u.src(1), {d.group, d.idx, d.nest, false}); return;
     case Op::Get:

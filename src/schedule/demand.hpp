@@ -34,7 +34,7 @@ class Demands {
   /// How one user wants a node.
   struct Demand {
     int group;
-    Index idx;              // where
+    Indices idx;              // where
     std::vector<UOp> nest;  // inside which loops
     bool summed;            // only added up on the way to an enclosing sum
 
@@ -71,7 +71,7 @@ class Demands {
 };
 
 /// Loops that a reduction over `extents` opens when it is read at idx: numbered above every loop open in idx.
-std::vector<UOp> fresh_ranges(const Index& idx, std::span<const Dim> extents);
+std::vector<UOp> fresh_ranges(const Indices& idx, std::span<const Dim> extents);
 /// What a Reduce folds: the extents of its axes in order.
 std::vector<Dim> reduced_extents(const UOp& u);
 

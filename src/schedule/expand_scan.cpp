@@ -8,11 +8,10 @@
 namespace tg {
 namespace {
 
-constexpr int64_t kChunk = 16384;      // elements: some microseconds of work
+constexpr int64_t kScanChunk = 16384;      // elements: some microseconds of work
 constexpr double kEnoughLines = 16;    // that keep the cores busy as they are
 
 bool is_half(DType t) { return t == DType::float16 || t == DType::bfloat16; }
-UOp reshape(const UOp& u, const Shape& s) { return u.shape() == s ? u : UOp::make(Op::Reshape, {u}, s); }
 /// Components of a tuple, in dtypes that tensors have.
 State gets(const UOp& u, Monoid m) {
   if (components(m) == 1) return {u};
@@ -46,22 +45,22 @@ UOp expand_scan(const UOp& scan, size_t component) {
   if (!shape[axis].known() || scan.src().size() > 1) return {};
   const int64_t n = shape[axis].value();
   if (n == 1) return scan_of_one(scan, component);
-  if (n < 2 * kChunk || elements(shape) >= kEnoughLines * static_cast<double>(n)) return {};
+  if (n < 2 * kScanChunk || elements(shape) >= kEnoughLines * static_cast<double>(n)) return {};
 
   // (.., n, ..) to (.., chunks, elements, ..). What is appended comes last, and is dropped again.
-  const int64_t chunks = (n + kChunk - 1) / kChunk;
+  const int64_t chunks = (n + kScanChunk - 1) / kScanChunk;
   Dims pads(2 * shape.rank(), 0), d = shape.dims();
-  pads[2 * axis + 1] = chunks * kChunk - n;
-  UOp x = chunks * kChunk == n ? scan.src(0) : UOp::make(Op::Pad, {scan.src(0)}, Shape(pads));
-  d[axis] = kChunk;
+  pads[2 * axis + 1] = chunks * kScanChunk - n;
+  UOp x = chunks * kScanChunk == n ? scan.src(0) : UOp::make(Op::Pad, {scan.src(0)}, Shape(pads));
+  d[axis] = kScanChunk;
   d.insert(d.begin() + a, chunks);
   const Shape wide(d);
   x = reshape(is_half(x.dtype()) ? cast(x, DType::float32) : x, wide);
 
   d[axis + 1] = 1;
-  const UOp place = counting(wide, axis, kChunk) + counting(wide, axis + 1, 1);
+  const UOp place = counting(wide, axis, kScanChunk) + counting(wide, axis + 1, 1);
   State whole = gets(UOp::make(Op::Reduce, {x}, ReduceArg{m, 2u << axis}), m), each = lift(m, x, place);
-  if (m == Monoid::ArgMax) whole[1] = whole[1] + counting(d, axis, kChunk);
+  if (m == Monoid::ArgMax) whole[1] = whole[1] + counting(d, axis, kScanChunk);
   for (UOp& s : each) s = broadcast_to(s, wide);
   const State before = gets(UOp::make(Op::Scan, whole, ScanArg{m, a, false}), m),
               within = gets(UOp::make(Op::Scan, each, ScanArg{m, a + 1, inclusive}), m);
@@ -70,9 +69,9 @@ UOp expand_scan(const UOp& scan, size_t component) {
   UOp out =
       UOp::make(Op::Contiguous, {cast(combine(m, carried, within)[component], component > 0 ? within[component].dtype() : scan.dtype())});
   d = shape.dims();
-  d[axis] = chunks * kChunk;
+  d[axis] = chunks * kScanChunk;
   out = reshape(out, d);
-  if (chunks * kChunk == n) return out;
+  if (chunks * kScanChunk == n) return out;
   Dims cut;
   for (const Dim& s : shape) cut.insert(cut.end(), {0, s});
   return UOp::make(Op::Shrink, {out}, Shape(cut));

@@ -22,11 +22,10 @@ namespace tg {
 namespace {
 
 constexpr int64_t kBytes = 256;               // values of one
-constexpr int64_t kChunk = 8192, kMost = 127; // elements a chunk at least, and chunks a line: their table is then scanned in one go
+constexpr int64_t kSortChunk = 8192, kMost = 127; // elements a chunk at least, and chunks a line: their table is then scanned in one go
 constexpr int64_t kWorthSelecting = 4;        // times fewer elements to sort, before they are looked for first
 constexpr double kCompare = 0.15, kPass = 12, kPassLaunches = 30e3;  // cycles: of two elements, of one element's pass, of a pass's kernels
 
-UOp reshape(const UOp& u, const Shape& s) { return u.shape() == s ? u : UOp::make(Op::Reshape, {u}, s); }
 UOp permute(const UOp& u, const std::vector<int64_t>& axes) {
   return std::is_sorted(axes.begin(), axes.end()) ? u : UOp::make(Op::Permute, {u}, Ints(axes));
 }
@@ -167,7 +166,7 @@ UOp expand(const UOp& sort, size_t component, bool with_indices) {
     return result(moved(component == 0 ? x : position, place));
   }
   // What fills up the last chunk goes last.
-  const int64_t chunks = std::clamp<int64_t>(n / kChunk, 1, kMost), chunk = (n + chunks - 1) / chunks, line = chunks * chunk;
+  const int64_t chunks = std::clamp<int64_t>(n / kSortChunk, 1, kMost), chunk = (n + chunks - 1) / chunks, line = chunks * chunk;
   const DType number = lines * line < INT32_MAX ? DType::int32 : DType::int64;
   UOp key = keys.of(x, with_indices);
   if (line > n) key = keys.complement(UOp::make(Op::Pad, {keys.complement(key)}, Shape{0, 0, 0, line - n}));

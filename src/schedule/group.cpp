@@ -27,9 +27,9 @@ void Group::open_loops(const Shape& s) {
   }
 }
 bool Group::loops_over(const Shape& s) const { return s == shape || without_ones(s) == without_ones(shape); }
-Index Group::index_of(const Shape& s) const {
+Indices Group::index_of(const Shape& s) const {
   if (s == shape) return index;
-  Index out;
+  Indices out;
   size_t next = 0;
   for (const Dim& d : s) {
     while (next < index.size() && shape[next] == Dim(1)) ++next;
@@ -43,13 +43,13 @@ Shape Halo::padded(const Shape& s) const {
   for (size_t a = 0; a < s.rank(); ++a) d.push_back(s[a] + Dim(before[a] + after[a]));
   return d;
 }
-Index Halo::inner(const Index& idx) const {
-  Index out;
+Indices Halo::inner(const Indices& idx) const {
+  Indices out;
   for (size_t a = 0; a < idx.size(); ++a) out.push_back(simplify(idx[a] - before[a]));
   return out;
 }
-Index Halo::outer(const Index& idx) const {
-  Index out;
+Indices Halo::outer(const Indices& idx) const {
+  Indices out;
   for (size_t a = 0; a < idx.size(); ++a) out.push_back(simplify(idx[a] + before[a]));
   return out;
 }

@@ -13,13 +13,13 @@ namespace tg {
 struct Halo {
   std::vector<int64_t> before, after;
   Shape padded(const Shape&) const;
-  Index inner(const Index&) const;   // of padded memory -> of the value
-  Index outer(const Index&) const;   // of the value -> of padded memory
+  Indices inner(const Indices&) const;   // of padded memory -> of the value
+  Indices outer(const Indices&) const;   // of the value -> of padded memory
 };
 
 struct Group {
   Shape shape;                 // of every output, but for axes of one element
-  Index index;                 // the output ranges, 0 where an axis has one element
+  Indices index;                 // the output ranges, 0 where an axis has one element
   std::vector<UOp> ranges;     // the same without the zeros
   std::vector<UOp> outputs;    // nodes stored
   std::set<int> after;         // groups that must have run before
@@ -28,7 +28,7 @@ struct Group {
 
   void open_loops(const Shape&);           // over what has that shape: outputs to come
   bool loops_over(const Shape&) const;     // whether an output may have that shape
-  Index index_of(const Shape&) const;      // the place in such an output
+  Indices index_of(const Shape&) const;      // the place in such an output
 };
 
 }  // namespace tg

@@ -15,8 +15,8 @@ namespace {
 // Axes are taken apart block by block, the smallest that have as many elements in both shapes: (4, 16, 56, 56) to (64, 56, 56) is three
 // of them. An index that lies outside of one, which a gate then forbids, leaves the others alone. Where axes are taken together
 // the index stays inside, since what it is used for may check it before it is dropped.
-Index reshape_index(const Shape& from, const Shape& to, const Index& idx) {
-  Index out(from.rank(), index(0));
+Indices reshape_index(const Shape& from, const Shape& to, const Indices& idx) {
+  Indices out(from.rank(), index(0));
   const auto several = [](const Shape& s, size_t i) {
     while (i < s.rank() && s[i] == Dim(1)) ++i;
     return i;
@@ -47,7 +47,7 @@ Index reshape_index(const Shape& from, const Shape& to, const Index& idx) {
 
 }  // namespace
 
-UOp linear(const Index& idx, const Shape& shape) {
+UOp linear(const Indices& idx, const Shape& shape) {
   UOp at = index(0);
   for (size_t i = 0; i < shape.rank(); ++i)
     if (!(shape[i] == Dim(1))) at = at * shape[i].expr() + idx[i];
@@ -59,10 +59,10 @@ UOp within(const UOp& x, const UOp& lo, const UOp& hi) {
   return is_const(in, 1) ? UOp() : in;
 }
 
-Index source_index(const UOp& u, size_t i, const Index& idx) {
+Indices source_index(const UOp& u, size_t i, const Indices& idx) {
   const Shape& from = u.src(i).shape();
-  if (is_elementwise(u.op())) return from.empty() ? Index{} : idx;
-  Index out = idx;
+  if (is_elementwise(u.op())) return from.empty() ? Indices{} : idx;
+  Indices out = idx;
   switch (u.op()) {
     case Op::Reshape: return reshape_index(from, u.shape(), idx);
     case Op::Permute: {
@@ -118,7 +118,7 @@ Overlap overlap_term(const UOp& u, const UOp& at, const UOp& n) {
   return out;
 }
 
-UOp source_gate(const UOp& u, const Index& idx) {
+UOp source_gate(const UOp& u, const Indices& idx) {
   if (u.op() != Op::Pad) return {};
   UOp gate;
   for (size_t a = 0; a < idx.size(); ++a) {

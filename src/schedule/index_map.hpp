@@ -8,15 +8,15 @@
 
 namespace tg {
 
-using Index = std::vector<UOp>;  // one index expression an axis
+using Indices = std::vector<UOp>;  // one index expression an axis
 
 /// Where source `i` of an elementwise, movement or pass-through op is read. Gather, Stack, Reduce and OverlapAdd open or choose
 /// indices themselves and are not for this function.
-Index source_index(const UOp& u, size_t i, const Index& idx);
+Indices source_index(const UOp& u, size_t i, const Indices& idx);
 /// When the source's element counts at all (Pad); empty: always.
-UOp source_gate(const UOp& u, const Index& idx);
+UOp source_gate(const UOp& u, const Indices& idx);
 /// Position of an element in row-major memory.
-UOp linear(const Index& idx, const Shape& shape);
+UOp linear(const Indices& idx, const Shape& shape);
 /// `lo <= x < hi`, simplified; empty when it always holds.
 UOp within(const UOp& x, const UOp& lo, const UOp& hi);
 

@@ -84,7 +84,7 @@ class KernelMaker {
   UOp plain_store(const UOp& u, const UOp& to) {
     const auto zeros = demands_.halo.find(u);
     if (zeros == demands_.halo.end()) {
-      const Index idx = group_.index_of(u.shape());
+      const Indices idx = group_.index_of(u.shape());
       return store(to, linear(idx, u.shape()), compute(u, idx));
     }
     const UOp place = linear(group_.index, group_.shape);
@@ -95,14 +95,14 @@ class KernelMaker {
       }
       return store(to, linear(zeros->second.outer(group_.index), zeros->second.padded(u.shape())), compute(u, group_.index));
     }
-    const Index idx = zeros->second.inner(group_.index);
+    const Indices idx = zeros->second.inner(group_.index);
     gate_ = inside(idx, u.shape());
     const UOp v = gated(gate_, compute(u, idx));
     gate_ = {};
     return store(to, place, v);
   }
   // When an index lies inside a shape; empty: always.
-  static UOp inside(const Index& idx, const Shape& shape) {
+  static UOp inside(const Indices& idx, const Shape& shape) {
     UOp gate;
     for (size_t a = 0; a < idx.size(); ++a) gate = and_(gate, within(idx[a], index(0), shape[a].expr()));
     return gate;
@@ -115,11 +115,11 @@ class KernelMaker {
                  some(u.shape()[static_cast<size_t>(u.as<ScatterArg>().axis)]));
   }
   // Where in a scatter's memory the value at idx belongs.
-  UOp place_of(const UOp& u, const Index& idx) {
+  UOp place_of(const UOp& u, const Indices& idx) {
     const int32_t axis = u.as<ScatterArg>().axis;
     const auto begin = idx.begin() + axis;
-    const Index along(begin, begin + static_cast<ptrdiff_t>(u.src(1).shape().rank()));
-    Index at(idx.begin(), begin);
+    const Indices along(begin, begin + static_cast<ptrdiff_t>(u.src(1).shape().rank()));
+    Indices at(idx.begin(), begin);
     at.push_back(checked(u.src(1), along, u.shape()[static_cast<size_t>(axis)]));
     at.insert(at.end(), begin + static_cast<ptrdiff_t>(along.size()), idx.end());
     return linear(at, u.shape());
@@ -128,7 +128,7 @@ class KernelMaker {
   // ---- indices that are data ----
 
   // What the index `at` says at `along`, which must be inside an axis of that size.
-  UOp checked(const UOp& at, const Index& along, const Dim& size) {
+  UOp checked(const UOp& at, const Indices& along, const Dim& size) {
     if (at.shape().numel() == Dim(0)) return index(0);  // nobody's, whatever loops of no rounds it seems not to depend on
     const UOp i = cast(value(at, along), DType::index);
     if (i.bounds().min >= 0 && i.bounds().max < size.min()) return i;
@@ -171,7 +171,7 @@ class KernelMaker {
 
   // The value of u at idx: from memory if it is stored elsewhere, else computed here. Under a gate every load below carries it, since
   // the index may lie outside where the gate is false.
-  UOp value(const UOp& u, const Index& idx, const UOp& gate = {}) {
+  UOp value(const UOp& u, const Indices& idx, const UOp& gate = {}) {
     const UOp outer = gate_;
     gate_ = and_(gate_, gate);
     UOp v = value_under_gate(u, idx);
@@ -180,12 +180,12 @@ class KernelMaker {
   }
   // An element of memory. Where the index cannot lie outside there is no gate; what a halo of zeros covers needs none either. Of what holds
   // here it is tested that the index lies inside, if that is among it.
-  UOp element(const UOp& u, const Index& idx) {
+  UOp element(const UOp& u, const Indices& idx) {
     const UOp outside = inside(idx, u.shape());
     const auto zeros = demands_.halo.find(u);
     if (zeros == demands_.halo.end()) return load(param_of(u), linear(idx, u.shape()), tested(outside));
     const Shape padded = zeros->second.padded(u.shape());
-    const Index at = zeros->second.outer(idx);
+    const Indices at = zeros->second.outer(idx);
     const UOp v = load(param_of(u), linear(at, padded), tested(inside(at, padded)));
     if (outside) {
       const std::vector<UOp> all = conjunction(outside);
@@ -197,7 +197,7 @@ class KernelMaker {
     if (!inside || !gate_) return {};
     return among(conjunction(inside), conjunction(gate_)) ? inside : gate_;
   }
-  UOp value_under_gate(const UOp& u, const Index& idx) {
+  UOp value_under_gate(const UOp& u, const Indices& idx) {
     if (u.op() == Op::Param) return element(u, idx);
     const auto home = demands_.home.find(u);
     const bool elsewhere = home != demands_.home.end() && (home->second != number_ || u.op() == Op::Scatter);
@@ -209,13 +209,13 @@ class KernelMaker {
     values_.emplace(std::move(key), v);
     return v;
   }
-  static std::vector<const detail::Node*> ids(const Index& idx) {
+  static std::vector<const detail::Node*> ids(const Indices& idx) {
     std::vector<const detail::Node*> out;
     for (const UOp& i : idx) out.push_back(i.node());
     return out;
   }
 
-  UOp compute(const UOp& u, const Index& idx) {
+  UOp compute(const UOp& u, const Indices& idx) {
     keep_.insert(keep_.end(), idx.begin(), idx.end());  // their addresses are keys
     keep_.push_back(gate_);
     switch (u.op()) {
@@ -232,7 +232,7 @@ class KernelMaker {
       case Op::Stack: {
         UOp v;
         for (size_t i = u.src().size(); i-- > 0;) {
-          const UOp here = value(u.src(i), Index(idx.begin() + 1, idx.end()));
+          const UOp here = value(u.src(i), Indices(idx.begin() + 1, idx.end()));
           v = v ? where(less(idx[0], static_cast<int64_t>(i) + 1), here, v) : here;
         }
         return v;
@@ -241,8 +241,8 @@ class KernelMaker {
         const auto begin = idx.begin() + static_cast<ptrdiff_t>(std::get<int64_t>(u.arg()));
         const auto end = begin + static_cast<ptrdiff_t>(u.src(1).shape().rank());
         const Dim& size = u.src(0).shape()[static_cast<size_t>(begin - idx.begin())];
-        Index at(idx.begin(), begin);
-        at.push_back(checked(u.src(1), Index(begin, end), size));
+        Indices at(idx.begin(), begin);
+        at.push_back(checked(u.src(1), Indices(begin, end), size));
         at.insert(at.end(), end, idx.end());
         return value(u.src(0), at, some(size));
       }
@@ -256,7 +256,7 @@ class KernelMaker {
   }
 
   // Ranges other than those that are open there: in the index, and in the gate that the loads inside will carry.
-  std::vector<UOp> fresh_ranges_at(Index idx, std::span<const Dim> extents) const {
+  std::vector<UOp> fresh_ranges_at(Indices idx, std::span<const Dim> extents) const {
     if (gate_) idx.push_back(gate_);
     return fresh_ranges(idx, extents);
   }
@@ -267,17 +267,17 @@ class KernelMaker {
     open_.resize(outside);
     return v;
   }
-  UOp reduce(const UOp& u, const Index& idx) {
+  UOp reduce(const UOp& u, const Indices& idx) {
     const auto [monoid, axes] = u.as<ReduceArg>();
     const std::vector<UOp> opened = fresh_ranges_at(idx, reduced_extents(u));
-    Index at = idx;
+    Indices at = idx;
     size_t next = 0;
     for (size_t a = 0; a < at.size(); ++a) if (axes >> a & 1) at[a] = opened[next++];
     const UOp v = within_loops(opened, [&] { return value(u.src(0), at); });
     return close(monoid, v, {}, opened);
   }
   // Along a loop of the group, which is sequential for its sake.
-  UOp scan(const UOp& u, const Index& idx) {
+  UOp scan(const UOp& u, const Indices& idx) {
     const auto [monoid, axis, inclusive] = u.as<ScanArg>();
     const UOp& along = idx[static_cast<size_t>(axis)];
     State states;
@@ -287,12 +287,12 @@ class KernelMaker {
     states.push_back(along);
     return UOp::make(Op::Scan, states, u.arg());
   }
-  UOp overlap_add(const UOp& u, const Index& idx) {
+  UOp overlap_add(const UOp& u, const Indices& idx) {
     const auto axis = static_cast<size_t>(u.as<WindowArg>().axis);
     const Dim terms = overlap_terms(u);
     const UOp n = fresh_ranges_at(idx, std::span(&terms, 1))[0];
     const Overlap term = overlap_term(u, idx[axis], n);
-    Index at = idx;
+    Indices at = idx;
     at[axis] = term.position;
     at.push_back(term.element);
     const UOp outer = gate_;

@@ -11,7 +11,7 @@ namespace {
 
 struct Walk {
   UOp at;
-  Index idx;
+  Indices idx;
   uint64_t window = 0;  // loops over the places in a window
   int loops = 0;
 

@@ -21,13 +21,6 @@ TensorOptions like(const Tensor& x, TensorOptions o) {
 }
 TensorOptions on(const Tensor& x) { return like(x, {.dtype = DType::int32}); }
 
-/// [begin, end) of one axis.
-Tensor part(const Tensor& x, int axis, int64_t begin, int64_t end) {
-  std::vector<std::pair<int64_t, int64_t>> pairs;
-  for (int64_t n : x.shape()) pairs.emplace_back(0, n);
-  pairs[static_cast<size_t>(axis)] = {begin, end};
-  return x.shrink(pairs);
-}
 /// Column - row of each element of a matrix.
 Tensor columns_less_rows(int64_t rows, int64_t columns, const TensorOptions& o) {
   return Tensor::arange(columns, o) - Tensor::arange(rows, o).unsqueeze(1);

@@ -33,12 +33,6 @@ Tensor places(int64_t rows, int64_t columns, const TensorOptions& o, std::string
 void require_vector(const Tensor& x, std::string_view operation) {
   if (x.rank() != 1) throw ShapeError(fmt::format("{}: shape {} is not a vector", operation, to_string(x.shape())));
 }
-Tensor part(const Tensor& x, int axis, int64_t begin, int64_t end) {
-  std::vector<std::pair<int64_t, int64_t>> pairs;
-  for (int64_t n : x.shape()) pairs.emplace_back(0, n);
-  pairs[static_cast<size_t>(axis)] = {begin, end};
-  return x.shrink(pairs);
-}
 std::vector<Tensor> each(const std::vector<Tensor>& tensors, Tensor (*f)(const Tensor&)) {
   std::vector<Tensor> out;
   for (const Tensor& t : tensors) out.push_back(f(t));

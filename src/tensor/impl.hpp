@@ -98,9 +98,10 @@ void check_shape(const Shape& shape, std::string_view operation);
 /// TensorOptions::device or the default; throws DeviceError listing the known ones where there is no such device.
 std::string device_of(const TensorOptions& options);
 void check_same_device(const Tensor& a, const Tensor& b, std::string_view operation);
+/// [begin, end) of one axis.
+Tensor part(const Tensor& x, int axis, int64_t begin, int64_t end);
 
 // ---- nodes ----
-UOp reshape(const UOp& x, const Shape& shape);   // x itself where nothing changes
 /// x as it broadcasts to the shape, which it must; broadcast leaves scalars, which elementwise ops take as they are.
 UOp spread(const UOp& x, const Shape& shape);
 UOp broadcast(const UOp& x, const Shape& shape);

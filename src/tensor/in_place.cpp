@@ -133,7 +133,6 @@ Tensor::Iterator Tensor::end() const { return {*this, size(0)}; }
 #define UNARY_Bits(name) UNARY_Real(name)
 #define UNARY_Truth(name)
 #include "tg/unary.def"
-#undef UNARY
 #define METHOD(name, parameters, arguments) \
   PLAIN(name, parameters, arguments)        \
   IN_PLACE(name##_, parameters, tg::name arguments)

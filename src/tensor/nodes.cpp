@@ -77,9 +77,15 @@ void check_same_device(const Tensor& a, const Tensor& b, std::string_view operat
   if (x != y) throw DeviceError(fmt::format("{}: operands are on \"{}\" and \"{}\"; move one with to(\"{}\")", operation, x, y, x));
 }
 
+Tensor part(const Tensor& x, int axis, int64_t begin, int64_t end) {
+  std::vector<std::pair<int64_t, int64_t>> cut;
+  for (int64_t n : x.shape()) cut.emplace_back(0, n);
+  cut[static_cast<size_t>(axis)] = {begin, end};
+  return x.shrink(cut);
+}
+
 // ---- nodes ----
 
-UOp reshape(const UOp& x, const Shape& shape) { return x.shape() == shape ? x : UOp::make(Op::Reshape, {x}, shape); }
 UOp permute(const UOp& x, std::vector<int64_t> axes) {
   if (std::is_sorted(axes.begin(), axes.end())) return x;
   return UOp::make(Op::Permute, {x}, Ints(std::move(axes)));

@@ -14,8 +14,6 @@
 namespace tg {
 namespace {
 
-Tensor line(const Tensor& x) { return x.reshape({x.numel()}); }
-
 /// The line x with values set or added at places, of the same dtype.
 Tensor scattered(const Tensor& x, const Tensor& places, const Tensor& values, ScatterMode mode) {
   const bool grad = is_float(x.dtype()) && (carries_gradient(x) || carries_gradient(values));
@@ -84,7 +82,7 @@ Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Operand& va
   std::vector<std::pair<int64_t, int64_t>> part;
   for (int64_t size : wanted) part.emplace_back(0, size);
   const Tensor numbers = Tensor::arange(x.numel(), {.dtype = DType::int64, .device = x.device()}).reshape(own);
-  return combined(line(x), line(numbers.gather(a, index)), line(v.shrink(part)), mode, include_self).reshape(own);
+  return combined(x.flatten(), numbers.gather(a, index).flatten(), v.shrink(part).flatten(), mode, include_self).reshape(own);
 }
 
 namespace {
@@ -101,7 +99,7 @@ Tensor entries(std::string_view operation, const Tensor& x, int axis, const Tens
   require_dtype(values.dtype() == x.dtype(), operation, values.dtype(),
                 fmt::format("the values must be {}, as the tensor; cast them", name_of(x.dtype())));
   const Tensor numbers = Tensor::arange(x.numel(), {.dtype = DType::int64, .device = x.device()}).reshape(x.shape());
-  return combined(line(x), line(numbers.take(index, a)), line(values), mode, true).reshape(x.shape());
+  return combined(x.flatten(), numbers.take(index, a).flatten(), values.flatten(), mode, true).reshape(x.shape());
 }
 }  // namespace
 Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& values, double alpha) {
@@ -128,8 +126,8 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& values)
     throw ShapeError(
         fmt::format("masked_scatter: a mask of shape {} does not broadcast to shape {}", to_string(mask.shape()), to_string(x.shape())));
   const bool empty = values.numel() == 0;  // the first that is wanted is the one after a number that nobody gets
-  const Tensor flags = line(mask.expand(x.shape())), number = maximum(flags.cast(DType::int32).cumsum() - (empty ? 0 : 1), 0);
-  return where(flags, (empty ? Tensor::zeros({1}, {.dtype = x.dtype(), .device = x.device()}) : line(values)).take(number), line(x))
+  const Tensor flags = mask.expand(x.shape()).flatten(), number = maximum(flags.cast(DType::int32).cumsum() - (empty ? 0 : 1), 0);
+  return where(flags, (empty ? Tensor::zeros({1}, {.dtype = x.dtype(), .device = x.device()}) : values.flatten()).take(number), x.flatten())
       .reshape(x.shape());
 }
 
@@ -144,10 +142,10 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
   require_dtype(mask.dtype() == DType::bool_, "masked_select", mask.dtype(), "the mask is bool; compare, or cast it to bool");
   const Sizes shape = sizes_of(broadcast_shape(shape_of(x.shape()), shape_of(mask.shape()), "masked_select"));
-  return line(x.expand(shape)).at(line(mask.expand(shape)));
+  return x.expand(shape).flatten().at(mask.expand(shape).flatten());
 }
 Tensor nonzero(const Tensor& x) {
-  const Tensor found = Tensor::arange(x.numel(), {.dtype = DType::int64, .device = x.device()}).at(line(ne(x, 0)));
+  const Tensor found = Tensor::arange(x.numel(), {.dtype = DType::int64, .device = x.device()}).at(ne(x, 0).flatten());
   std::vector<Tensor> along;
   int64_t stride = 1;
   for (int k = x.rank(); k-- > 0; stride *= std::max<int64_t>(x.size(k), 1))
@@ -162,7 +160,7 @@ Tensor one_hot(const Tensor& index, int64_t classes) {
     throw IndexError(fmt::format("one_hot: {} classes for indices of shape {}; there is one more than the largest index, and none is "
                                  "below 0", classes, to_string(index.shape())));
   const Tensor numbers = Tensor::arange(classes, {.dtype = DType::int64, .device = index.device()});
-  const Tensor found = numbers.gather(0, line(index.cast(DType::uint64))).reshape(index.shape());  // none below 0 counts from the end
+  const Tensor found = numbers.gather(0, index.cast(DType::uint64).flatten()).reshape(index.shape());  // none below 0 counts from the end
   return eq(found.unsqueeze(-1), numbers).cast(DType::int32);
 }
 

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "tensor/impl.hpp"
+#include "tg/arrange.hpp"
 #include "tg/extrema.hpp"
 #include "tg/functions.hpp"
 
@@ -16,16 +17,14 @@ namespace {
 
 UOp get(const UOp& tuple, int64_t component, DType dtype) { return UOp::make(Op::Get, {tuple}, component, dtype); }
 UOp scan(const UOp& x, Monoid m, int axis) { return UOp::make(Op::Scan, {x}, ScanArg{m, axis, true}); }
-/// A number is a line of one.
-Tensor line(const Tensor& x) { return x.rank() == 0 ? x.reshape({1}) : x; }
 
 Tensor accumulated(const Tensor& t, Monoid m, int axis, std::string_view operation) {
-  const Tensor x = line(t);
+  const Tensor x = atleast_1d(t);
   const UOp u = source_of(x, operation);
   return make(scan(cast(u, sum_dtype(u.dtype())), m, checked_axis(axis, x.rank(), operation)), x).reshape(t.shape());
 }
 Found best_so_far(const Tensor& t, Monoid m, int axis, std::string_view operation) {
-  const Tensor x = line(t);
+  const Tensor x = atleast_1d(t);
   const UOp u = source_of(x, operation), ordered = u.dtype() == DType::bool_ ? cast(u, DType::uint8) : u;
   const int a = checked_axis(axis, x.rank(), operation);
   const UOp turned = m == Monoid::Max          ? ordered
@@ -34,15 +33,9 @@ Found best_so_far(const Tensor& t, Monoid m, int axis, std::string_view operatio
   return {make(scan(u, m, a), x).reshape(t.shape()), make(get(scan(turned, Monoid::ArgMax, a), 1, DType::int32), x).reshape(t.shape())};
 }
 Found sorted(const Tensor& t, const SortOptions& o, std::string_view operation) {
-  const Tensor x = line(t);
+  const Tensor x = atleast_1d(t);
   const UOp u = source_of(x, operation), s = UOp::make(Op::Sort, {u}, SortArg{checked_axis(o.axis, x.rank(), operation), o.descending});
   return {make(get(s, 0, u.dtype()), x).reshape(t.shape()), make(get(s, 1, DType::int32), x).reshape(t.shape())};
-}
-Tensor part(const Tensor& x, int axis, int64_t begin, int64_t end) {
-  std::vector<std::pair<int64_t, int64_t>> cut;
-  for (int64_t n : x.shape()) cut.emplace_back(0, n);
-  cut[static_cast<size_t>(axis)] = {begin, end};
-  return x.shrink(cut);
 }
 
 }  // namespace
@@ -53,7 +46,7 @@ Found Tensor::cummax(int axis) const { return best_so_far(*this, Monoid::Max, ax
 Found Tensor::cummin(int axis) const { return best_so_far(*this, Monoid::Min, axis, "cummin"); }
 
 Tensor Tensor::logcumsumexp(int axis) const {
-  return in_working_dtype(line(*this), [&](const Tensor& x) {
+  return in_working_dtype(atleast_1d(*this), [&](const Tensor& x) {
     const int a = checked_axis(axis, x.rank(), "logcumsumexp");
     const UOp s = scan(source_of(x, "logcumsumexp"), Monoid::LogSumExp, a);
     if (!carries_gradient(x)) return make(get(s, 0, x.dtype()), x) + make(get(s, 1, x.dtype()), x).log();
@@ -69,7 +62,7 @@ Found Tensor::sort(const SortOptions& o) const { return sorted(*this, o, "sort")
 Tensor Tensor::argsort(const SortOptions& o) const { return sorted(*this, o, "argsort").indices; }
 
 Found Tensor::topk(int64_t k, int axis, bool largest) const {
-  const Tensor x = line(*this);
+  const Tensor x = atleast_1d(*this);
   const int a = checked_axis(axis, x.rank(), "topk");
   if (const int64_t n = x.shape()[static_cast<size_t>(a)]; k < 0 || k > n)
     throw ValueError(fmt::format("topk: {} of the {} elements along axis {}; k must be from 0 to {}", k, n, a, n));

@@ -75,11 +75,6 @@ UOp nearest(const UOp& x);
 #define UNARY_Truth(name)
 #define UNARY_Bits(name)
 #include "tg/unary.def"
-#undef UNARY
-#undef UNARY_Real
-#undef UNARY_Same
-#undef UNARY_Truth
-#undef UNARY_Bits
 
 /// The n-th derivative of digamma, n from 1.
 UOp polygamma(int n, const UOp& x);

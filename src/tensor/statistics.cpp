@@ -22,12 +22,6 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-Tensor part(const Tensor& x, int axis, int64_t begin, int64_t end) {
-  std::vector<std::pair<int64_t, int64_t>> pairs;
-  for (int64_t n : x.shape()) pairs.emplace_back(0, n);
-  pairs[static_cast<size_t>(axis)] = {begin, end};
-  return x.shrink(pairs);
-}
 TensorOptions on(const Tensor& x, DType t) { return {.dtype = t, .device = x.device()}; }
 
 /// Runs of equals in a line, whose elements were at `places`; inverse in `shape`.

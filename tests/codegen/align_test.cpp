@@ -9,7 +9,7 @@
 namespace tg {
 namespace {
 
-const TestProgram kPrograms[] = {
+const TestProgram kAligned[] = {
     {"PartsOfRows", [](const Inputs& in) { return in({9, 3, 300}).at(slice(), slice(), slice(1, 260)) * 2.0f + in({9, 1, 1}); }},
     {"BlocksOfRows", [](const Inputs& in) { return in({5, 9001}) + in({9001}); }},
     {"RowSide", [](const Inputs& in) { return in({40, 131}) + in({40, 1}); }},
@@ -40,7 +40,7 @@ TEST_P(Aligned, ComputesTheSame) {
     EXPECT_EQ(c.run(parse_verbs(text)), expected);
   }
 }
-INSTANTIATE_TEST_SUITE_P(Programs, Aligned, testing::ValuesIn(kPrograms), [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Programs, Aligned, testing::ValuesIn(kAligned), [](const auto& test) { return test.param.name; });
 
 TEST(Aligned, RefusesWhatHasNoRows) {
   const Inputs in{"null"};

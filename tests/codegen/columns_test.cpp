@@ -31,7 +31,7 @@ std::string verbs(const Tensor& y) {
   const Case c(y, device("null"));
   return to_string(generate(c.kernel, c.device.target()).verbs);
 }
-const auto split = testing::StartsWith("group(");
+const auto is_split = testing::StartsWith("group(");
 
 const TestProgram kColumns[] = {
     {"Sum", [](const Inputs& in) { return in({131, 137}).sum({.axis = 0}); }},
@@ -66,16 +66,16 @@ TEST(Columns, OfFewProductsAreSplit) {
   const Inputs in{"null"};
   EXPECT_EQ(verbs(in({4, 4096}).matmul(in({4096, 1025}))), "group(r2, 16, 8)") << "the parts of fewer rows have fewer sums";
   EXPECT_EQ(verbs(in({8, 4096}).matmul(in({4096, 4096}))), "group(r2, 8, 8)") << "from memory";
-  EXPECT_THAT(verbs(in({9, 4096}).matmul(in({4096, 4096}))), testing::Not(split)) << "arithmetic";
-  EXPECT_THAT(verbs(in({4, 4096}).matmul(in({4096, 1000}))), testing::Not(split)) << "rows follow each other";
-  EXPECT_THAT(verbs(in({4, 4096}).matmul(in({1025, 4096}).T())), testing::Not(split)) << "rows are read straight through as they are";
+  EXPECT_THAT(verbs(in({9, 4096}).matmul(in({4096, 4096}))), testing::Not(is_split)) << "arithmetic";
+  EXPECT_THAT(verbs(in({4, 4096}).matmul(in({4096, 1000}))), testing::Not(is_split)) << "rows follow each other";
+  EXPECT_THAT(verbs(in({4, 4096}).matmul(in({1025, 4096}).T())), testing::Not(is_split)) << "rows are read straight through as they are";
   const Case rows(in({6, 800}).matmul(in({800, 2000})), device("null"));
   Target t = rows.device.target();
   const auto chosen = [&] { return to_string(generate(rows.kernel, t).verbs); };
   t.l2_bytes = 1 << 20, t.l3_bytes = 32 << 20;
-  EXPECT_THAT(chosen(), testing::Not(split)) << "in the last cache";
+  EXPECT_THAT(chosen(), testing::Not(is_split)) << "in the last cache";
   t.vector_bytes = 32;
-  EXPECT_THAT(chosen(), split) << "half a line is read at once";
+  EXPECT_THAT(chosen(), is_split) << "half a line is read at once";
 }
 
 TEST(Columns, AreSplitWhereRowsPassTheCache) {
@@ -84,10 +84,10 @@ TEST(Columns, AreSplitWhereRowsPassTheCache) {
   EXPECT_EQ(verbs(in({4096}).matmul(in({4096, 1025}))), "group(r1, 64, 8)");
   EXPECT_EQ(verbs(in({4096, 1024}).sum({.axis = 0})), "group(r1, 64, 1)") << "rows follow each other";
   EXPECT_EQ(verbs(in({16384, 256}).sum({.axis = 0})), "group(r1, 256)") << "and stay in registers";
-  EXPECT_THAT(verbs(in({100, 1024}).sum({.axis = 0})), testing::Not(split)) << "it is in the cache";
-  EXPECT_THAT(verbs(in({16, 1 << 20}).sum({.axis = 0})), testing::Not(split)) << "all rows at once";
-  EXPECT_THAT(verbs(in({1 << 18, 16}).sum({.axis = 0})), testing::Not(split)) << "rows of a line";
-  EXPECT_THAT(verbs(in({1024, 4096}).sum({.axis = 1})), testing::Not(split)) << "rows";
+  EXPECT_THAT(verbs(in({100, 1024}).sum({.axis = 0})), testing::Not(is_split)) << "it is in the cache";
+  EXPECT_THAT(verbs(in({16, 1 << 20}).sum({.axis = 0})), testing::Not(is_split)) << "all rows at once";
+  EXPECT_THAT(verbs(in({1 << 18, 16}).sum({.axis = 0})), testing::Not(is_split)) << "rows of a line";
+  EXPECT_THAT(verbs(in({1024, 4096}).sum({.axis = 1})), testing::Not(is_split)) << "rows";
   const Case rows(in({64, 100}).sum({.axis = 1}), device("null"));
   EXPECT_THROW((void)generate(rows.kernel, rows.device.target(), parse_verbs("group(r1, 1, 101)")), ValueError) << "not so many steps";
 }
@@ -114,12 +114,12 @@ INSTANTIATE_TEST_SUITE_P(Programs, Planes, testing::ValuesIn(kPlanes), [](const 
 TEST(Planes, AreSplitWherePiecesPassTheCache) {
   const Inputs in{"null"};
   EXPECT_EQ(verbs(in({512, 32, 24, 24}).sum({.axis = {0, 2, 3}})), "group(r1, 128)");
-  EXPECT_THAT(verbs(in({512, 32, 24, 24}).sum({.axis = {2, 3}})), testing::Not(split)) << "read straight through";
-  EXPECT_THAT(verbs(in({32, 512, 24, 24}).sum({.axis = {1, 2, 3}})), testing::Not(split)) << "read straight through";
-  EXPECT_THAT(verbs(in({512, 32, 96, 96}).sum({.axis = {0, 2, 3}})), testing::Not(split)) << "pieces of many pages";
-  EXPECT_THAT(verbs(in({20, 32, 10, 10}).sum({.axis = {0, 2, 3}})), testing::Not(split)) << "it is in the cache";
+  EXPECT_THAT(verbs(in({512, 32, 24, 24}).sum({.axis = {2, 3}})), testing::Not(is_split)) << "read straight through";
+  EXPECT_THAT(verbs(in({32, 512, 24, 24}).sum({.axis = {1, 2, 3}})), testing::Not(is_split)) << "read straight through";
+  EXPECT_THAT(verbs(in({512, 32, 96, 96}).sum({.axis = {0, 2, 3}})), testing::Not(is_split)) << "pieces of many pages";
+  EXPECT_THAT(verbs(in({20, 32, 10, 10}).sum({.axis = {0, 2, 3}})), testing::Not(is_split)) << "it is in the cache";
   const Tensor var = in({512, 32, 400}).var({.axis = {0, 2}});
-  EXPECT_THAT(verbs(var), testing::Not(split)) << "one needs the other";
+  EXPECT_THAT(verbs(var), testing::Not(is_split)) << "one needs the other";
   const Case variance(var, device("null"));
   EXPECT_THROW((void)generate(variance.kernel, variance.device.target(), parse_verbs("group(r1, 8)")), ValueError);
 }

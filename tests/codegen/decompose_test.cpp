@@ -26,9 +26,9 @@ UOp unary(Op op, const UOp& x) { return UOp::make(op, {x}); }
 UOp decomposed(const UOp& u) { return decompose(u, Target{}); }
 
 /// An expression of params as a list of operations, run on one input after another.
-class Program {
+class ScalarProgram {
  public:
-  explicit Program(const UOp& root) {
+  explicit ScalarProgram(const UOp& root) {
     for (const UOp& u : toposort(root)) {
       Step s{u.op(), u.src().empty() ? u.dtype() : u.src(u.op() == Op::Where ? 1 : 0).dtype(), u.dtype(), {}};
       for (size_t i = 0; i < u.src().size(); ++i) s.src[i] = at_.at(u.src(i));
@@ -136,7 +136,7 @@ std::vector<double> samples(const Format& f, size_t a_binade, std::initializer_l
 class Accuracy : public testing::TestWithParam<Function> {
  protected:
   void check(const Format& f, size_t a_binade, double bound, size_t operations) {
-    Program program(decomposed(GetParam().of(param(0, f.dtype))));
+    ScalarProgram program(decomposed(GetParam().of(param(0, f.dtype))));
     EXPECT_LE(program.operations(), operations);
     double worst = 0, at = 0;
     const double pi = std::numbers::pi;
@@ -199,7 +199,7 @@ TEST(Decompose, SpecialValues) {
   };
   for (const DType t : {float32, float64})
     for (const Case& c : cases) {
-      Program program(decomposed(kFunctions[c.function].of(param(0, t))));
+      ScalarProgram program(decomposed(kFunctions[c.function].of(param(0, t))));
       const double got = program(c.in);
       const std::string what = std::string(kFunctions[c.function].name) + " " + std::string(name_of(t)) + " of " + std::to_string(c.in);
       if (std::isnan(c.out)) EXPECT_TRUE(std::isnan(got)) << what;
@@ -209,14 +209,14 @@ TEST(Decompose, SpecialValues) {
 TEST(Decompose, NansOfAnyBitsStayNan) {
   for (const Function& f : kFunctions) {
     const UOp bits = param(0, int32);
-    Program program(decomposed(f.of(UOp::make(Op::Bitcast, {bits}, Arg{}, float32))));
+    ScalarProgram program(decomposed(f.of(UOp::make(Op::Bitcast, {bits}, Arg{}, float32))));
     for (const int64_t b : {0x7fc00000LL, 0x7fc00001LL, 0x7fffffffLL, 0x7fd55555LL, -1LL, -0x3fffffLL})
       EXPECT_TRUE(std::isnan(program({Number{b, 0}}).d)) << f.name << " " << b;
   }
 }
 TEST(Decompose, SineStaysWithinOne) {
   for (const Op op : {Op::Sin, Op::Cos}) {
-    Program program(decomposed(unary(op, param(0, float32))));
+    ScalarProgram program(decomposed(unary(op, param(0, float32))));
     for (int n = op == Op::Sin; n < 20000; n += 2) {
       const auto top = static_cast<float>(n * std::numbers::pi / 2);
       for (const float x : {top, std::nextafter(top, 0.0f), std::nextafter(top, 1e9f)})
@@ -246,7 +246,7 @@ TEST(Decompose, HalfArithmeticRoundsEveryResult) {
       const UOp e = decomposed(UOp::make(op, src, Arg{}));
       EXPECT_EQ(leftover(e), 0u);
       EXPECT_EQ(e.dtype(), op == Op::Less || op == Op::NotEqual ? bool_ : t);
-      Program program(e);
+      ScalarProgram program(e);
       const auto number = [&] {
         return round_to(t, {0, std::ldexp(static_cast<double>(random() % 4096), static_cast<int>(random() % 16) - 12)});
       };
@@ -262,7 +262,7 @@ TEST(Decompose, HalfFunctionsAreComputedInFloat32) {
     const UOp e = decomposed(unary(Op::Exp2, unary(Op::Sin, param(0, t))));
     EXPECT_EQ(leftover(e), 0u);
     EXPECT_EQ(e.dtype(), t);
-    EXPECT_NEAR(Program(e)(1.0), std::exp2(std::sin(1.0)), 0.02);
+    EXPECT_NEAR(ScalarProgram(e)(1.0), std::exp2(std::sin(1.0)), 0.02);
   }
 }
 TEST(Decompose, LoadsStoresAndChoicesKeepTheirType) {
@@ -306,8 +306,8 @@ TEST(Decompose, IntegerFmaIsAProductAndASum) {
 TEST(Decompose, OnlyTheRightFactorMakesItNatural) {
   const UOp x = param(0, float32);
   const UOp e = unary(Op::Exp2, scaled(x, 1.5));
-  EXPECT_NEAR(Program(decomposed(e))(2.0), 8.0, 1e-6);
-  EXPECT_NEAR(Program(decomposed(scaled(unary(Op::Log2, x), 0.5)))(16.0), 2.0, 1e-6);
+  EXPECT_NEAR(ScalarProgram(decomposed(e))(2.0), 8.0, 1e-6);
+  EXPECT_NEAR(ScalarProgram(decomposed(scaled(unary(Op::Log2, x), 0.5)))(16.0), 2.0, 1e-6);
 }
 TEST(Decompose, SharedPartsStayShared) {
   const UOp e = unary(Op::Exp2, param(0, float32));

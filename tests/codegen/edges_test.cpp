@@ -12,7 +12,7 @@
 namespace tg {
 namespace {
 
-const TestProgram kPrograms[] = {
+const TestProgram kEdges[] = {
     {"OneColumnLeft", [](const Inputs& in) { return in({97, 70}).matmul(in({70, 161})); }},
     {"ElevenColumnsLeft", [](const Inputs& in) { return in({131, 67}).matmul(in({67, 123})); }},
     {"WithEpilogue", [](const Inputs& in) { return (in({131, 67}).matmul(in({67, 133})) + in({133}) * in({131, 1})).relu(); }},
@@ -53,11 +53,11 @@ TEST_P(Edges, ComputeTheSame) {
     EXPECT_THAT(c.run(parse_verbs(text)), right);
   }
 }
-INSTANTIATE_TEST_SUITE_P(Programs, Edges, testing::ValuesIn(kPrograms), [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Programs, Edges, testing::ValuesIn(kEdges), [](const auto& test) { return test.param.name; });
 
 // 97 rows are 16 tiles of 6 and one; 161 columns 3 tiles of 3 vectors, and one of a vector and a single column.
 TEST(Edges, HaveCodeOfTheirOwn) {
-  const Case c(kPrograms[0].build({"cpu"}), device("cpu"));
+  const Case c(kEdges[0].build({"cpu"}), device("cpu"));
   Target t = c.device.target();
   t.fma = true;
   const auto products = [&](const char* verbs) {

@@ -8,7 +8,7 @@
 namespace tg {
 namespace {
 
-const TestProgram kPrograms[] = {
+const TestProgram kEpilogues[] = {
     {"Gelu", [](const Inputs& in) { return (in({97, 70}).matmul(in({70, 161})) + in({161})).gelu({.tanh = true}); }},
     {"WithWhatIsReadOfEachRow",
      [](const Inputs& in) { return (in({53, 30}).matmul(in({30, 67})) * in({53, 1})).silu() * in({53, 67}) + in({53, 67}).sin(); }},
@@ -53,7 +53,7 @@ TEST_P(Epilogue, ComputesTheSame) {
     EXPECT_THAT(c.run(parse_verbs(text)), right);
   }
 }
-INSTANTIATE_TEST_SUITE_P(Programs, Epilogue, testing::ValuesIn(kPrograms), [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Programs, Epilogue, testing::ValuesIn(kEpilogues), [](const auto& test) { return test.param.name; });
 
 // Of 6 x 4 vectors one row is computed at once, of 6 x 1 all six, as four would not divide them; with a short epilogue each by itself.
 TEST(Epilogues, AreALoopOverRows) {

@@ -23,7 +23,7 @@
 namespace tg {
 namespace {
 
-struct Inputs {
+struct GoldenInputs {
   std::string device;
   Tensor operator()(const Sizes& shape, DType dtype = float32, bool requires_grad = false) const {
     return Tensor::ones(shape, {.dtype = dtype, .device = device, .requires_grad = requires_grad}).realize();
@@ -36,14 +36,14 @@ Nodes nodes(const std::vector<Tensor>& tensors) {
   return Canonical(out).roots();
 }
 
-struct Program {
+struct GoldenProgram {
   const char *name, *text;
-  Nodes (*build)(const Inputs&);
+  Nodes (*build)(const GoldenInputs&);
 };
 // The text of a program is its code.
-#define TG_PROGRAM(name, ...) {#name, #__VA_ARGS__, [](const Inputs& in) { return nodes({__VA_ARGS__}); }}
+#define TG_PROGRAM(name, ...) {#name, #__VA_ARGS__, [](const GoldenInputs& in) { return nodes({__VA_ARGS__}); }}
 
-Nodes adam(const Inputs& in) {
+Nodes adam(const GoldenInputs& in) {
   const Tensor g = in({1000, 100});
   Tensor p = in({1000, 100}), m = in({1000, 100}), v = in({1000, 100});
   m.assign(m * 0.9f + g * 0.1f);
@@ -51,25 +51,25 @@ Nodes adam(const Inputs& in) {
   p.assign(p - m / (v.sqrt() + 1e-8f) * 0.001f);
   return nodes({p, m, v});
 }
-Nodes embedding_gradient(const Inputs& in) {
+Nodes embedding_gradient(const GoldenInputs& in) {
   const Tensor table = in({5000, 256}, float32, true), picked = in({300}, int32), g = in({300, 256});
   return nodes(gradient((table.take(picked) * g).sum(), {table}));
 }
-Nodes weight_gradient(const Inputs& in) {
+Nodes gradient_of_weight(const GoldenInputs& in) {
   const Tensor w = in({64, 32, 3, 3}, float32, true), x = in({16, 32, 30, 30}), g = in({16, 64, 28, 28});
   return nodes(gradient((x.conv2d(w) * g).sum(), {w}));
 }
-Nodes running_sum(const Inputs& in) {
+Nodes running_sum(const GoldenInputs& in) {
   return {UOp::make(Op::Scan, {nodes({in({200, 500})})[0]}, ScanArg{Monoid::Sum, 1, true})};
 }
 // A size that is known when the kernel is launched.
-Nodes rows_of_any_number(const Inputs&) {
+Nodes rows_of_any_number(const GoldenInputs&) {
   const Dim n(variable("n", 1, 100000));
   const UOp x = param(0, float32, Shape{n, 768});
   return {UOp::make(Op::Reduce, {UOp::make(Op::Mul, {x, x})}, ReduceArg{Monoid::Sum, 2})};
 }
 
-const Program kPrograms[] = {
+const GoldenProgram kGolden[] = {
     TG_PROGRAM(elementwise, ((in({1000, 1000}) * in({1000, 1000}) + 1).relu() - in({1000, 1000})).exp2()),
     TG_PROGRAM(broadcast_add, in({1000, 300}) + in({300}) + in({1000, 1})),
     TG_PROGRAM(row_sums, in({4096, 1024}).sum({.axis = 1})),
@@ -87,7 +87,7 @@ const Program kPrograms[] = {
     TG_PROGRAM(matmul_batched, in({12, 64, 80}).matmul(in({12, 96, 80}).transpose(1, 2))),
     TG_PROGRAM(matmul_vector, in({1000, 4096}).matmul(in({4096}))),
     TG_PROGRAM(conv2d, in({16, 32, 30, 30}).conv2d(in({64, 32, 3, 3}), in({64})).relu()),
-    {"conv2d_weight_gradient", "gradient((x.conv2d(w) * g).sum(), {w}); x (16, 32, 30, 30), w (64, 32, 3, 3)", weight_gradient},
+    {"conv2d_weight_gradient", "gradient((x.conv2d(w) * g).sum(), {w}); x (16, 32, 30, 30), w (64, 32, 3, 3)", gradient_of_weight},
     TG_PROGRAM(max_pool, in({16, 32, 30, 30}).max_pool2d({.size = 2})),
     TG_PROGRAM(take_rows, in({5000, 256}).take(in({300}, int32))),
     {"embedding_gradient", "gradient((table.take(picked) * g).sum(), {table}); table (5000, 256), picked (300)", embedding_gradient},
@@ -107,7 +107,7 @@ std::string without_hashes(std::string text, const Generated& g) {
   return text;
 }
 
-std::string text(const Program& p) {
+std::string text(const GoldenProgram& p) {
   std::string out = fmt::format("{}\n\n", p.text);
   const auto kernels = [&](const std::string& name, bool with_source) {
     const Plan plan = schedule(p.build({name}));
@@ -126,7 +126,7 @@ std::string text(const Program& p) {
   return out + "---- schedule\n" + plan + "\n---- cpu\n" + cpu + "\n---- gpu\n" + gpu;
 }
 
-class Golden : public testing::TestWithParam<Program> {};
+class Golden : public testing::TestWithParam<GoldenProgram> {};
 
 TEST_P(Golden, IsAsItWas) {
   const auto file = std::filesystem::path(TG_SOURCE_DIR) / "tests/codegen/golden" / (std::string(GetParam().name) + ".txt");
@@ -140,7 +140,7 @@ TEST_P(Golden, IsAsItWas) {
   before << std::ifstream(file).rdbuf();
   EXPECT_EQ(before.str(), now) << "if this is meant: TG_UPDATE_GOLDEN=1 test_codegen --gtest_filter='*Golden*', and read the difference";
 }
-INSTANTIATE_TEST_SUITE_P(Programs, Golden, testing::ValuesIn(kPrograms), [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(Programs, Golden, testing::ValuesIn(kGolden), [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace tg

@@ -241,6 +241,27 @@ TEST(Streams, OfPiecesOfRowsAskAhead) {
   EXPECT_EQ(counted(in({4, 2048}).matmul(in({64, 2048}).T()), 64 << 10).ahead, 0) << "rows are read straight through";
 }
 
+// Each row of a tile makes its operand anew, so a long expression is written out for few rows: else it takes seconds to compile.
+TEST(Tiles, OfLongExpressionsAreSmall) {
+  const Inputs in{"cpu"};
+  const auto product = [&](int terms) {
+    Tensor a = in({16, 12});
+    const Tensor b = in({16, 12}), c = in({12, 3});
+    for (int i = 0; i < terms; ++i) a = maximum(b - a, i % 3);
+    return a.matmul(c);
+  };
+  const auto rows = [&](int terms) {
+    const Case c(product(terms), device("cpu"));
+    const std::string verbs = to_string(generate(c.kernel, c.device.target()).verbs), tile = "tile(i0, ";
+    const size_t at = verbs.find(tile);
+    return at == verbs.npos ? 1 : std::stoi(verbs.substr(at + tile.size()));
+  };
+  EXPECT_GT(rows(0), 4);
+  EXPECT_LE(rows(100), 4);
+  const Case c(product(100), device("cpu"));
+  EXPECT_EQ(c.run(generate(c.kernel, c.device.target())), c.run(Verbs{}));
+}
+
 // A few rows by many, both read along the sum: nothing is packed, and nothing read more than once.
 TEST(Sums, HaveTheLanesWhereRowsAreFew) {
   const Inputs in{"null"};

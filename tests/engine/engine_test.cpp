@@ -12,7 +12,7 @@
 namespace tg {
 namespace {
 
-using Program = std::function<Tensor(const std::string& device)>;
+using OnDevice = std::function<Tensor(const std::string& device)>;
 
 // Numbers that look random, the same on every device.
 Tensor numbers(const Sizes& shape, const std::string& device, uint64_t seed = 1, double low = -1, double high = 1) {
@@ -27,7 +27,7 @@ Tensor numbers(const Sizes& shape, const std::string& device, uint64_t seed = 1,
   return Tensor::from(v, shape, {.device = device});
 }
 
-void same(const char* what, const Program& program, double tolerance = 2e-5) {
+void same(const char* what, const OnDevice& program, double tolerance = 2e-5) {
   const Tensor wanted = program("interpreter").cast(float64), got = program(settings().device).cast(float64);
   ASSERT_EQ(wanted.shape(), got.shape()) << what;
   const std::vector<double> a = wanted.to_vector<double>(), b = got.to_vector<double>();

@@ -19,7 +19,7 @@ struct Steps : testing::Test {
   const WithSettings lazily{{.eager = false}};
 };
 
-Tensor numbers(const Sizes& shape, const std::string& device = {}) {
+Tensor small_numbers(const Sizes& shape, const std::string& device = {}) {
   int64_t n = 1;
   for (int64_t s : shape) n *= s;
   std::vector<float> data(static_cast<size_t>(n));
@@ -32,7 +32,7 @@ Tensor recurrence(const Tensor& z, const Tensor& w) {
   return h;
 }
 std::vector<float> recurrence_on(const std::string& device, int64_t steps, int64_t n) {
-  return recurrence(numbers({steps, n, 32}, device), numbers({32, 32}, device)).to_vector<float>();
+  return recurrence(small_numbers({steps, n, 32}, device), small_numbers({32, 32}, device)).to_vector<float>();
 }
 void expect_near(const std::vector<float>& a, const std::vector<float>& b) {
   ASSERT_EQ(a.size(), b.size());
@@ -40,15 +40,15 @@ void expect_near(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 TEST_F(Steps, AreTheSameKernelsHoweverManyThereAre) {
-  const Tensor w = numbers({32, 32});
-  recurrence(numbers({3, 16, 32}), w).realize();
+  const Tensor w = small_numbers({32, 32});
+  recurrence(small_numbers({3, 16, 32}), w).realize();
   const size_t kernels = known_kernels();
-  for (int64_t steps : {4, 16, 33}) recurrence(numbers({steps, 16, 32}), w).realize();
+  for (int64_t steps : {4, 16, 33}) recurrence(small_numbers({steps, 16, 32}), w).realize();
   EXPECT_EQ(known_kernels(), kernels);
 }
 TEST_F(Steps, OfWhatIsComputedInTheSameRun) {
-  const Tensor w = numbers({32, 32});
-  const auto of = [&](int64_t steps) { return recurrence(numbers({steps, 16, 8}).matmul(numbers({8, 32})).contiguous(), w); };
+  const Tensor w = small_numbers({32, 32});
+  const auto of = [&](int64_t steps) { return recurrence(small_numbers({steps, 16, 8}).matmul(small_numbers({8, 32})).contiguous(), w); };
   of(3).realize();
   const size_t kernels = known_kernels();
   of(33).realize();
@@ -65,7 +65,7 @@ TEST_F(Steps, AreWhatTheInterpreterAndTheEagerModeCompute) {
 // Steps that do not begin where a device lets arguments begin are as many kernels as there are such places between.
 TEST_F(Steps, AreAFewKernelsWhereTheyAreOdd) {
   const int64_t rows = settings().device == "cpu" ? 200 : 5;  // few where a kernel takes a compiler some tenths of a second
-  const Tensor x = numbers({rows, 3});
+  const Tensor x = small_numbers({rows, 3});
   const size_t before = known_kernels(), most = static_cast<size_t>(device(settings().device).target().alignment) / sizeof(float);
   Tensor sum = x.at(0);
   for (int64_t i = 1; i < rows; ++i) sum = (sum * x.at(i)).contiguous() + 1.0f;
@@ -74,7 +74,7 @@ TEST_F(Steps, AreAFewKernelsWhereTheyAreOdd) {
 }
 TEST_F(Steps, MayReadBackwardAndBesideThemselves) {
   const auto on = [](const std::string& device) {
-    const Tensor x = numbers({12, 16, 16}, device);
+    const Tensor x = small_numbers({12, 16, 16}, device);
     Tensor h = x.at(0);
     for (int64_t t = 1; t < 11; ++t)
       h = (x.at(t).flip(0) * h + x.slice(0, t - 1, t + 2).sum({.axis = 0}) + x.at(t).slice(1, 0, 15).pad({{0, 0}, {1, 0}}))
@@ -88,7 +88,7 @@ TEST_F(Steps, MayReadBackwardAndBesideThemselves) {
 // Of a recurrent layer, all of whose steps are read, the steps of the gradient too: what each reads of the others is no argument.
 TEST_F(Steps, GoBackwardAsFewKernels) {
   const auto gradients = [](int64_t steps, const std::string& device) {
-    const Tensor w = numbers({32, 32}, device).set_requires_grad(true), z = numbers({steps, 16, 32}, device);
+    const Tensor w = small_numbers({32, 32}, device).set_requires_grad(true), z = small_numbers({steps, 16, 32}, device);
     std::vector<Tensor> said{z.at(0)};
     for (int64_t t = 1; t < steps; ++t) said.push_back((z.at(t) + said.back().matmul(w)).tanh().contiguous());
     return gradient(Tensor::stack(said).square().sum(), {w})[0];

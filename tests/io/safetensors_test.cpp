@@ -22,7 +22,7 @@ std::vector<NamedView> parse(std::span<const std::byte> file) {
   Metadata metadata;
   return parse_safetensors(file, metadata, "m.st");
 }
-std::string message(const std::string& header, size_t data_bytes = 0) {
+std::string complaint(const std::string& header, size_t data_bytes = 0) {
   return error_of([&] { parse(file_of(header, data_bytes)); });
 }
 
@@ -87,51 +87,51 @@ TEST(SafeTensors, SaysWhatIsWrong) {
   EXPECT_EQ(error_of([] { parse(std::vector<std::byte>(7)); }), "m.st: a safetensors file has at least 8 bytes, found 7");
   EXPECT_EQ(error_of([] { parse(std::vector<std::byte>(20, std::byte{1})); }),
             "m.st: safetensors header claims 72,340,172,838,076,673 bytes, expected at most 12 in a file of 20");
-  EXPECT_EQ(message("[]"), "m.st: a safetensors header begins with '{'");
-  EXPECT_THAT(message(R"({"a":})"), HasSubstr("m.st: safetensors header is not valid JSON: "));
-  EXPECT_THAT(message(R"({"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}} x)", 4), HasSubstr("not valid JSON"));
-  EXPECT_EQ(message(R"({"a":1})"), "m.st: tensor 'a': entry is of type number, expected object");
-  EXPECT_EQ(message(R"({"a":{"shape":[],"data_offsets":[0,0]}})"), "m.st: tensor 'a': field 'dtype' is missing");
-  EXPECT_EQ(message(R"({"a":{"dtype":"F8_E4M3","shape":[],"data_offsets":[0,0]}})"),
+  EXPECT_EQ(complaint("[]"), "m.st: a safetensors header begins with '{'");
+  EXPECT_THAT(complaint(R"({"a":})"), HasSubstr("m.st: safetensors header is not valid JSON: "));
+  EXPECT_THAT(complaint(R"({"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}} x)", 4), HasSubstr("not valid JSON"));
+  EXPECT_EQ(complaint(R"({"a":1})"), "m.st: tensor 'a': entry is of type number, expected object");
+  EXPECT_EQ(complaint(R"({"a":{"shape":[],"data_offsets":[0,0]}})"), "m.st: tensor 'a': field 'dtype' is missing");
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"F8_E4M3","shape":[],"data_offsets":[0,0]}})"),
             "m.st: tensor 'a': dtype 'F8_E4M3' is unknown, expected F64, F32, F16, BF16, I64 to I8, U64 to U8 or BOOL");
-  EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":2,"data_offsets":[0,0]}})"),
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"F32","shape":2,"data_offsets":[0,0]}})"),
             "m.st: tensor 'a': field 'shape' is of type number, expected array");
   for (const char* bad : {"-1", "1.0", "1e3", "\"1\"", "18446744073709551615", "99999999999999999999", "null"}) {
-    EXPECT_THAT(message(std::string(R"({"a":{"dtype":"F32","shape":[)") + bad + R"(],"data_offsets":[0,4]}})", 4),
+    EXPECT_THAT(complaint(std::string(R"({"a":{"dtype":"F32","shape":[)") + bad + R"(],"data_offsets":[0,4]}})", 4),
                 testing::StartsWith("m.st: tensor 'a': field 'shape' holds "))
         << bad;
   }
-  EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})"),
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})"),
             "m.st: tensor 'a': field 'data_offsets' has 1 numbers, expected 2");
-  EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 4),
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 4),
             "m.st: tensor 'a': data_offsets [0, 8] lie outside the 4 bytes of data in the file; it is truncated or damaged");
-  EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8),
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8),
             "m.st: tensor 'a': data_offsets [8, 0] lie outside the 8 bytes of data in the file; it is truncated or damaged");
-  EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8),
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8),
             "m.st: tensor 'a': float32 [3] takes 12 bytes, but data_offsets [0, 8] hold 8");
-  EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})"),
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})"),
             "m.st: tensor 'a': float32 [4294967296, 4294967296] takes more than 2^63 bytes, but data_offsets [0, 0] hold 0");
-  EXPECT_EQ(message(R"({"a":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", 2),
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", 2),
             "m.st: tensor 'b' overlaps the one before it by 1 bytes");
-  EXPECT_EQ(message(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", 2), "m.st: 1 bytes before tensor 'a' belong to none");
-  EXPECT_EQ(message(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 2),
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", 2), "m.st: 1 bytes before tensor 'a' belong to none");
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 2),
             "m.st: 1 bytes at the end of the file belong to no tensor");
-  EXPECT_EQ(message(R"({"__metadata__":{"k":1}})"), "m.st: __metadata__ 'k' is of type number, expected string");
-  EXPECT_EQ(message(R"({"__metadata__":[]})"), "m.st: __metadata__ is of type array, expected object");
+  EXPECT_EQ(complaint(R"({"__metadata__":{"k":1}})"), "m.st: __metadata__ 'k' is of type number, expected string");
+  EXPECT_EQ(complaint(R"({"__metadata__":[]})"), "m.st: __metadata__ is of type array, expected object");
 }
 
 TEST(SafeTensors, RefusesDuplicatesAtEveryLevel) {
-  EXPECT_EQ(message(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
             "m.st: safetensors header has key 'a' twice");
-  EXPECT_EQ(message(R"({"a":{"dtype":"U8","dtype":"F32","shape":[0],"data_offsets":[0,0]}})"),
+  EXPECT_EQ(complaint(R"({"a":{"dtype":"U8","dtype":"F32","shape":[0],"data_offsets":[0,0]}})"),
             "m.st: safetensors header has key 'dtype' twice");
-  EXPECT_EQ(message(R"({"__metadata__":{"k":"1","k":"2"}})"), "m.st: safetensors header has key 'k' twice");
+  EXPECT_EQ(complaint(R"({"__metadata__":{"k":"1","k":"2"}})"), "m.st: safetensors header has key 'k' twice");
 }
 
 TEST(SafeTensors, RefusesDepth) {
-  EXPECT_EQ(message(R"({"a":{"shape":[[1]]}})"), "m.st: safetensors header is nested deeper than 3 levels");
-  EXPECT_EQ(message(R"({"a":)" + std::string(1'000'000, '[')), "m.st: safetensors header is nested deeper than 3 levels");
-  EXPECT_EQ(message(R"({"a":{"b":{"c":{}}}})"), "m.st: safetensors header is nested deeper than 3 levels");
+  EXPECT_EQ(complaint(R"({"a":{"shape":[[1]]}})"), "m.st: safetensors header is nested deeper than 3 levels");
+  EXPECT_EQ(complaint(R"({"a":)" + std::string(1'000'000, '[')), "m.st: safetensors header is nested deeper than 3 levels");
+  EXPECT_EQ(complaint(R"({"a":{"b":{"c":{}}}})"), "m.st: safetensors header is nested deeper than 3 levels");
 }
 
 TEST(SafeTensors, RefusesBoolsThatAreNone) {
@@ -142,9 +142,9 @@ TEST(SafeTensors, RefusesBoolsThatAreNone) {
 }
 
 TEST(SafeTensors, MessagesStayShort) {
-  EXPECT_LT(message(R"({")" + std::string(100'000, 'x') + R"(":1})").size(), 400u);
-  EXPECT_LT(message(R"({")" + std::string(100'000, 'x')).size(), 400u);
-  EXPECT_LT(message(R"({"a":{"dtype":")" + std::string(100'000, 'x') + R"("}})").size(), 400u);
+  EXPECT_LT(complaint(R"({")" + std::string(100'000, 'x') + R"(":1})").size(), 400u);
+  EXPECT_LT(complaint(R"({")" + std::string(100'000, 'x')).size(), 400u);
+  EXPECT_LT(complaint(R"({"a":{"dtype":")" + std::string(100'000, 'x') + R"("}})").size(), 400u);
 }
 
 TEST(SafeTensors, SurvivesDamage) {

@@ -17,7 +17,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const char* const kKernel = R"(
+const char* const kOpenClKernel = R"(
 __kernel void add(__global float* out, __global float* a, __global float* b, long n, long scale, __global long* status) {
   const long i = get_group_id(0) * get_local_size(0) + get_local_id(0);
   if (i < n) out[i] = a[i] + (float)as_double(scale) * b[i];
@@ -46,7 +46,7 @@ struct OpenCl : testing::Test {
     phases[0].block[0] = 16;
     phases[1].entry = "reverse_block";
     phases[1].block[0] = 8;
-    program = cl.load(cl.compile(kKernel), phases);
+    program = cl.load(cl.compile(kOpenClKernel), phases);
     std::vector<float> values(kCount);
     std::iota(values.begin(), values.end(), 0.0f);
     cl.copy_in(a, values.data(), kBytes);
@@ -116,7 +116,7 @@ TEST_F(OpenCl, ErrorsAreShortAndPrecise) {
   }
   PhaseInfo absent;
   absent.entry = "absent";
-  EXPECT_THROW(cl.load(kKernel, {&absent, 1}), DeviceError);
+  EXPECT_THROW(cl.load(kOpenClKernel, {&absent, 1}), DeviceError);
   EXPECT_THROW(cl.launch(*program, {}), InternalError);
   try {
     cl.allocate(size_t{1} << 50);

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "engine/canonical.hpp"
-#include "engine/realize.hpp"
+#include "schedule_testing.hpp"
 #include "tensor/impl.hpp"
 #include "tg/tg.hpp"
 
@@ -15,8 +15,7 @@ namespace {
 
 using Offsets = std::vector<int64_t>;
 
-Tensor input(const Sizes& shape) { return Tensor::ones(shape, {.device = "null"}).realize(); }
-Plan plan(const Tensor& t, int64_t alignment = 64) {
+Plan hoisted(const Tensor& t, int64_t alignment = 64) {
   const UOp node = node_of(t, "test");
   Plan p = schedule(Canonical(std::span(&node, 1)).roots());
   hoist_offsets(p, alignment);
@@ -24,12 +23,12 @@ Plan plan(const Tensor& t, int64_t alignment = 64) {
 }
 // Of the result and of the one array that it is made of.
 Offsets offsets(const Tensor& t, int64_t alignment = 64) {
-  const Plan p = plan(t, alignment);
+  const Plan p = hoisted(t, alignment);
   return p.launches.size() == 1 ? p.launches[0].offsets : Offsets{};
 }
 
 // One kernel by hand: of so many elements of an input, to an output.
-struct ByHand {
+struct CopyByHand {
   const UOp i = range(16, 0), to = param(0, float32), from = param(1, float32);
   PlanLaunch operator()(const UOp& stored, int64_t elements, bool in_place) const {
     PlanBuffer out, in;
@@ -66,12 +65,12 @@ TEST(HoistOffsets, WhereverAnIndexBegins) {
 }
 // An index under a gate that never holds may lie anywhere; an argument begins inside of its memory.
 TEST(HoistOffsets, NotOutsideOfMemory) {
-  const ByHand k;
+  const CopyByHand k;
   EXPECT_EQ(k(store(k.to, k.i, load(k.from, k.i + 5000, less(variable("n", 0, 9), index(4)))), 40, false).offsets, (Offsets{0, 128}));
 }
 // What an assignment in place writes and what it reads is one piece of memory.
 TEST(HoistOffsets, TheSameOfWhatSharesMemory) {
-  const ByHand k;
+  const CopyByHand k;
   const PlanLaunch l = k(store(k.to, k.i + 48, load(k.from, k.i + 16)), 64, true);
   EXPECT_EQ(l.offsets, (Offsets{64, 64}));
   EXPECT_EQ(l.kernel.stores[0], store(k.to, k.i + 32, load(k.from, k.i)));
@@ -82,7 +81,7 @@ TEST(HoistOffsets, OneKernelForAllSteps) {
   const Tensor x = input({20, 16}), y = input({20, 16});
   std::set<std::string> kernels;
   for (int64_t t = 0; t + 2 < 20; ++t)
-    kernels.insert(to_string(plan((x.at(t) * y.at(t + 1) + x.at(t + 2)) * (y.at(t) + x.at(t + 1))).launches.at(0).kernel.stores[0]));
+    kernels.insert(to_string(hoisted((x.at(t) * y.at(t + 1) + x.at(t + 2)) * (y.at(t) + x.at(t + 1))).launches.at(0).kernel.stores[0]));
   EXPECT_EQ(kernels.size(), 1u);
 }
 // Of a Stack at one place nothing is read but what is there.
@@ -91,7 +90,7 @@ TEST(HoistOffsets, OneKernelForAllParts) {
   for (int i = 0; i < 6; ++i) parts.push_back(input({16}));
   std::set<Hash128> kernels;
   for (int64_t t = 0; t < 6; ++t) {
-    const Plan p = plan((Tensor::stack(parts) * 2).at(t));
+    const Plan p = hoisted((Tensor::stack(parts) * 2).at(t));
     kernels.insert(p.launches.at(0).kernel.hash());
     EXPECT_EQ(p.launches[0].buffers.size(), 2u);
   }

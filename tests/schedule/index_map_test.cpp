@@ -46,10 +46,10 @@ TEST(SourceIndex, OfAReshapeIsTheSameElement) {
   for (const auto& [from, to] : shapes) {
     const UOp u = UOp::make(Op::Reshape, {param(0, DType::float32, from)}, Shape(to));
     SCOPED_TRACE(fmt::format("{} to {}", to_string(Shape(from)), to_string(Shape(to))));
-    Index loops;
+    Indices loops;
     for (size_t a = 0; a < to.size(); ++a)
       loops.push_back(to[a] == Dim(1) ? index(0) : range(to[a], static_cast<int>(a), RangeKind::Output));
-    const Index source = source_index(u, 0, loops);
+    const Indices source = source_index(u, 0, loops);
     const int64_t elements = Shape(to).numel().value();
     for (int64_t e = 0; e < elements; ++e) {
       Substitution s;
@@ -73,7 +73,7 @@ TEST(SourceIndex, OfAReshapeIsTheSameElement) {
 TEST(SourceIndex, OfAReshapeKeepsApartWhatLiesOutside) {
   const UOp u = UOp::make(Op::Reshape, {param(0, DType::float32, Dims{4, 16, 56, 5})}, Shape(Dims{64, 56, 5}));
   const UOp c = range(64, 0, RangeKind::Output), y = range(56, 1, RangeKind::Output), k = range(3, 2, RangeKind::Reduce);
-  const Index source = source_index(u, 0, {c, simplify(y - k), index(0)});
+  const Indices source = source_index(u, 0, {c, simplify(y - k), index(0)});
   EXPECT_EQ(source[2], simplify(y - k));
   EXPECT_EQ(source[1], simplify(floor_mod(c, 16)));
 }

@@ -6,14 +6,13 @@
 #include <algorithm>
 
 #include "engine/canonical.hpp"
-#include "engine/realize.hpp"
+#include "schedule_testing.hpp"
 #include "tensor/impl.hpp"
 #include "tg/tg.hpp"
 
 namespace tg {
 namespace {
 
-Tensor input(const Sizes& shape) { return Tensor::ones(shape, {.device = "null"}).realize(); }
 Plan plan(const Tensor& t) {
   const UOp node = node_of(t, "test");
   return schedule(Canonical(std::span(&node, 1)).roots());
@@ -44,6 +43,19 @@ TEST(Fusion, KernelsOfLongProgramsAreOfBoundedSize) {
     EXPECT_LE(l.kernel.stores.size(), 4u);
     EXPECT_LE(toposort(l.kernel.stores).size(), 1000u);
   }
+}
+// A value that a kernel reads at several places is code at each of them: stored where it is a long expression.
+TEST(Fusion, LongExpressionsAreNotWrittenOutAtManyPlaces) {
+  const auto read_at = [](int places, int length) {
+    Tensor x = input({64});
+    for (int i = 0; i < length; ++i) x = x * 0.5 + 1;
+    Tensor y = x;
+    for (int i = 1; i < places; ++i) y = y * roll(x, {i}, {0});
+    return launches(y);
+  };
+  EXPECT_EQ(read_at(1, 60), 1u);
+  EXPECT_EQ(read_at(3, 60), 2u);
+  EXPECT_EQ(read_at(3, 6), 1u);
 }
 // Joining n parts takes of the order of n log n steps for n elements, not n squared.
 TEST(Fusion, ManyPartsAreJoinedInSteps) {

@@ -7,15 +7,14 @@
 
 #include "base/log.hpp"
 #include "engine/canonical.hpp"
-#include "engine/realize.hpp"
 #include "schedule/plan.hpp"
+#include "schedule_testing.hpp"
 #include "tensor/impl.hpp"
 #include "tg/tg.hpp"
 
 namespace tg {
 namespace {
 
-Tensor input(const Sizes& shape, DType dtype = float32) { return Tensor::ones(shape, {.dtype = dtype, .device = "null"}).realize(); }
 Tensor indices(const std::vector<int32_t>& values) {
   return Tensor::from(values, {static_cast<int64_t>(values.size())}, {.device = "null"}).realize();
 }

@@ -74,7 +74,6 @@ inline std::vector<Section> sections() {
   Section unary{"Elementwise, of one tensor", {}};
 #define UNARY(kind, name, ulp, value, doc) unary.ops.push_back({#name, [](const Tensor& x) { return tg::name(x); }, ulp});
 #include "tg/unary.def"
-#undef UNARY
   const auto one = [&](const char* name, std::function<Tensor(const Tensor&)> of, double ulp = -1) {
     unary.ops.push_back({name, of, ulp});
   };

@@ -6,13 +6,6 @@
 namespace tg {
 namespace {
 
-Tensor random(const Sizes& shape, uint64_t seed) {
-  int64_t n = 1;
-  for (int64_t s : shape) n *= s;
-  const auto v = samples(n, -1, 1, seed);
-  return Tensor::from(std::vector<float>(v.begin(), v.end()), shape);
-}
-
 TEST(Matmul, MatricesAndVectors) {
   const Tensor a({{1.f, 2.f, 3.f}, {4.f, 5.f, 6.f}}), b({{1.f, 0.f}, {0.f, 1.f}, {2.f, 2.f}}), v({1.f, 2.f, 3.f});
   expect_equal(a.matmul(b), {2, 2}, {7, 8, 16, 17});

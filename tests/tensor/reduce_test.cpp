@@ -4,37 +4,37 @@
 namespace tg {
 namespace {
 
-const Tensor& m() { static const Tensor t({{1.f, 5.f, 2.f}, {4.f, 3.f, 6.f}}); return t; }
+const Tensor& table() { static const Tensor t({{1.f, 5.f, 2.f}, {4.f, 3.f, 6.f}}); return t; }
 
 TEST(Reductions, Axes) {
-  expect_equal(m().sum(), {}, {21});
-  expect_equal(m().sum({.axis = 0}), {3}, {5, 8, 8});
-  expect_equal(m().sum({.axis = -1}), {2}, {8, 13});
-  expect_equal(m().sum({.axis = {0, 1}, .keepdim = true}), {1, 1}, {21});
-  expect_equal(m().sum({.axis = 1, .keepdim = true}), {2, 1}, {8, 13});
-  expect_equal(m().max({.axis = 1}), {2}, {5, 6});
-  expect_equal(m().min({.axis = 0}), {3}, {1, 3, 2});
-  expect_equal(m().prod(), {}, {720});
-  expect_near(m().mean({.axis = 1}), {8 / 3., 13 / 3.});
-  expect_equal((m() > 4).any({.axis = 1}), {2}, {1, 1});
-  expect_equal((m() > 2).all({.axis = 0}), {3}, {0, 1, 0});
-  expect_near(m().var(), {3.5});
-  expect_near(m().var({.axis = 1, .correction = 0}), {26 / 9., 14 / 9.});
-  expect_near(m().std({.axis = 1, .keepdim = true}), {std::sqrt(13 / 3.), std::sqrt(7 / 3.)});
-  EXPECT_EQ(m().std({.axis = 1, .keepdim = true}).shape(), (Sizes{2, 1}));
+  expect_equal(table().sum(), {}, {21});
+  expect_equal(table().sum({.axis = 0}), {3}, {5, 8, 8});
+  expect_equal(table().sum({.axis = -1}), {2}, {8, 13});
+  expect_equal(table().sum({.axis = {0, 1}, .keepdim = true}), {1, 1}, {21});
+  expect_equal(table().sum({.axis = 1, .keepdim = true}), {2, 1}, {8, 13});
+  expect_equal(table().max({.axis = 1}), {2}, {5, 6});
+  expect_equal(table().min({.axis = 0}), {3}, {1, 3, 2});
+  expect_equal(table().prod(), {}, {720});
+  expect_near(table().mean({.axis = 1}), {8 / 3., 13 / 3.});
+  expect_equal((table() > 4).any({.axis = 1}), {2}, {1, 1});
+  expect_equal((table() > 2).all({.axis = 0}), {3}, {0, 1, 0});
+  expect_near(table().var(), {3.5});
+  expect_near(table().var({.axis = 1, .correction = 0}), {26 / 9., 14 / 9.});
+  expect_near(table().std({.axis = 1, .keepdim = true}), {std::sqrt(13 / 3.), std::sqrt(7 / 3.)});
+  EXPECT_EQ(table().std({.axis = 1, .keepdim = true}).shape(), (Sizes{2, 1}));
   expect_equal(Tensor::full({}, 3).sum(), {}, {3});
 }
 
 TEST(Reductions, Arguments) {
-  expect_equal(m().argmax(), {}, {5});
-  expect_equal(m().argmax({.axis = 1}), {2}, {1, 2});
-  expect_equal(m().argmin({.axis = 0, .keepdim = true}), {1, 3}, {0, 1, 0});
-  EXPECT_EQ(m().argmax().dtype(), int32);
+  expect_equal(table().argmax(), {}, {5});
+  expect_equal(table().argmax({.axis = 1}), {2}, {1, 2});
+  expect_equal(table().argmin({.axis = 0, .keepdim = true}), {1, 3}, {0, 1, 0});
+  EXPECT_EQ(table().argmax().dtype(), int32);
   expect_equal(Tensor({2, 7, 7}).argmax(), {}, {1});
   expect_equal(Tensor({1.f, NAN, 2.f}).argmax(), {}, {1});
   expect_equal(Tensor({1, 0, 255}, {.dtype = uint8}).argmin(), {}, {1});
   expect_equal(Tensor({0, INT32_MIN}).argmin(), {}, {1});
-  expect_throw<ValueError>([] { (void)m().argmax({.axis = {0, 1}}); },
+  expect_throw<ValueError>([] { (void)table().argmax({.axis = {0, 1}}); },
                            "argmax: 2 axes; it takes one, or none for the index into the flattened tensor");
 }
 
@@ -68,8 +68,8 @@ TEST(Reductions, Edges) {
   expect_equal(Tensor::zeros({0, 2}).max({.axis = 1}), {0}, {});
   expect_throw<ValueError>([] { (void)Tensor::zeros({2, 0}).max({.axis = 1}); },
                            "max: of no elements, in shape (2, 0); it has no identity, so the reduced axes must not be empty");
-  expect_throw<IndexError>([] { (void)m().sum({.axis = 2}); }, "sum: axis 2 is out of range for 2 axes; it takes -2 to 1");
-  expect_throw<ValueError>([] { (void)m().sum({.axis = {0, -2}}); }, "sum: axis 0 is given twice in {0, -2}");
+  expect_throw<IndexError>([] { (void)table().sum({.axis = 2}); }, "sum: axis 2 is out of range for 2 axes; it takes -2 to 1");
+  expect_throw<ValueError>([] { (void)table().sum({.axis = {0, -2}}); }, "sum: axis 0 is given twice in {0, -2}");
   expect_throw<IndexError>([] { (void)Tensor::full({}, 1).sum({.axis = 1}); }, "sum: axis 1 of a tensor of shape (), which has no axes");
 }
 

@@ -18,7 +18,7 @@ namespace {
 constexpr double kEpsilon = 0x1p-23;
 
 /// Values from a seed, and values that all round to the same side when they are added up.
-std::vector<Tensor> samples(const Sizes& shape) {
+std::vector<Tensor> terms(const Sizes& shape) {
   manual_seed(3);
   return {Tensor::rand(shape).realize(), Tensor::full(shape, 0.1f).realize(), (Tensor::rand(shape) + 1000).realize()};
 }
@@ -29,7 +29,7 @@ void expect_log(double got, double exact, int64_t n, const std::string& what) {
 
 TEST(Sums, ErrorsGrowWithTheLogarithm) {
   for (const int64_t n : {1001, 10007, 100003, 3000017})
-    for (const Tensor& x : samples({n})) {
+    for (const Tensor& x : terms({n})) {
       double sum = 0, squares = 0;
       for (const double v : x.to_vector<double>()) { sum += v; squares += v * v; }
       const double mean = sum / static_cast<double>(n);
@@ -42,7 +42,7 @@ TEST(Sums, ErrorsGrowWithTheLogarithm) {
 
 TEST(Sums, ErrorsOfColumnsAndRowsGrowWithTheLogarithm) {
   for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{100003, 17}, {20011, 131}, {5, 200003}, {3001, 1}})
-    for (const Tensor& x : samples({rows, columns})) {
+    for (const Tensor& x : terms({rows, columns})) {
       const auto values = x.to_vector<double>();
       std::vector<double> of_rows(static_cast<size_t>(rows)), of_columns(static_cast<size_t>(columns));
       for (size_t i = 0; i < values.size(); ++i) {

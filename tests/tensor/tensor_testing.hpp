@@ -76,5 +76,11 @@ inline std::vector<double> samples(int64_t n, double low, double high, uint64_t 
   }
   return out;
 }
+inline Tensor random(const Sizes& shape, uint64_t seed) {
+  int64_t n = 1;
+  for (int64_t s : shape) n *= s;
+  const auto v = samples(n, -1, 1, seed);
+  return Tensor::from(std::vector<float>(v.begin(), v.end()), shape);
+}
 
 }  // namespace tg

@@ -51,15 +51,15 @@ double lgamma(double x) {
 double selu(double x) { return 1.0507009873554805 * (x < 0 ? 1.6732632423543773 * std::expm1(x) : x); }
 }  // namespace reference
 
-struct Function {
+struct FloatFunction {
   const char* name;
   Tensor (*ours)(const Tensor&);
   double (*theirs)(double);
   double bound;
   bool has_roots = false;  // near which the error is measured by the unit of 1, of negative numbers by that of f(|x|) if that is more
-  friend void PrintTo(const Function& f, std::ostream* out) { *out << f.name; }
+  friend void PrintTo(const FloatFunction& f, std::ostream* out) { *out << f.name; }
 };
-const Function kFunctions[] = {
+const FloatFunction kFunctions[] = {
 #define UNARY(kind, name, ulp, value, doc) UNARY_##kind(name, ulp, value)
 #define UNARY_Real(name, ulp, value) \
   {#name, tg::name, [](double x) -> double { return value; }, ulp, std::string_view(#name).find("gamma") != std::string_view::npos},
@@ -95,13 +95,13 @@ double units(double got, double want, double least) {
 }
 
 /// units() of a result at an input.
-double off(const Function& f, uint32_t input, double got) {
+double off(const FloatFunction& f, uint32_t input, double got) {
   const auto x = static_cast<double>(std::bit_cast<float>(input));
   return units(got, f.theirs(x), f.has_roots ? std::fmax(1, x < 0 ? f.theirs(-x) : 0) : 0);
 }
 
 /// The worst of every 65521st input: of all mantissas, as that is a prime.
-Worst worst_of_some(const Function& f) {
+Worst worst_of_some(const FloatFunction& f) {
   std::vector<uint32_t> bits;
   for (uint64_t b = 0; b < kAll; b += 65521) bits.push_back(static_cast<uint32_t>(b));
   const auto got = f.ours(Tensor::from(bits).bitcast(float32)).to_vector<float>();
@@ -111,7 +111,7 @@ Worst worst_of_some(const Function& f) {
 }
 
 /// units() of `got`, float32's results at x, with float64's in place of the reference.
-Tensor units_of_all(const Function& f, const Tensor& x, const Tensor& got) {
+Tensor units_of_all(const FloatFunction& f, const Tensor& x, const Tensor& got) {
   const Tensor wide = x.cast(float64), want = f.ours(wide).cast(float64), rounded = want.cast(float32);
   Tensor size = maximum(abs(want), 0x1p-126);
   if (f.has_roots) size = maximum(maximum(size, 1), where(wide < 0, f.ours(abs(wide)), 0));
@@ -123,7 +123,7 @@ Tensor units_of_all(const Function& f, const Tensor& x, const Tensor& got) {
 }
 
 /// The worst of all inputs, and how far float64 is from the reference where that was asked, in units of float32.
-std::pair<Worst, double> worst_of_all(const Function& f) {
+std::pair<Worst, double> worst_of_all(const FloatFunction& f) {
   constexpr uint32_t kRows = 1 << 15, kNeighbours = 1 << 10;
   const Tensor places = (Tensor::arange(kRows).unsqueeze(1) * kNeighbours + Tensor::arange(kNeighbours)).cast(uint32);
   Worst worst;
@@ -146,7 +146,7 @@ std::pair<Worst, double> worst_of_all(const Function& f) {
   return {worst, wide_off};
 }
 
-class Ulp : public testing::TestWithParam<Function> {};
+class Ulp : public testing::TestWithParam<FloatFunction> {};
 INSTANTIATE_TEST_SUITE_P(, Ulp, testing::ValuesIn(kFunctions), [](const auto& i) { return i.param.name; });
 
 struct TwoArguments {
@@ -198,7 +198,7 @@ TEST(UlpOfTwo, WorstOfManyPairs) {
 }
 
 TEST_P(Ulp, WorstOfAllInputs) {
-  const Function& f = GetParam();
+  const FloatFunction& f = GetParam();
   Worst worst;
   if (all_are_wanted()) {
     double wide_off;

@@ -5,12 +5,6 @@
 namespace tg {
 namespace {
 
-Tensor random(const Sizes& shape, uint64_t seed) {
-  int64_t n = 1;
-  for (int64_t s : shape) n *= s;
-  return f64(samples(n, -1, 1, seed), shape).cast(float32);
-}
-
 TEST(Windows, OneAndThreeAxesAreTwoAxesOfSizeOne) {
   const Tensor x = random({2, 4, 9}, 1), w = random({6, 2, 3}, 2), b = random({6}, 3);
   const Tensor y = conv1d(x, w, b, {.stride = 2, .padding = 1, .dilation = 2, .groups = 2});

@@ -286,6 +286,7 @@ UOp not_equal(const UOp& a, const UOp& b);
 UOp logical_not(const UOp& a);              // of a bool
 UOp where(const UOp& c, const UOp& a, const UOp& b);
 UOp cast(const UOp& a, DType to);
+UOp reshape(const UOp& a, const Shape& shape);  // itself where nothing changes, as with cast
 UOp load(const UOp& buffer, const UOp& index, const UOp& gate = {});
 UOp store(const UOp& buffer, const UOp& index, const UOp& value, const UOp& gate = {});
 
