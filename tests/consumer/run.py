@@ -44,20 +44,14 @@ def find_package(build, name):
     project(args.source / "tests/consumer/find_package", name, f"-DCMAKE_PREFIX_PATH={prefix}")
 
 
-def static_library():
-    run("cmake", "-S", args.source, "-B", work / "static_tg", *FLAGS, "-DBUILD_SHARED_LIBS=OFF", "-DTG_TESTS=OFF", "-DTG_BENCH=OFF")
-    run("cmake", "--build", work / "static_tg")
-    find_package(work / "static_tg", "static_find_package")
-
-
-def inside(way):
-    project(args.source / "tests/consumer" / way, way, f"-DTG_SOURCE={args.source}")
+def inside(way, *options):
+    project(args.source / "tests/consumer" / way, way, f"-DTG_SOURCE={args.source}", *options)
 
 
 ways = {
     "find_package, shared": lambda: find_package(args.build, "find_package"),
-    "find_package, static": static_library,
-    "add_subdirectory": lambda: inside("add_subdirectory"),
+    "add_subdirectory, static": lambda: inside("add_subdirectory", "-DBUILD_SHARED_LIBS=OFF"),
+    "find_package, static": lambda: find_package(work / "add_subdirectory", "static_find_package"),
     "FetchContent": lambda: inside("fetch_content"),
 }
 shutil.rmtree(work, ignore_errors=True)

@@ -87,7 +87,7 @@ using Context = Owned<cl_context, &OpenCl::ReleaseContext>;
 using Queue = Owned<cl_command_queue, &OpenCl::ReleaseCommandQueue>;
 using Memory = Owned<cl_mem, &OpenCl::ReleaseMemObject>;
 using ClProgram = Owned<cl_program, &OpenCl::ReleaseProgram>;
-using Kernel = Owned<cl_kernel, &OpenCl::ReleaseKernel>;
+using ClKernel = Owned<cl_kernel, &OpenCl::ReleaseKernel>;
 
 template <typename T>
 T info(cl_device_id id, cl_device_info what) {
@@ -145,7 +145,7 @@ struct Allocation {
 };
 
 struct Phase {
-  Kernel kernel;
+  ClKernel kernel;
   size_t block[3];
 };
 struct OpenClProgram : Program {
@@ -241,7 +241,7 @@ class OpenClDevice : public Device {
     if (!program->built) program->built = build(binary);
     for (const PhaseInfo& p : phases) {
       cl_int code = 0;
-      Kernel kernel(cl().CreateKernel(program->built.get(), p.entry.c_str(), &code));
+      ClKernel kernel(cl().CreateKernel(program->built.get(), p.entry.c_str(), &code));
       check(fmt::format("clCreateKernel of {}", p.entry), code);
       program->phases.push_back({std::move(kernel), {size_t(p.block[0]), size_t(p.block[1]), size_t(p.block[2])}});
     }
