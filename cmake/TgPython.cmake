@@ -17,7 +17,6 @@ file(GLOB tg_python_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/python/*.cp
 file(GLOB_RECURSE tg_python_modules CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/python/tg" "${PROJECT_SOURCE_DIR}/python/tg/*.py"
   "${PROJECT_SOURCE_DIR}/python/tg/py.typed")
 pybind11_add_module(tg_python MODULE NO_EXTRAS ${tg_python_sources})
-tg_join_sources(tg_python)
 set_target_properties(tg_python PROPERTIES OUTPUT_NAME _tg LIBRARY_OUTPUT_DIRECTORY "${tg_python_dir}")
 target_include_directories(tg_python PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src")
 target_link_libraries(tg_python PRIVATE tg tg_options)

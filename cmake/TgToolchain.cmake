@@ -35,8 +35,8 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
 endif()
 
-# Several of a target's sources compiled as one, which for tests and bindings takes half the time; one by one where they are edited (dev) and
-# where headers are parsed beforehand. The library is always compiled file by file: so each is known to include what it uses.
+# Several of a test's sources compiled as one, which takes half the time; one by one where they are edited (dev) and where headers are parsed
+# beforehand. The library is always compiled file by file: so each is known to include what it uses.
 function(tg_join_sources target)
   if(NOT CMAKE_BUILD_TYPE STREQUAL Debug)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)

@@ -252,6 +252,8 @@ int Demands::joinable(const UOp& u) const {
   const auto fits = [&](int to) {
     const Group& g = groups[static_cast<size_t>(to)];
     if (!g.loops_over(u.shape()) || g.outputs.empty() || g.inlined > kMostInlined) return false;
+    if (std::ranges::any_of(g.outputs, [&](const UOp& o) { return halo.contains(o); }))
+      return false;  // its loops may yet leave the border out
     const Indices own = g.index_of(u.shape());
     return std::all_of(all.begin(), all.end(), [&](const Demand& o) { return o.group == to ? o.idx == own : !reaches(to, o.group); });
   };
