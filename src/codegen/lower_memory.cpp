@@ -305,7 +305,7 @@ int64_t Lower::ahead(const UOp& load) const {
 // from L2 but not from beyond, and the processor sees neither coming: numbers a few elements apart, as of windows along a row, of which
 // each step of the sum reads another row, and the beginnings of rows that a tile's sums run along. There is one such question a step for
 // all that a tile multiplies: for the line behind a window's numbers, or, in the steps in which a line is read, for that of one row after
-// the other.
+// the other. The latter takes six instructions, which steps of the tiles of few registers may not hide.
 UOp Lower::next_tile(const UOp& load) const {
   const auto size = static_cast<int64_t>(size_of(load.dtype())), line = kLine / size;
   const Bounds all = load.src(1).bounds();
@@ -315,6 +315,7 @@ UOp Lower::next_tile(const UOp& load) const {
     const int64_t apart = rows.kind == AxisKind::Unroll ? stride(at, rows.range) : 0;
     if (apart <= 0 || point_[id(rows.range)] != rows.most - 1) continue;
     if (apart <= kFew) return at + line;
+    if (target_.vector_registers < 32) continue;
     for (const Axis& a : nest_.axes) {
       const bool innermost = a.kind == AxisKind::Loop && (load.ranges() & bit(a.range)) && depth_of_[id(a.range)] == e_.depth();
       if (!innermost || apart < line || a.most < line || stride(at, a.range) != 1) continue;
