@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -16,8 +17,7 @@ namespace {
 
 constexpr double kRepeated = 3;    // a value with so many times more elements than its sources is never stored
 constexpr double kMergedSum = 4;   // a merged sum may visit so many times the elements of the inner one (windows overlap the border)
-constexpr size_t kMostCopied =
-    160;  // nodes of one kernel that make one value, each time at another place: what is read backwards and forwards
+constexpr size_t kMostCopied = 160;  // nodes of one kernel that make the same value, each time at another place
 constexpr int kMostInlined = 400;  // nodes of one kernel, before it is cut for compile time's sake
 
 uint64_t open_ranges(const Indices& idx) {
@@ -165,8 +165,8 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
       return false;
     }
   }
-  std::set<int> kernels;
-  for (const Demand* d : distinct) kernels.insert(d->group);
+  std::map<int, size_t> kernels;  // and at how many places each wants it
+  for (const Demand* d : distinct) ++kernels[d->group];
   if (kernels.size() > 1 && rounds(u)) {
     reason = "summed once, since another order of summing would round differently";
     return false;
@@ -177,14 +177,11 @@ bool Demands::worth_inlining(const UOp& u, std::string& reason) {
       return false;
     }
   const auto [operations, nodes, read] = cost_.at(u);
-  for (const int kernel : kernels) {
-    const auto copies =
-        static_cast<size_t>(std::count_if(distinct.begin(), distinct.end(), [&](const Demand* d) { return d->group == kernel; }));
-    if (copies > 1 && copies * nodes > kMostCopied) {
-      reason = fmt::format("wanted at {} places, {} nodes each", copies, nodes);
+  for (const auto& [kernel, places] : kernels)
+    if (places > 1 && places * nodes > kMostCopied) {
+      reason = fmt::format("wanted at {} places, {} nodes each", places, nodes);
       return false;
     }
-  }
   if (times <= size) return true;
   // Each kernel streams what is behind the value anew; within one it is still in cache.
   double again = times * operations + static_cast<double>(kernels.size()) * read * kStreamCost;
@@ -252,8 +249,7 @@ int Demands::joinable(const UOp& u) const {
   const auto fits = [&](int to) {
     const Group& g = groups[static_cast<size_t>(to)];
     if (!g.loops_over(u.shape()) || g.outputs.empty() || g.inlined > kMostInlined) return false;
-    if (std::ranges::any_of(g.outputs, [&](const UOp& o) { return halo.contains(o); }))
-      return false;  // its loops may yet leave the border out
+    if (std::ranges::any_of(g.outputs, [&](const UOp& o) { return halo.contains(o); })) return false;  // its loops may leave the border out
     const Indices own = g.index_of(u.shape());
     return std::all_of(all.begin(), all.end(), [&](const Demand& o) { return o.group == to ? o.idx == own : !reaches(to, o.group); });
   };
