@@ -84,9 +84,8 @@ int Lower::emit_load(const UOp& u, int level) {
   if (step > 1) i.src.push_back(every(level, step, lanes, mask));
   else if (mask >= 0) i.src.push_back(mask);
   const int loaded = e_.push(level, std::move(i));
-  if (const int64_t far = level == e_.depth() && lanes_from && step == 1 ? ahead(u) : 0; far > 0)
-    ask(u, level, e_.alu(level, Op::Add, DType::index, {a.base, e_.constant(DType::index, far)}));
-  if (const UOp next = level == e_.depth() && !lanes_from ? next_tile(u) : UOp()) ask(u, level, address(next, nullptr).base);
+  const int64_t far = level < e_.depth() ? 0 : !lanes_from ? behind_tile(u) : step == 1 ? ahead(u) : 0;
+  if (far > 0) ask(u, level, e_.alu(level, Op::Add, DType::index, {a.base, e_.constant(DType::index, far)}));
   return step > 1 ? shuffle(level, loaded, lanes, [&](int k) { return k * step; }) : loaded;
 }
 
@@ -301,29 +300,20 @@ int64_t Lower::ahead(const UOp& load) const {
   return 0;
 }
 
-// Where memory is asked for what the next tile reads, beside the last of this tile's numbers; empty: nowhere. Arithmetic hides what comes
-// from L2 but not from beyond, and the processor sees neither coming: numbers a few elements apart, as of windows along a row, of which
-// each step of the sum reads another row, and the beginnings of rows that a tile's sums run along. There is one such question a step for
-// all that a tile multiplies: for the line behind a window's numbers, or, in the steps in which a line is read, for that of one row after
-// the other. The latter takes six instructions, which steps of the tiles of few registers may not hide.
-UOp Lower::next_tile(const UOp& load) const {
-  const auto size = static_cast<int64_t>(size_of(load.dtype())), line = kLine / size;
+// How many elements behind a number memory is asked for the line where the next tile begins; 0: not at all. For the last of a tile of
+// numbers a few elements apart, as of windows along a row: each step of the sum reads them in another row, which the processor does not
+// see coming, and arithmetic hides what comes from L2 but not from beyond. There is one such question a step for all that a tile
+// multiplies.
+int64_t Lower::behind_tile(const UOp& load) const {
+  const auto size = static_cast<int64_t>(size_of(load.dtype()));
   const Bounds all = load.src(1).bounds();
-  if (target_.grid || all.max - all.min < target_.l2_bytes / size) return {};
+  if (target_.grid || all.max - all.min < target_.l2_bytes / size) return 0;
   const UOp at = unclamped(load.src(1), {}, 0).first;
-  for (const Axis& rows : nest_.axes) {
-    const int64_t apart = rows.kind == AxisKind::Unroll ? stride(at, rows.range) : 0;
-    if (apart <= 0 || point_[id(rows.range)] != rows.most - 1) continue;
-    if (apart <= kFew) return at + line;
-    if (target_.vector_registers < 32) continue;
-    for (const Axis& a : nest_.axes) {
-      const bool innermost = a.kind == AxisKind::Loop && (load.ranges() & bit(a.range)) && depth_of_[id(a.range)] == e_.depth();
-      if (!innermost || apart < line || a.most < line || stride(at, a.range) != 1) continue;
-      const UOp in_line = floor_mod(a.range, line), row = where(less(in_line, rows.most - 1), in_line, index(rows.most - 1));
-      return at + (row + 1) * apart - in_line;
-    }
-  }
-  return {};
+  const bool last = std::ranges::any_of(nest_.axes, [&](const Axis& a) {
+    const int64_t step = a.kind == AxisKind::Unroll ? stride(at, a.range) : 0;
+    return step > 0 && step <= kFew && point_[id(a.range)] == a.most - 1;
+  });
+  return last ? kLine / size : 0;
 }
 
 // Asks memory for the line of an element of what a load or a store accesses.

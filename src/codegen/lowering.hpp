@@ -166,7 +166,7 @@ class Lower {
   bool aligned(const UOp& index, int lanes) const;
   std::pair<const Axis*, int64_t> pages_apart(const UOp& load) const;
   int64_t ahead(const UOp& load) const;
-  UOp next_tile(const UOp& load) const;
+  int64_t behind_tile(const UOp& load) const;
   static constexpr int64_t kLine = 64;  // bytes
   void ask(const UOp& access, int level, int at);
 

@@ -143,22 +143,6 @@ TEST(Panels, OfWindowsAskForTheNextTile) {
   EXPECT_EQ(asked(1, 1 << 12, "tile(i0, 2, unroll)"), 0) << "they lie apart";
 }
 
-// A tile whose sums run along rows asks, step by step, for the lines of those that the next tile reads.
-TEST(Panels, OfRowsAskForTheNextTile) {
-  const Inputs in{"null"};
-  const auto asked = [&](int64_t cache, const char* tile) {
-    const Tensor y = in({96, 512}).matmul(in({512, 64}));
-    return counted(y, cache, parse_verbs(fmt::format("tile(i1, 16, vector); tile(i1, 4, unroll); {}; stage(p2, launch)", tile))).ahead;
-  };
-  EXPECT_EQ(asked(1 << 16, "tile(i0, 6, unroll)"), 1);
-  EXPECT_EQ(asked(1 << 20, "tile(i0, 6, unroll)"), 0) << "they stay in L2";
-  EXPECT_EQ(asked(1 << 16, "tile(i0, 2, loop)"), 0) << "no tile";
-  const Case c(Inputs{"cpu"}({97, 509}).matmul(Inputs{"cpu"}({509, 67})), device("cpu"));  // the last tile asks beyond the end
-  Target small = c.device.target();
-  small.l2_bytes = 1 << 12;
-  EXPECT_EQ(c.run(generate(c.kernel, small, parse_verbs("tile(i1, 16, vector); tile(i0, 6, unroll)"))), c.run(Verbs{}));
-}
-
 // Tiles that reach beyond one side, or both, or none: whatever is loaded is loaded along its rows.
 TEST(Transposes, OfAnySidesAreMadeInRegisters) {
   for (const Sizes& shape : {Sizes{64, 48}, {61, 48}, {64, 45}, {61, 45}, {3, 17, 19}, {2, 33, 31}}) {
