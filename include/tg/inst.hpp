@@ -37,6 +37,11 @@ enum class InstOp : uint8_t {  // what an instruction does, with its sources in 
   extract,      // lane number `value`
   shuffle,      // (a, b): lanes picked by `list` from the concatenation of a and b, which have equal lanes (1 too)
   dot,        // (accumulator, a, b): to each lane of the accumulator, `value` products of neighbours: a and b have `value` times its lanes
+  tile_zero,    // a register of a matrix instruction with tiles: `value` rows of lanes / value numbers, all 0
+  tile_load,    // (pointer, offset, stride): the same from memory, rows `stride` elements apart
+  tile_dot,     // (accumulator, a, b), tiles: to each number of the accumulator, the products of a's row with b's column. A row of b has
+                // `value` numbers of each column side by side, which those of a's row follow one after the other
+  tile_store,   // (pointer, offset, tile, stride)
   load,         // (pointer, offset[, mask]): `lanes` consecutive elements from `offset` (dtype index, in elements); 0 where mask is false.
                 // with one lane the mask is a bool and the access must not happen where it is false
   gather,       // (pointer, offsets[, mask]): one element a lane

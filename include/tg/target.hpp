@@ -9,11 +9,15 @@
 namespace tg {
 
 /// An instruction that adds products to each lane of an accumulator: acc[l] += a[l][0] * b[l][0] + ... + a[l][depth - 1] * b[l][depth - 1].
+/// With tiles for registers it does so in several rows and for several such steps at once: acc[r][l] += sum over s of a[r][s] * b[s][l],
+/// where
+/// a[r][s] and b[s][l] have `depth` numbers each.
 struct MatrixInstruction {
   std::string name;               // what the verb mma calls it
   DType a = DType::void_, b = DType::void_, accumulator = DType::void_;
   int depth = 2;                  // operands that lie side by side in a lane
   bool by_shift = false;          // a is signed and becomes unsigned: 128 is added to it, and 128 times the sum of b taken away
+  int rows = 1, steps = 1;        // of a tile; 1: registers are vectors
 };
 
 struct Target {  // facts of a machine that the compiler goes by

@@ -13,7 +13,7 @@ namespace {
 
 class Binder {
  public:
-  explicit Binder(const Nest& nest) : nest_(nest) {
+  Binder(const Nest& nest, bool masks) : nest_(nest), masks_(masks) {
     for (const Split& s : nest.splits) {
       const UOp at = nest.expression(s);
       inside_[s.original] = s.exact ? UOp() : nest.inside(s);
@@ -39,7 +39,7 @@ class Binder {
   static UOp both(const UOp& a, const UOp& b) { return !a ? b : !b ? a : a & b; }
   // Whether its ends are where loads are masked. Steps that a matrix instruction takes at once are what is loaded at once, as lanes are.
   bool masked(const Split& s) const {
-    return paired(s) || std::any_of(s.axes.begin(), s.axes.end(), [&](int a) {
+    return masks_ || paired(s) || std::any_of(s.axes.begin(), s.axes.end(), [&](int a) {
       const AxisKind k = nest_.axes[static_cast<size_t>(a)].kind;
       return k == AxisKind::Vector || k == AxisKind::Thread;
     });
@@ -120,11 +120,12 @@ class Binder {
   }
 
   const Nest& nest_;
+  const bool masks_;
   std::unordered_map<UOp, UOp> done_, inside_;
 };
 
 }  // namespace
 
-std::vector<UOp> bind(const Kernel& k, const Nest& nest) { return Binder(nest).run(k); }
+std::vector<UOp> bind(const Kernel& k, const Nest& nest, bool masks) { return Binder(nest, masks).run(k); }
 
 }  // namespace tg

@@ -9,7 +9,7 @@
 
 namespace tg {
 
-/// The kernel's roots over the nest's axes, simplified.
-std::vector<UOp> bind(const Kernel&, const Nest&);
+/// The kernel's roots over the nest's axes, simplified. masks: register tiles are masked as lanes are.
+std::vector<UOp> bind(const Kernel&, const Nest&, bool masks = false);
 
 }  // namespace tg

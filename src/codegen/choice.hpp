@@ -45,5 +45,7 @@ class Choice {
 /// Verbs for a kernel whose time is the arithmetic of a sum of products; none if it is no such kernel. may_copy: whether an operand may be
 /// copied in a phase of its own.
 Verbs choose_contraction(const Choice&, bool may_copy);
+/// The same by an instruction with tiles for registers; none if the target has none for it.
+Verbs choose_tiles(const Choice&);
 
 }  // namespace tg

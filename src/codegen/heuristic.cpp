@@ -32,6 +32,7 @@ class Chooser : public Choice {
   using Choice::Choice;
 
   Verbs run(const Phases& may) {
+    if (Verbs verbs = choose_tiles(*this); !verbs.empty()) return verbs;
     const bool grouped = may.group && (sum_in_rounds() || split_long_reduction() || split_columns() || split_planes());
     if (grouped || (may.keep && keep_row()) || lanes_ < 2) return take();
     if (Verbs verbs = choose_contraction(*this, may.copy); !verbs.empty()) return verbs;

@@ -84,7 +84,7 @@ class Contraction : public Operands {
     if (reduces_.size() != 1 || closed.empty()) return nullptr;
     const int64_t n = extent(closed.back());
     for (const MatrixInstruction& m : target_.matrix)
-      if (multiplies(m, reduce) && lanes_ * static_cast<int64_t>(size_of(m.accumulator)) == target_.vector_bytes)
+      if (m.rows == 1 && multiplies(m, reduce) && lanes_ * static_cast<int64_t>(size_of(m.accumulator)) == target_.vector_bytes)
         return n % m.depth == 0 || n >= kRounds * m.depth ? &m : nullptr;
     return nullptr;
   }

@@ -21,7 +21,7 @@ UOp least(const UOp& a, const UOp& b) { return where(less(a, b), a, b); }
 
 LoweredPhase Lower::run() {
   for (const Axis& a : nest_.axes) axis_of_[id(a.range)] = &a;
-  const std::vector<UOp> roots = decompose(shifted(bind(kernel_, nest_)), target_);
+  const std::vector<UOp> roots = decompose(shifted(bind(kernel_, nest_, has_tiles())), target_);
   stores_.assign(roots.begin(), roots.begin() + static_cast<ptrdiff_t>(kernel_.stores.size()));
   for (const UOp& s : stores_) written_.insert(s.src(0).as<ParamArg>().slot);
   threads_ = Threads(nest_, stores_, target_);
@@ -220,6 +220,7 @@ void Lower::for_parts(const UOp& r, std::span<const Part> rounds, const Part& en
 
 // The rounds of a loop whose tile is wholly inside the range that was tiled, and the rest; all together where that would win nothing.
 std::vector<Lower::Part> Lower::parts(const UOp& r) const {
+  if (tile_rows_) return {all(r)};
   for (const Split& s : nest_.splits) {
     const auto own = [&](int a) { return nest_.axes[static_cast<size_t>(a)].range == r; };
     if (target_.grid || s.exact || std::none_of(s.axes.begin(), s.axes.end(), own)) continue;

@@ -38,7 +38,7 @@ std::vector<Lower::Edge> Lower::edges() const {
   });
   std::vector<Edge> out;
   const bool changes = std::ranges::any_of(reduces_, [&](const UOp& r) { return changing_.contains(r.node()); });
-  if (target_.grid || others || reduces_.empty() || changes || work() < kWorthIt) return out;
+  if (target_.grid || tile_rows_ || others || reduces_.empty() || changes || work() < kWorthIt) return out;
   for (const Split& s : nest_.splits) {
     const std::optional<Edge> e = edge_of(s);
     if (e && std::ranges::all_of(reduces_, [&](const UOp& r) {

@@ -22,10 +22,11 @@ Axis* Lower::rows_of_epilogue() {
   if (target_.grid || reduces_.empty() || !kernel_.kept.empty()) return nullptr;
   Axis* rows = nullptr;
   for (const Axis* a : output_axes(AxisKind::Unroll))
-    if (!rows && !beside_lanes(*a) && inside_[id(a->range)] != 1) rows = &nest_.axes[static_cast<size_t>(a - nest_.axes.data())];
+    if (tile_rows_ ? a == tile_rows_ : !rows && !beside_lanes(*a) && inside_[id(a->range)] != 1)
+      rows = &nest_.axes[static_cast<size_t>(a - nest_.axes.data())];
   Substitution sums;
   for (const UOp& r : reduces_) {
-    const bool here = rows && (r.ranges() & bit(rows->range)) && level_of(r.ranges()) == e_.depth();
+    const bool here = rows && (r.ranges() & bit(rows->range)) && (tile_rows_ || level_of(r.ranges()) == e_.depth());
     if (!here || components(monoid(r)) > 1 || changing_.contains(r.node())) return nullptr;
     sums[r] = param(static_cast<int>(kernel_.params.size() + sums.size()), r.dtype());
   }
@@ -34,7 +35,7 @@ Axis* Lower::rows_of_epilogue() {
     if (u.op() == Op::Scan) return nullptr;
     operations += is_elementwise(u.op()) && u.dtype() != DType::index;
   }
-  return operations > kLong ? rows : nullptr;
+  return operations > kLong || tile_rows_ ? rows : nullptr;
 }
 
 // Stores the sums of a tile in scratch, row by row.
@@ -44,6 +45,12 @@ Lower::SumsOfTile Lower::put_aside(const UOp& sum, const Axis& rows) {
   out.size = out.lanes;
   for (const Axis* a : out.row) out.size *= a->most;
   out.pointer = block_.shared(sum.dtype(), out.size * rows.most);
+  if (tile_rows_) {
+    int64_t at = 0;
+    for_points(out.row,
+               [&] { store_tile(out.pointer, e_.constant(DType::index, std::exchange(at, at + out.lanes)), emit(sum), out.size); });
+    return out;
+  }
   for_points({&rows}, [&] {
     int64_t at = point_[id(rows.range)] * out.size;
     for_points(out.row, [&] {
@@ -76,6 +83,7 @@ void Lower::emit_tile() {
     });
   };
   Axis* const rows = rows_of_epilogue();
+  if (!rows && tile_rows_) refuse_tiles("sums of tiles are stored when all are made");
   if (!rows) return stores();
   std::vector<SumsOfTile> sums;
   for (const UOp& r : reduces_) sums.push_back(put_aside(r, *rows));

@@ -83,9 +83,11 @@ void Lower::choose_matrix() {
     throw ValueError(
         fmt::format("mma({}): this target and kernel {} do not have it: it takes a sum of products, tiled along the sum by as many "
                                  "as the instruction adds, for whole vectors of lanes: {}", nest_.matrix, kernel_.name(), nest_.text()));
+  if (matrix_->rows > 1) choose_tiles();
 }
 
 int Lower::dot(const UOp& r, int accumulator) {
+  if (tile_rows_) return dot_of_tiles(r, accumulator);
   const UOp& v = r.src(0);
   const int lanes = e_.lanes(accumulator);
   int a, b;

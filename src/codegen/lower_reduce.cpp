@@ -70,6 +70,11 @@ std::vector<const Axis*> Lower::axes_in(uint64_t ranges) const {
   return rows;
 }
 
+// Of the register tile, those along which a reduction has a value each: an instruction with tiles makes all of its rows as one.
+std::vector<const Axis*> Lower::axes_of_sums(const UOp& r) const {
+  return axes_in(unrolled(r.ranges()) & ~(tile_rows_ ? bit(tile_rows_->range) : 0));
+}
+
 bool Lower::beside_lanes(const Axis& a) const {
   return std::any_of(nest_.splits.begin(), nest_.splits.end(), [&](const Split& s) {
     bool here = false, lanes = false;
@@ -139,7 +144,7 @@ std::vector<std::vector<int64_t>> Lower::chain_blocks(const std::vector<UOp>& lo
   std::vector<std::vector<int64_t>> out(loops.size());
   if (std::none_of(group.begin(), group.end(), rounds_off)) return out;
   const int64_t most = std::all_of(group.begin(), group.end(), is_contraction) ? kProducts : kTerms;
-  int64_t chain = 1;  // additions that a round makes
+  int64_t chain = tile_steps_ ? tile_steps_->most : 1;  // additions that a round makes
   for (size_t i = loops.size(); i-- > 0;) {
     const int64_t n = loops[i].src(0).bounds().max;
     if (chain * n <= most) {
@@ -202,7 +207,7 @@ std::vector<Lower::State> Lower::reduced(const std::vector<UOp>& group, std::fun
 
 // Notes results as the reductions' values.
 void Lower::note(const std::vector<UOp>& group, const std::vector<State>& results, int level) {
-  const std::vector<const Axis*> outs = axes_in(unrolled(group[0].ranges()));
+  const std::vector<const Axis*> outs = axes_of_sums(group[0]);
   size_t i = 0;
   for (const UOp& r : group)
     for_points(outs, [&] {
@@ -216,18 +221,19 @@ Lower::Loops::Loops(Lower& lower, const std::vector<UOp>& group, std::function<v
   uint64_t own_unrolled = 0;
   for (const UOp& r : reduce_ranges(group[0])) {
     const Axis* const axis = l_.axis_of_[id(r)];
-    if (l_.is_kind(id(r), AxisKind::Unroll)) own_unrolled |= l_.matrix_ && l_.pair_ == axis ? 0 : bit(r);
+    if (l_.is_kind(id(r), AxisKind::Unroll)) own_unrolled |= axis == l_.pair_ || axis == l_.tile_steps_ ? 0 : bit(r);
     else if (l_.is_kind(id(r), AxisKind::Vector)) lanes_of_ = &axis->range;
     else if (l_.is_kind(id(r), AxisKind::Thread)) threads_.push_back(l_.threads_.number(id(r)));
     else if (!l_.target_.grid || !axis->single()) loops_.push_back(r);
   }
-  outs_ = l_.axes_in(l_.unrolled(group[0].ranges()));
+  outs_ = l_.axes_of_sums(group[0]);
   own_ = l_.axes_in(own_unrolled);
   blocks_ = l_.chain_blocks(loops_, group);
+  const int rows = l_.tile_rows_ ? l_.matrix_->rows : 1;
   for (size_t g = 0; g < group.size(); ++g)
     l_.for_points(outs_, [&] {
       states_[g].emplace_back();
-      l_.for_points(own_, [&] { states_[g].back().push_back(l_.initial(group[g], l_.lanes_of_value(group[g], lanes_of_))); });
+      l_.for_points(own_, [&] { states_[g].back().push_back(l_.initial(group[g], l_.lanes_of_value(group[g], lanes_of_) * rows)); });
     });
 }
 
@@ -298,9 +304,14 @@ void Lower::Loops::round() {
 
 // Runs body with states of their own for the sums, which then are added to those that were.
 template <class F> void Lower::Loops::apart(const F& body) {
-  const auto before = states_;
+  auto before = states_;
   for (size_t g = 0; g < group_.size(); ++g)
-    if (rounds_off(group_[g])) for (auto& o : states_[g]) for (State& s : o) s = l_.initial(group_[g], e_.lanes(s[0]));
+    for (size_t o = 0; rounds_off(group_[g]) && o < states_[g].size(); ++o)
+      for (size_t p = 0; p < states_[g][o].size(); ++p) {
+        State& s = states_[g][o][p];
+        before[g][o][p] = l_.set_aside(s);
+        s = l_.initial(group_[g], e_.lanes(s[0]));
+      }
   body();
   for (size_t g = 0; g < group_.size(); ++g)
     for (size_t o = 0; rounds_off(group_[g]) && o < states_[g].size(); ++o)
@@ -329,6 +340,7 @@ int Lower::lanes_of_value(const UOp& r, const UOp* own) const {
 
 Lower::State Lower::initial(const UOp& r, int lanes) {
   State out;
+  if (tile_rows_) return {no_sums(r.dtype(), lanes)};
   for (const UOp& c : identity(monoid(r), r.dtype())) out.push_back(e_.broadcast(emit(c), lanes));
   return out;
 }
@@ -351,6 +363,7 @@ Lower::State Lower::accumulate(const UOp& r, const State& acc) {
 }
 
 Lower::State Lower::combined(const UOp& r, const State& a, const State& b) {
+  if (tile_rows_) return {add_tile(a[0], b[0])};
   State both = a;
   both.insert(both.end(), b.begin(), b.end());
   return row(r, both, [&](const std::vector<UOp>& x) {

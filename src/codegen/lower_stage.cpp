@@ -48,16 +48,21 @@ int Lower::depth_of(const Nest::Staged& s, const UOp& u) const {
   return u.ranges() & bit(r) ? depth : std::min(depth, level_);
 }
 
-int Lower::load_staged(const UOp& u, const Nest::Staged& s, int level) {
-  const int depth = depth_of(s, u);
+const Lower::Panel& Lower::panel(const UOp& u, const Nest::Staged& s) {
   if (!panels_.contains(u)) {
+    const int depth = depth_of(s, u);
     const auto known = depth_of_;  // out there is where rounds were opened first
     for (const auto& [range, first] : reopened_) if (first <= depth) depth_of_[static_cast<size_t>(range)] = first;
     if (target_.grid) fill_together(u, s.at, depth);
     else panels_.emplace(u, fill(u, depth));
     depth_of_ = known;
   }
-  const Panel& p = panels_.at(u);
+  return panels_.at(u);
+}
+
+int Lower::load_staged(const UOp& u, const Nest::Staged& s, int level) {
+  const int depth = depth_of(s, u);
+  const Panel& p = panel(u, s);
   const UOp where = p.place();
   keep_.push_back(where);
   const UOp* vector = vector_axis(u.ranges());
@@ -76,12 +81,14 @@ Lower::Panel Lower::layout(const UOp& u, int depth) {
     if (!(u.ranges() & bit(a.range) & ~blocks_)) continue;
     const int at = depth_of_[id(a.range)];
     if (&a == pair_) p.pair = &a;
+    else if (&a == tile_rows_ || &a == tile_steps_) continue;
     else if (a.kind == AxisKind::Unroll) p.tile.push_back(&a);
     else if (a.kind == AxisKind::Thread) threads.insert(threads.begin(), &a);
     else if (a.kind == AxisKind::Vector) lanes.push_back(&a);
     else if (at > depth) loops.push_back(&a);
     else if (at == 0) closed.push_back(&a);
   }
+  for (const Axis* a : {tile_rows_, tile_steps_}) if (a && (u.ranges() & bit(a->range))) p.tile.push_back(a);
   loops.insert(loops.end(), closed.begin(), closed.end());
   for (const Axis* a : loops) p.loops.push_back(a->range);
   for (const auto* part : {&loops, &p.tile, &threads, &lanes})
@@ -93,6 +100,7 @@ Lower::Panel Lower::layout(const UOp& u, int depth) {
 }
 
 Lower::Panel Lower::fill(const UOp& u, int depth) {
+  if (tile_rows_) return fill_tiles(u, depth);
   if (const Windows w = windows_of(u, depth); !w.coordinates.empty()) return fill_windows(u, w, depth);
   Panel p = layout(u, depth);
   filling(depth, [&] {

@@ -1,9 +1,10 @@
 #pragma once
-// What lowers one kernel, for the eleven files that share the work: loops and expressions (lower.cpp), last rounds of register tiles
+// What lowers one kernel, for the twelve files that share the work: loops and expressions (lower.cpp), last rounds of register tiles
 // (lower_edges.cpp), memory and what is kept of rows (lower_memory.cpp), copies in scratch (lower_stage.cpp), also of windows
 // (lower_window.cpp), reductions (lower_reduce.cpp), what is made of a tile of them where that is long (lower_epilogue.cpp) and where it
 // is stored with lanes of their own (lower_result.cpp), rows that are stored while the next one is reduced (lower_pipeline.cpp), scans
-// (lower_scan.cpp) and matrix instructions (lower_matrix.cpp). Each calls the others: a reduction is emitted where an expression needs it,
+// (lower_scan.cpp) and matrix instructions (lower_matrix.cpp), also with tiles (lower_tiles.cpp). Each calls the others: a reduction is
+// emitted where an expression needs it,
 // its loads inside its loop.
 //
 // An instruction is known by its number. Every value is emitted in the outermost loop that fixes all it depends on (level_of), once for
@@ -203,6 +204,7 @@ class Lower {
   int next_id() const;
   const Nest::Staged* staging(const UOp& u) const;
   int depth_of(const Nest::Staged& s, const UOp& u) const;
+  const Panel& panel(const UOp& u, const Nest::Staged& s);
   int load_staged(const UOp& u, const Nest::Staged& s, int level);
   Panel layout(const UOp& u, int depth);
   Panel fill(const UOp& u, int depth);
@@ -255,6 +257,19 @@ class Lower {
   int interleaved_parts(const UOp& u, int level);
   int load_pairs(const UOp& u, int level);
 
+  // ---- matrix instructions with tiles ----
+
+  bool has_tiles() const;
+  [[noreturn]] void refuse_tiles(std::string_view why) const;
+  void choose_tiles();
+  int no_sums(DType dtype, int lanes);
+  int load_tile(int level, DType dtype, int pointer, int at, int64_t stride, int lanes);
+  void store_tile(int pointer, int at, int tile, int64_t stride);
+  int dot_of_tiles(const UOp& r, int accumulator);
+  int tile_of(const UOp& u);
+  Panel fill_tiles(const UOp& u, int depth);
+  int as_words(int vector, DType to);
+
   // ---- reductions ----
 
   std::vector<UOp> together(const UOp& r) const;
@@ -263,6 +278,7 @@ class Lower {
   bool ready(const UOp& o, int level) const;
   uint64_t unrolled(uint64_t ranges) const;
   std::vector<const Axis*> axes_in(uint64_t ranges) const;
+  std::vector<const Axis*> axes_of_sums(const UOp& r) const;
   bool beside_lanes(const Axis& a) const;
   void emit_reduces(const UOp& first);
   class Loops;
@@ -277,6 +293,8 @@ class Lower {
   int lanes_of_value(const UOp& r, const UOp* own) const;
   State initial(const UOp& r, int lanes);
   State accumulate(const UOp& r, const State& acc);
+  State set_aside(const State& s);
+  int add_tile(int pointer, int tile);
   State combined(const UOp& r, const State& a, const State& b);
   // A row of the monoid table on instructions: built as an expression over stand-ins, then emitted.
   template <class F> State row(const UOp& r, const State& in, F build, bool lifting) {
@@ -342,7 +360,9 @@ class Lower {
   bool row_before_ = false;       // whether it is what is being computed
   const MatrixInstruction* matrix_ = nullptr;
   std::optional<MatrixInstruction> shifted_;  // what its products are made with
-  const Axis* pair_ = nullptr;  // the part of a reduction whose steps one matrix instruction makes
+  const Axis* pair_ = nullptr;  // the part of a reduction whose steps one matrix instruction makes,
+  const Axis *tile_steps_ = nullptr, *tile_rows_ = nullptr;  // and those of its tiles, and their rows of sums
+  int tile_sums_ = -1;                                       // memory for those that are added to others
   std::vector<UOp> scope_;  // what is being computed: the stores, or the values of the reductions whose loops are open
   std::vector<UOp> keep_;
   std::unordered_set<const void*> changing_;      // nodes that read what this kernel writes

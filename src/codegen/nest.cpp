@@ -15,7 +15,8 @@
 namespace tg {
 namespace {
 
-constexpr int64_t kMostLanes = 256, kMostPoints = 1024;  // of all register tiles together: each is code of its own
+// Of all register tiles together: each is code of its own, but for those that an instruction makes at once.
+constexpr int64_t kMostLanes = 256, kMostPoints = 1024, kMostOfMatrix = 4096;
 constexpr std::string_view kLaunch = "launch", kNone = "no verbs";
 constexpr std::string_view kKinds[] = {"loop", "unroll", "vector", "thread"};
 std::string_view name_of(AxisKind k) { return kKinds[static_cast<size_t>(k)]; }
@@ -191,8 +192,9 @@ void Nest::tile(const Verb& v) {
   if (outer.kind != AxisKind::Loop) refuse(v, "only a loop can be split");
   if (next_id_ + 2 > 64) refuse(v, "more than 64 axes");
   int64_t points = v.as == AxisKind::Unroll ? v.size : 1;
-  for (const Axis& a : axes) if (a.kind == AxisKind::Unroll) points = std::min(kMostPoints + 1, points) * a.most;
-  if (points > kMostPoints) refuse(v, fmt::format("register tiles of more than {} points in all", kMostPoints));
+  const int64_t most = matrix.empty() ? kMostPoints : kMostOfMatrix;
+  for (const Axis& a : axes) if (a.kind == AxisKind::Unroll) points = std::min(most + 1, points) * a.most;
+  if (points > most) refuse(v, fmt::format("register tiles of more than {} points in all", most));
   if (v.as == AxisKind::Vector && v.size > kMostLanes) refuse(v, fmt::format("more than {} lanes", kMostLanes));
   const Dim extent(outer.range.src(0));
   auto split = std::find_if(splits.begin(), splits.end(),

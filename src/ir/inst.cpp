@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::string_view kNames[] = {"constant", "buffer",    "scratch", "scalar",  "first_chunk", "last_chunk", "begun",
                                        "block",    "thread",    "ramp",    "alu",     "cast",        "bitcast",    "broadcast",
-                                       "extract",  "shuffle",   "dot",     "load",    "gather",      "store",      "scatter",
+                                       "extract",  "shuffle", "dot",     "tile_zero", "tile_load",   "tile_dot",   "tile_store",
+                                       "load",     "gather",  "store",   "scatter",
                                        "prefetch", "loop",      "phi",     "end_loop", "if",         "end_if",     "barrier",
                                        "report"};
 static_assert(std::size(kNames) == static_cast<size_t>(InstOp::report) + 1);

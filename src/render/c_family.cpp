@@ -122,7 +122,8 @@ class CFunction {
       case InstOp::bitcast: return define(expressions_.bitcast(value(u, 0), source(u, 0).dtype, u.dtype));
       case InstOp::broadcast: case InstOp::extract: return define(value(u, 0));
       case InstOp::shuffle: return define(value(u, static_cast<size_t>(u.list.at(0))));
-      case InstOp::dot: return check(false, "this language has one lane, of one step");
+      case InstOp::dot: case InstOp::tile_zero: case InstOp::tile_load: case InstOp::tile_dot: case InstOp::tile_store:
+        return check(false, "this language has one lane, of one step");
       case InstOp::load: case InstOp::gather: {
         const std::string element = access(u) + (u.dtype == DType::bool_ ? " != 0" : "");
         return define(u.src.size() > 2          ? fmt::format("({} ? {} : 0)", value(u, 2), element)

@@ -10,6 +10,7 @@
 #include <bit>
 
 #include "render/llvm_arithmetic.hpp"
+#include "render/llvm_matrix.hpp"
 #include "render/renderers.hpp"
 #include "tg/device.hpp"
 
@@ -153,7 +154,7 @@ class LlvmFunction {
         put(out_, "extractelement "), operand(u, 0), put(out_, ", i64 ", u.value, "\n");
         return;
       case InstOp::shuffle: return shuffle(u);
-      case InstOp::dot: return dot(u);
+      case InstOp::dot: case InstOp::tile_zero: case InstOp::tile_load: case InstOp::tile_dot: case InstOp::tile_store: return matrix(u);
       case InstOp::load: case InstOp::gather: return load(u);
       case InstOp::store: case InstOp::scatter: return store(u);
       case InstOp::prefetch:
@@ -285,18 +286,15 @@ class LlvmFunction {
     for (size_t i = 0; i < u.list.size(); ++i) put(out_, i ? ", i32 " : "i32 ", u.list[i]);
     put(out_, ">\n");
   }
-  /// To each lane products of neighbours: AVX512-BF16's vdpbf16ps, AVX512-VNNI's vpdpbusd.
-  void dot(const Inst& u) {
-    const DType a = source(u, 1).dtype, b = source(u, 2).dtype;
-    const bool bf16 = u.dtype == DType::float32 && a == DType::bfloat16 && b == DType::bfloat16 && u.value == 2,
-               bytes = u.dtype == DType::int32 && a == DType::uint8 && b == DType::int8 && u.value == 4;
-    check((bf16 || bytes) && u.lanes == 16, "no such dot instruction");
-    const std::string_view type = bf16 ? "<32 x bfloat>" : "<16 x i32>";
-    for (size_t n : {1, 2}) put(out_, "  ", name("p" + std::to_string(n)), " = bitcast "), operand(u, n), put(out_, " to ", type, "\n");
-    define();
-    put(out_, bf16 ? "call <16 x float> @llvm.x86.avx512bf16.dpbf16ps.512(" : "call <16 x i32> @llvm.x86.avx512.vpdpbusd.512("),
-        operand(u, 0);
-    put(out_, ", ", type, " ", name("p1"), ", ", type, " ", name("p2"), ")\n");
+  void matrix(const Inst& u) {
+    if (u.op == InstOp::tile_load || u.op == InstOp::tile_store) address(u, true);
+    std::vector<Operand> src;
+    for (size_t n = 0; n < u.src.size(); ++n) src.push_back({&source(u, n), &value(u, n)});
+    values_[at_] = name();
+    check(put_matrix(out_, u, src, name()), "no such matrix instruction");
+  }
+  bool is_tile(const Inst& u) const {
+    return u.op == InstOp::phi ? is_tile(source(u, 0)) : u.op >= InstOp::tile_zero && u.op <= InstOp::tile_dot;
   }
   /// A shuffle of scalars, or to one: lane by lane.
   void gather_lanes(const Inst& u) {
@@ -419,18 +417,21 @@ class LlvmFunction {
     open_block(label("done", loop.at));
     std::string phis;
     std::vector<std::string> finals;
-    const auto phi = [&](std::string& out, const std::string& result, DType t, int lanes, const std::string& initial,
+    const auto phi = [&](std::string& out, const std::string& result, std::string_view scalar, int lanes, const std::string& initial,
                          const std::string& carried) {
-      put(out, "  ", result, " = phi "), put_type(out, scalar_type(t), lanes);
+      put(out, "  ", result, " = phi "), put_type(out, scalar, lanes);
       put(out, " [ ", initial, ", %", loop.before, " ], [ ", carried, ", %", latch, " ]\n");
     };
-    phi(phis, counter, DType::index, 1, value(head, 0), next);
+    phi(phis, counter, scalar_type(DType::index), 1, value(head, 0), next);
     for (size_t k = 1; k < u.src.size(); ++k) {
       check(loop.at + k < insts_.size() && insts_[loop.at + k].op == InstOp::phi, "end_loop has more values than its loop has phis");
       const Inst& p = insts_[loop.at + k];
-      phi(phis, id(loop.at + k, ""), p.dtype, p.lanes, value(p, 0), value(u, k));
+      const bool tile = is_tile(p);
+      const std::string_view scalar = tile ? kTileType : scalar_type(p.dtype);
+      const int lanes = tile ? 1 : p.lanes;
+      phi(phis, id(loop.at + k, ""), scalar, lanes, value(p, 0), value(u, k));
       finals.push_back(loop.guarded ? id(loop.at + k, "x") : value(u, k));
-      if (loop.guarded) phi(out_, finals.back(), p.dtype, p.lanes, value(p, 0), value(u, k));
+      if (loop.guarded) phi(out_, finals.back(), scalar, lanes, value(p, 0), value(u, k));
     }
     check(insts_[loop.at + u.src.size()].op != InstOp::phi, "end_loop has fewer values than its loop has phis");
     for (size_t k = 0; k < finals.size(); ++k) values_[loop.at + 1 + k] = finals[k];

@@ -1,6 +1,7 @@
 // The device "cpu": LLVM IR compiled in this process, phases run in pieces by the thread pool, launches done when launch returns.
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -71,8 +72,29 @@ int widest_vector() {
 bool has_fma() { return __builtin_cpu_supports("fma"); }
 // Zen 4 has two units of 32 bytes, which make a vector of 64 together.
 int fma_per_cycle(int vector_bytes) { return vector_bytes == 64 && __builtin_cpu_is("amdfam19h") ? 1 : 2; }
+// Whether there are registers for matrix tiles: the system lets a process have them that asks (arch_prctl(2)).
+bool has_tiles() {
+  constexpr unsigned kTile = 1u << 24;
+  if (!(cpuid(7).d & kTile)) return false;
+#if defined(__linux__)
+  constexpr long kAskForState = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kAskForState, kTileData) == 0;
+#else
+  return false;
+#endif
+}
 std::vector<MatrixInstruction> matrix_instructions(int vector_bytes) {
+  constexpr unsigned kOfBfloat16 = 1u << 22, kOfBytes = 1u << 25;
   std::vector<MatrixInstruction> out;
+  if (vector_bytes >= 64 && has_tiles()) {
+    const auto tile = [&](const char* name, DType a, DType b, DType sum, int depth) {
+      out.push_back({.name = name, .a = a, .b = b, .accumulator = sum, .depth = depth, .rows = 16, .steps = 16});
+    };
+    const unsigned d = cpuid(7).d;
+    if (d & kOfBfloat16) tile("bf16_tile", DType::bfloat16, DType::bfloat16, DType::float32, 2);
+    if (d & kOfBytes)
+      tile("u8_tile", DType::uint8, DType::int8, DType::int32, 4), tile("s8_tile", DType::int8, DType::int8, DType::int32, 4);
+  }
   if (vector_bytes >= 64 && __builtin_cpu_supports("avx512bf16"))
     out.push_back({.name = "bf16_dot", .a = DType::bfloat16, .b = DType::bfloat16, .accumulator = DType::float32, .depth = 2});
   if (vector_bytes >= 64 && __builtin_cpu_supports("avx512vnni")) {
