@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kPlain = 48, kTransposed = 112;  // of packing a tile: loads, shuffles and stores
 constexpr double kStored = 64;                    // of taking a tile of sums through scratch, and storing what is made of it
+constexpr double kApart = 512, kInPages = 2048;  // of storing its numbers by themselves
 constexpr double kLoaded = 12;                    // of loading a tile
 constexpr double kStreamed = 8;                   // bytes of an operand from beyond L2, in a cycle
 constexpr double kOfL2 = 0.4;                     // for panels that are packed at once
@@ -67,6 +68,13 @@ class Tiles : public Operands {
     return n;
   }
 
+  // A tile of sums whose lanes are along v, or lie apart along it, where each number is stored by itself.
+  double stored(const UOp& v) const {
+    double cycles = kStored;
+    for (const Access& a : accesses_)
+      if (const int64_t step = stride(a.index, v); a.store && step != 1) cycles += pages_apart(step) ? kInPages : kApart;
+    return cycles;
+  }
   Plan plan(const MatrixInstruction& m, const UOp& sum, Plan p) const {
     const size_t lanes = p.lanes;
     const UOp &v = p.along, &r = p.rows;
@@ -85,7 +93,7 @@ class Tiles : public Operands {
     const double loads = static_cast<double>(p.high + p.wide) / static_cast<double>(p.high * p.wide);
     const auto along = static_cast<double>(panels * p.wide), of_tiles = static_cast<double>(rounds_of_rows * p.high);
     // of a step of so many products: what is loaded for it is not hidden where it takes longer
-    const double made = around * along * of_tiles * (steps * std::max(static_cast<double>(m.steps), kLoaded * loads) + kStored),
+    const double made = around * along * of_tiles * (steps * std::max(static_cast<double>(m.steps), kLoaded * loads) + stored(v)),
                  bytes = steps * static_cast<double>(step * static_cast<int64_t>(size_of(m.a)));  // of a row or column
     const double pack = steps * (across ? kTransposed : kPlain), pack_rows = p.packed ? steps * (straight ? kPlain : kTransposed) : 0,
                  all_rows = bytes * static_cast<double>(extent(r));
