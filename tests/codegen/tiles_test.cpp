@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "one_kernel.hpp"
+#include "run_instructions.hpp"
 
 namespace tg {
 namespace {
@@ -58,6 +59,59 @@ TEST(MatrixTiles, RefuseWhatTheyCannotMake) {
   EXPECT_THAT(refusal(tiles), HasSubstr("it takes 16 rows, and 16 times 2 steps of the sum"));
   EXPECT_THAT(refusal(tiles + "; tile(r2, 16, unroll)"), HasSubstr("p2 does not lie as it takes tiles; stage it"));
   EXPECT_THAT(refusal("mma(bf16_tile); tile(r2, 2, unroll); tile(r2, 16, unroll)"), HasSubstr("whole vectors of lanes"));
+}
+
+// Instruction by instruction, whatever this machine has, beside the loops as they are.
+class TilesOneByOne : public testing::Test {
+ protected:
+  static void check(const Tensor& y, const char* verbs = nullptr) {
+    const Case c(y, device("cpu"));
+    Target t = with_tiles(device("null").target());
+    t.cores = 2;
+    const Generated g = verbs ? generate(c.kernel, t, parse_verbs(verbs)) : generate(c.kernel, t);
+    SCOPED_TRACE(to_string(g.verbs));
+    EXPECT_THAT(to_string(g.verbs), testing::HasSubstr("_tile)"));
+    ASSERT_EQ(g.phases.size(), 1u);
+    const LoweredPhase& p = g.phases[0];
+    MemoryOfKernel memory;
+    for (const auto& b : c.buffers) {
+      memory.emplace_back(b->bytes);
+      c.device.copy_out(memory.back().data(), b->ref(), b->bytes);
+    }
+    memory.emplace_back(static_cast<size_t>(p.phase.scratch_bytes), std::byte{0x7f});  // no numbers, where nothing is put
+    Instructions(p.phase, p.grid[0].value(), memory).run();
+    std::vector<float> stored(static_cast<size_t>(y.numel()));
+    std::memcpy(stored.data(), memory[static_cast<size_t>(c.kernel.stores[0].src(0).as<ParamArg>().slot)].data(),
+                stored.size() * sizeof(float));
+    Numbers numbers;
+    for (const float v : stored) numbers.push_back(y.dtype() == int32 ? std::bit_cast<int32_t>(v) : v);
+    EXPECT_EQ(numbers, c.run(Verbs{}));
+  }
+  const Inputs in_{"cpu"};
+};
+
+TEST_F(TilesOneByOne, ProductsOfAllLayouts) {
+  for (const auto& [m, k, n] : {std::tuple{64, 64, 64}, {51, 65, 83}, {70, 60, 40}, {40, 96, 100}}) {
+    const auto a = [&](bool turned) { return turned ? half(in_({k, m})).T() : half(in_({m, k})); };
+    const auto b = [&](bool turned) { return turned ? half(in_({n, k})).T() : half(in_({k, n})); };
+    for (const bool first : {false, true})
+      for (const bool second : {false, true}) {
+        SCOPED_TRACE(testing::Message() << m << " " << k << " " << n << " " << first << second);
+        check(a(first).matmul(b(second)).cast(float32));
+      }
+  }
+  const char* const small =
+      "tile(i1, 16, vector); tile(i0, 16, unroll); mma(bf16_tile); tile(r2, 2, unroll); tile(r2, 16, unroll); stage(p2, i1); stage(p1, i0)";
+  for (const auto& [m, k, n] : {std::tuple{3, 5, 7}, {17, 33, 18}, {16, 4, 3}})
+    check(half(in_({m, k})).matmul(half(in_({k, n}))).cast(float32), small);
+}
+
+TEST_F(TilesOneByOne, BytesLongSumsAndWhatIsMadeOfThem) {
+  const auto bytes = [&](int64_t rows, int64_t columns) { return (in_({rows, columns}) * 25).cast(int8).realize().cast(int32); };
+  check(bytes(64, 128).matmul(bytes(128, 64)));
+  check(bytes(53, 76).matmul(bytes(81, 76).T()));
+  check(half(in_({33, 2500})).matmul(half(in_({2500, 48}))).cast(float32));
+  check((half(in_({50, 70})).matmul(half(in_({70, 90}))).cast(float32) + in_({90})).relu());
 }
 
 // On this machine, if it has them.
