@@ -27,6 +27,7 @@ struct Target {  // facts of a machine that the compiler goes by
   int vector_registers = 16;      // of that width
   int64_t alignment = 512;        // bytes: buffers that kernels are given begin at multiples of it; at most kAlignment
   int64_t l1_bytes = 32 << 10, l2_bytes = 512 << 10, l3_bytes = 4 << 20;  // caches of data: a core's own two, and all cores'
+  int line_cycles = 12;           // in which a line of L3 comes to a core that asks for one after the other
   int cores = 1;                  // that run at once
   bool fma = true;                // products are added with one rounding
   int fma_per_cycle = 2;          // of the widest vectors, begun in one cycle

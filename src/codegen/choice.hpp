@@ -27,6 +27,8 @@ class Choice {
   std::string tile(const std::string& axis, int64_t n, AxisKind as);
   std::string name(const UOp& r) const { return nest_.axes[static_cast<size_t>(nest_.split_of(r).axes[0])].name; }
   double times(const UOp& idx) const;  // how often this access happens, all loops counted that it depends on
+  const UOp* range_of(const std::string& loop) const;  // whose loop is called so; null if there is none
+  bool loops_over(const std::string& loop, const UOp& operand) const;
   bool sequential(const UOp& r) const;
   double footprint(const UOp& operand) const;  // bytes of all that it is computed from
   static double length(const UOp& reduce);

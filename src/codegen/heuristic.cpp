@@ -454,6 +454,16 @@ double Choice::times(const UOp& idx) const {
   return n;
 }
 
+const UOp* Choice::range_of(const std::string& loop) const {
+  const auto found = std::ranges::find_if(kernel_.ranges, [&](const UOp& r) { return name(r) == loop; });
+  return found == kernel_.ranges.end() ? nullptr : &*found;
+}
+
+bool Choice::loops_over(const std::string& loop, const UOp& operand) const {
+  const UOp* const r = range_of(loop);
+  return r && reads(operand, *r);
+}
+
 bool Choice::sequential(const UOp& r) const {
   return (r.ranges() & kernel_.sequential) != 0 && r.as<RangeArg>().kind == RangeKind::Output;
 }

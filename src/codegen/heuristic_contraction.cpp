@@ -253,9 +253,11 @@ class Contraction : public Operands {
     const int64_t width = p.vectors * lanes_;
     const bool passing = kernel_.sequential != 0;  // rounds that add to results: the rows come from beyond L2 for each panel
     if (!(lanes.waits || passing) || rows.windowed || rows.packable || of_rows > 0.75 * static_cast<double>(target_.l1_bytes)) return 1;
+    const UOp* const along = beside(p.lanes);
     const auto fits = [&](int64_t panels) {
       const int64_t columns = panels * width;
-      return columns <= extent(p.lanes) && columns * static_cast<int64_t>(widest_) <= kPiece &&
+      return columns <= extent(p.lanes) && (!along || fit_results(columns, *along, p.rows, p.height)) &&
+             columns * static_cast<int64_t>(widest_) <= kPiece &&
              element * static_cast<double>(columns) <= (passing ? 0.5 : 0.25) * static_cast<double>(target_.l2_bytes);
     };
     const auto working = [&](int64_t panels) {
@@ -377,13 +379,15 @@ class Contraction : public Operands {
       // results; innermost the panels
       const auto place = [&](const std::string& n) {
         if (n == panel) return 5;
-        if (in_order(n)) return 3;
-        return is_batch(n, reduce) || (p.blocks > 1 && n == name(p.rows)) ? 0 : n == v.axis ? 2 : loops_over(n, operand) ? 1 : 4;
+        const UOp* const r = range_of(n);
+        if (r && sequential(*r)) return 3;
+        return (r && in_both(reduce, *r)) || (p.blocks > 1 && n == name(p.rows)) ? 0 : n == v.axis ? 2 : loops_over(n, operand) ? 1 : 4;
       };
       for (int n = 0; n < 6; ++n)
         for (const std::string& axis : nest_.loops()) {
-          if (place(axis) == n) order.axes.push_back(axis);
-          if (n == 3 && in_order(axis)) v.axis = axis;
+          if (place(axis) != n) continue;
+          order.axes.push_back(axis);
+          if (n == 3) v.axis = axis;
         }
       apply(std::move(order));
     }
@@ -458,31 +462,22 @@ class Contraction : public Operands {
       return s.reduces() && std::ranges::any_of(s.axes, [&](int i) { return &nest_.axes[static_cast<size_t>(i)] == &a; });
     });
   }
-  bool loops_over(const std::string& axis, const UOp& operand) const {
-    for (const UOp& r : kernel_.ranges)
-      if (name(r) == axis) return reads(operand, r);
-    return false;
+  // Bytes of results that are collected, so many lanes of all of the axis that lies side by side.
+  double results(int64_t width, const UOp& along, const UOp& rows, int64_t height) const {
+    const int64_t high = along == rows ? ceil_div(extent(rows), height) * height : extent(along);
+    return static_cast<double>(width * high) * static_cast<double>(widest_);
   }
-  bool in_order(const std::string& axis) const {
-    for (const UOp& r : kernel_.ranges)
-      if (name(r) == axis) return sequential(r);
-    return false;
-  }
-  bool is_batch(const std::string& axis, const UOp& reduce) const {
-    for (const UOp& r : kernel_.ranges)
-      if (name(r) == axis) return in_both(reduce, r);
-    return false;
+  bool fit_results(int64_t width, const UOp& along, const UOp& rows, int64_t height) const {
+    return results(width, along, rows, height) <= kResults * static_cast<double>(target_.l2_bytes);
   }
   // Cycles for a vector of results: collected where all of the axis that lies side by side is in one block, else stored as it is.
   double store_cost(const UOp& v, const UOp& rows, const Tile& tile, int64_t blocks) const {
     const int64_t width = tile.vectors * lanes_;
     const UOp* const along = beside(v);
     if (along && (blocks == 1 || !(*along == rows))) {
-      const int64_t collected = *along == rows ? ceil_div(extent(rows), tile.height) * tile.height : extent(*along);
       const auto around = [&](const UOp& r) { return !(r == *along) && extent(r) > (r == v ? width : 1); };  // loops to collect results in
-      const double block = static_cast<double>(width * collected) * static_cast<double>(widest_);
-      if (block <= kResults * static_cast<double>(target_.l2_bytes) && std::ranges::any_of(kernel_.ranges, around))
-        return kCollected + (block < static_cast<double>(target_.l1_bytes) ? 0 : kCrossed);
+      if (fit_results(width, *along, rows, tile.height) && std::ranges::any_of(kernel_.ranges, around))
+        return kCollected + (results(width, *along, rows, tile.height) < static_cast<double>(target_.l1_bytes) ? 0 : kCrossed);
     }
     double sum = 0;
     for (const Access& a : accesses_)

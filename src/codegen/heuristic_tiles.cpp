@@ -129,20 +129,17 @@ class Tiles : public Operands {
     // outermost what both have, and blocks of rows; then the panels, all loops of rows, and the panels that are packed at once
     Verb order = Verb::order({});
     const auto place = [&](const std::string& n) {
+      const bool of_lanes = loops_over(n, load_of(sum, p.lanes)), of_rows = loops_over(n, load_of(sum, 1 - p.lanes));
       if (n == panel) return 4;
       if (n == v) return 2;
       if (n == row) return 3;
-      return n != r && loops_over(n, load_of(sum, 1 - p.lanes)) && !loops_over(n, load_of(sum, p.lanes)) ? 3
-             : n != r && loops_over(n, load_of(sum, p.lanes)) && !loops_over(n, load_of(sum, 1 - p.lanes)) ? 1 : 0;
+      return n == r || of_lanes == of_rows ? 0 : of_lanes ? 1 : 3;
     };
     for (int n = 0; n < 5; ++n)
       for (const std::string& axis : nest_.loops()) if (place(axis) == n) order.axes.push_back(axis);
     Choice::apply(std::move(order));
     Choice::apply(Verb::stage(load_of(sum, p.lanes).src(0).as<ParamArg>().slot, v));
     if (p.packed) Choice::apply(Verb::stage(load_of(sum, 1 - p.lanes).src(0).as<ParamArg>().slot, row));
-  }
-  bool loops_over(const std::string& axis, const UOp& operand) const {
-    return std::ranges::any_of(kernel_.ranges, [&](const UOp& r) { return name(r) == axis && reads(operand, r); });
   }
 };
 

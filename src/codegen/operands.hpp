@@ -21,7 +21,6 @@ class Operands : public Choice {
   static constexpr int64_t kPage = 4096, kWays = 8;             // bytes, and how many lines that are so far apart L1 holds at once
   static constexpr int64_t kRun = 64;                           // elements side by side, for the processor to fetch ahead
   static constexpr int64_t kTranslated = 1536;                  // pages whose addresses the processor knows
-  static constexpr int kLineTime = 12;                          // cycles in which a line comes from beyond L2, asked for a tile before
   static constexpr int64_t kPanels = 4;                         // of lanes that read packed rows again, before packing them pays
 
   bool in_both(const UOp& reduce, const UOp& r) const { return reads(reduce.src(0).src(0), r) && reads(reduce.src(0).src(1), r); }
@@ -148,7 +147,8 @@ class Operands : public Choice {
         stay &= extent(k) <= lines_in_l2(of_sum);
       }
     }
-    const bool in_time = (target_.vector_registers - 4) / target_.fma_per_cycle >= kLineTime;  // beside a step of the largest tile
+    const bool in_time =
+        (target_.vector_registers - 4) / target_.fma_per_cycle >= target_.line_cycles;  // beside a step of the largest tile
     out.foreseen = in_time && stay && out.step > 0 && out.step <= kApart && length(reduce) <= kTranslated;
     out.packable = out.param >= 0 && !out.windowed && !out.streams && out.step >= 64 / static_cast<int64_t>(widest_);
     return out;

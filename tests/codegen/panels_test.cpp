@@ -262,6 +262,15 @@ TEST(Tiles, OfLongExpressionsAreSmall) {
   EXPECT_EQ(c.run(generate(c.kernel, c.device.target())), c.run(Verbs{}));
 }
 
+// Panels that are packed at once make blocks of results that no longer fit: columns are not stored number by number for that.
+TEST(Panels, AreNotPackedAtOnceWhereResultsAreCollected) {
+  const Inputs in{"null"};
+  const Case c(in({1024, 1024}).T().matmul(in({1024, 1024}).T()), device("null"));
+  Target t = c.device.target();
+  t.l2_bytes = 2 << 20, t.fma_per_cycle = 2, t.cores = 1;
+  EXPECT_THAT(to_string(generate(c.kernel, t).verbs), testing::HasSubstr("stage(p0, i0)"));
+}
+
 // A few rows by many, both read along the sum: nothing is packed, and nothing read more than once.
 TEST(Sums, HaveTheLanesWhereRowsAreFew) {
   const Inputs in{"null"};

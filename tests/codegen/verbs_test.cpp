@@ -161,10 +161,11 @@ INSTANTIATE_TEST_SUITE_P(Programs, Copied, testing::Combine(testing::Values("cpu
 
 TEST(Copied, WhatIsReadAcrossAndDoesNotFitTheCache) {
   const Inputs in{"cpu"};
-  const auto verbs = [&](const Tensor& y, int64_t cache, int registers = 32) {
+  const auto verbs = [&](const Tensor& y, int64_t cache, int registers = 32, int line_cycles = 12) {
     const Case c(y, device("cpu"));
     Target t = c.device.target();
     t.vector_registers = registers;
+    t.line_cycles = line_cycles;
     t.fma_per_cycle = 2;
     t.l1_bytes = cache / 16;
     t.l2_bytes = cache;
@@ -178,6 +179,7 @@ TEST(Copied, WhatIsReadAcrossAndDoesNotFitTheCache) {
   EXPECT_THAT(verbs(across, 4 << 20), testing::Not(testing::HasSubstr("phase"))) << "it fits";
   EXPECT_THAT(verbs(beside, 64 << 10), testing::Not(testing::HasSubstr("phase"))) << "each step asks for what the next tile reads";
   EXPECT_THAT(verbs(beside, 64 << 10, 16), testing::HasSubstr("phase")) << "steps of small tiles do not wait for it";
+  EXPECT_THAT(verbs(beside, 64 << 10, 32, 24), testing::HasSubstr("phase")) << "nor do those of large ones, if lines take so long";
   EXPECT_THAT(verbs(along, 64 << 10), testing::Not(testing::HasSubstr("phase"))) << "it is read along rows";
   const Tensor in_pieces = einsum("kmc,cnk->mn", {in({9, 96, 9}), in({9, 300, 9})});
   EXPECT_THAT(verbs(in_pieces, 16 << 10), testing::StartsWith("stage(p1, phase); tile(")) << "once: the copy is read straight through";

@@ -83,6 +83,8 @@ bool has_tiles() {
   return false;
 #endif
 }
+// Intel's cores reach the last cache through a mesh.
+int line_cycles() { return __builtin_cpu_is("intel") ? 24 : 12; }
 std::vector<MatrixInstruction> matrix_instructions(int vector_bytes) {
   constexpr unsigned kOfBfloat16 = 1u << 22, kOfBytes = 1u << 25;
   std::vector<MatrixInstruction> out;
@@ -110,6 +112,7 @@ uint64_t feature_hash() { return 0; }
 int widest_vector() { return 16; }
 bool has_fma() { return true; }
 int fma_per_cycle(int) { return 2; }
+int line_cycles() { return 12; }
 std::vector<MatrixInstruction> matrix_instructions(int) { return {}; }
 constexpr const char* kMachine = "generic";
 #endif
@@ -127,6 +130,7 @@ Target describe_machine() {
   t.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, t.l1_bytes);
   t.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, t.l2_bytes);
   t.l3_bytes = std::min(cache_bytes(_SC_LEVEL3_CACHE_SIZE, t.l3_bytes), kLargestL3);
+  t.line_cycles = line_cycles();
   t.matrix = matrix_instructions(t.vector_bytes);
   t.cores = Pool::shared().size();
   t.blocks = true;
