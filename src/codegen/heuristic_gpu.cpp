@@ -13,7 +13,7 @@
 namespace tg {
 namespace {
 
-constexpr int64_t kBlock = 256;           // threads of a block: several blocks fit a processor, and barriers stay cheap
+constexpr int64_t kThreads = 256;         // threads of a block: several blocks fit a processor, and barriers stay cheap
 constexpr int64_t kWarp = 32;             // a reduction shorter than this is left to one thread
 constexpr int64_t kSide = 16;             // threads along each side of a tile
 constexpr int64_t kTile = 4;              // sums a thread along each side
@@ -22,9 +22,9 @@ constexpr double kEnoughThreads = 16384;  // that keep the machine busy
 
 int64_t power_of_two(int64_t n) { return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(n))); }
 
-class Chooser {
+class GpuChooser {
  public:
-  Chooser(const Kernel& k, const Target& t) : kernel_(k), target_(t), nest_(k), budget_(std::min<int64_t>(kBlock, t.max_threads)) {
+  GpuChooser(const Kernel& k, const Target& t) : kernel_(k), target_(t), nest_(k), budget_(std::min<int64_t>(kThreads, t.max_threads)) {
     for (const UOp& u : toposort(k.stores)) {
       if (u.op() == Op::Reduce) reduces_.push_back(u);
       if (u.op() == Op::Load || u.op() == Op::Store) accesses_.push_back(u);
@@ -104,8 +104,8 @@ class Chooser {
         results *= static_cast<double>(extent(o));
         beside = std::max(beside, gain(o));
       }
-      const auto threads = static_cast<double>(gain(r) > beside ? kBlock : kBlock / kWarp);  // that share out one result, below
-      int64_t parts = std::min<int64_t>(4 * target_.cores, extent(r) / (8 * kBlock));
+      const auto threads = static_cast<double>(gain(r) > beside ? kThreads : kThreads / kWarp);  // that share out one result, below
+      int64_t parts = std::min<int64_t>(4 * target_.cores, extent(r) / (8 * kThreads));
       if (!alone || results * length(u) < 8 * kEnoughThreads || results * threads >= kEnoughThreads || parts < 4) continue;
       verbs_.push_back(Verb::group(name(r), even_parts(extent(r), parts)));
       return true;
@@ -248,6 +248,6 @@ class Chooser {
 
 }  // namespace
 
-Verbs choose_gpu_verbs(const Kernel& k, const Target& t, bool may_group) { return Chooser(k, t).run(may_group); }
+Verbs choose_gpu_verbs(const Kernel& k, const Target& t, bool may_group) { return GpuChooser(k, t).run(may_group); }
 
 }  // namespace tg

@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kPlain = 48, kTransposed = 112;  // of packing a tile: loads, shuffles and stores
 constexpr double kStored = 64;                    // of taking a tile of sums through scratch, and storing what is made of it
-constexpr double kApart = 512, kInPages = 2048;  // of storing its numbers by themselves
+constexpr double kAlone = 512, kInPages = 2048;   // of storing its numbers by themselves
 constexpr double kLoaded = 12;                    // of loading a tile
 constexpr double kStreamed = 8;                   // bytes of an operand from beyond L2, in a cycle
 constexpr double kOfL2 = 0.4;                     // for panels that are packed at once
@@ -72,7 +72,7 @@ class Tiles : public Operands {
   double stored(const UOp& v) const {
     double cycles = kStored;
     for (const Access& a : accesses_)
-      if (const int64_t step = stride(a.index, v); a.store && step != 1) cycles += pages_apart(step) ? kInPages : kApart;
+      if (const int64_t step = stride(a.index, v); a.store && step != 1) cycles += pages_apart(step) ? kInPages : kAlone;
     return cycles;
   }
   Plan plan(const MatrixInstruction& m, const UOp& sum, Plan p) const {

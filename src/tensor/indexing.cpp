@@ -20,7 +20,7 @@ namespace tg {
 
 namespace {
 
-UOp gather(const UOp& x, const UOp& index, int64_t axis) { return UOp::make(Op::Gather, {x, index}, axis); }
+UOp gathered(const UOp& x, const UOp& index, int64_t axis) { return UOp::make(Op::Gather, {x, index}, axis); }
 
 void require_integers(const UOp& index, std::string_view operation) {
   require_dtype(is_int(index.dtype()), operation, index.dtype(),
@@ -35,7 +35,7 @@ UOp valid(const UOp& index, int64_t size, DType dtype, std::string_view operatio
   UOp i = cast(index, wide);
   // Only what then lies inside counts from the end: what is reported is the user's.
   if (!is_unsigned(wide)) i = where(tg::logical_not(less(i, -size)) & less(i, 0), i + constant(wide, size), i);
-  return gather(iota(size, dtype), i, 0);
+  return gathered(iota(size, dtype), i, 0);
 }
 
 /// What one axis of the source becomes.
@@ -191,7 +191,7 @@ UOp advanced(UOp x, const Selection& selection, bool in_place) {
   }
   const auto at = merged.begin() + static_cast<ptrdiff_t>(first);
   merged.insert(merged.erase(at, at + static_cast<ptrdiff_t>(axes.size())), elements);
-  return gather(reshape(x, merged), flat, static_cast<int64_t>(first));
+  return gathered(reshape(x, merged), flat, static_cast<int64_t>(first));
 }
 
 UOp selected(const UOp& x, const std::vector<Index>& indices) {
@@ -266,7 +266,7 @@ Tensor Tensor::gather(int axis, const Tensor& index) const {
                                                : spread(tg::reshape(iota(wanted[k], dtype), shape_of(along)), i.shape());
     flat = flat ? flat * own[k] + place : place;
   }
-  return make(tg::gather(tg::reshape(x, {numel()}), flat, 0), *this);
+  return make(gathered(tg::reshape(x, {numel()}), flat, 0), *this);
 }
 
 Tensor take_along_dim(const Tensor& x, const Tensor& index, const Axes& axis) {
