@@ -9,9 +9,9 @@
 namespace tg {
 
 /// An instruction that adds products to each lane of an accumulator: acc[l] += a[l][0] * b[l][0] + ... + a[l][depth - 1] * b[l][depth - 1].
-/// With tiles for registers it does so in several rows and for several such steps at once: acc[r][l] += sum over s of a[r][s] * b[s][l],
-/// where
-/// a[r][s] and b[s][l] have `depth` numbers each.
+/// With tiles for registers it does so in several rows and for several such steps at once:
+/// acc[r][l] += sum over s of a[r][s] * b[s][l],
+/// where a[r][s] and b[s][l] have `depth` numbers each.
 struct MatrixInstruction {
   std::string name;               // what the verb mma calls it
   DType a = DType::void_, b = DType::void_, accumulator = DType::void_;

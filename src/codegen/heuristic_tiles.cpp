@@ -43,10 +43,10 @@ class Tiles : public Operands {
   struct Plan {
     size_t lanes = 0;  // the operand that has them
     UOp along, rows;
-    int64_t wide = 1, high = 1, together = 1,
-            blocks = 1;   // tiles of sums; panels packed at once; blocks of rows, for which these are again
-    bool packed = false;                                   // the rows too
-    double cost = 1e30;                                    // of all, on one core
+    int64_t wide = 1, high = 1;        // tiles of sums
+    int64_t together = 1, blocks = 1;  // panels packed at once; blocks of rows, for which these are again
+    bool packed = false;               // the rows too
+    double cost = 1e30;                // of all, on one core
   };
 
   const MatrixInstruction* instruction(const UOp& sum) const {
@@ -124,16 +124,15 @@ class Tiles : public Operands {
     tile(k, m.steps, AxisKind::Unroll);
     const std::string panel = p.together > 1 ? tile(v, p.together, AxisKind::Loop) : "";
     const int64_t rounds = ceil_div(ceil_div(extent(p.rows), m.rows), p.high);
-    std::string row = r;
-    if (const int64_t in_block = ceil_div(rounds, p.blocks); p.blocks > 1 && in_block > 1) row = tile(r, in_block, AxisKind::Loop);
-    // outermost what both have, and blocks of rows; then the panels, all loops of rows, and the panels that are packed at once
+    const int64_t in_block = ceil_div(rounds, p.blocks);
+    const std::string row = p.blocks > 1 && in_block > 1 ? tile(r, in_block, AxisKind::Loop) : r;
+    // outermost what both have, and blocks of rows; then the panels, all other loops, and the panels that are packed at once
     Verb order = Verb::order({});
     const auto place = [&](const std::string& n) {
       const bool of_lanes = loops_over(n, load_of(sum, p.lanes)), of_rows = loops_over(n, load_of(sum, 1 - p.lanes));
       if (n == panel) return 4;
       if (n == v) return 2;
-      if (n == row) return 3;
-      return n == r || of_lanes == of_rows ? 0 : of_lanes ? 1 : 3;
+      return (n == r && p.blocks > 1) || (of_lanes && of_rows) ? 0 : of_lanes ? 1 : 3;
     };
     for (int n = 0; n < 5; ++n)
       for (const std::string& axis : nest_.loops()) if (place(axis) == n) order.axes.push_back(axis);

@@ -405,7 +405,7 @@ int Lower::emit_new(const UOp& u, int level) {
 
 int Lower::bitcast(int level, int a, DType to) {
   Inst i = make(InstOp::bitcast, to, 0, {a});
-  i.lanes = static_cast<uint16_t>(e_.lanes(a));
+  i.lanes = static_cast<uint16_t>(static_cast<size_t>(e_.lanes(a)) * size_of(e_.dtype(a)) / size_of(to));
   return e_.push(level, std::move(i));
 }
 

@@ -28,7 +28,7 @@ bool reads_memory(const UOp& index) {
 std::optional<Lower::Result> Lower::staged_result() const {
   const auto staged =
       std::ranges::find_if(nest_.staged, [&](const Nest::Staged& s) { return s.at >= 0 && written_.contains(s.param); });
-  if (target_.grid || staged == nest_.staged.end() || kernel_.sequential || !kernel_.kept.empty()) return {};
+  if (target_.grid || tile_rows_ || staged == nest_.staged.end() || kernel_.sequential || !kernel_.kept.empty()) return {};
   Result out;
   const UOp* store = nullptr;
   for (const UOp& s : kernel_.stores) if (s.src(0).as<ParamArg>().slot == staged->param) store = &s;

@@ -6,10 +6,8 @@
 //   stage(p2, i1)                                       sums += tile of a (16 rows of 32 steps) x tile of b (16 x 2 steps of 16 columns)
 //
 // A tile is loaded at once, from memory as it lies or from a panel. A panel is filled by tiles as well, through 16 vectors of 16 words, a
-// word
-// being what lies side by side: loaded along the sum or across it, transposed in registers where the tile lies the other way. What is
-// beyond
-// the ends is zero there. Sums leave through scratch (lower_epilogue.cpp).
+// word being what lies side by side: loaded along the sum or across it, transposed in registers where the tile lies the other way. What is
+// beyond the ends is zero there. Sums leave through scratch (lower_epilogue.cpp).
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -65,8 +63,7 @@ int Lower::no_sums(DType dtype, int lanes) {
 }
 
 int Lower::load_tile(int level, DType dtype, int pointer, int at, int64_t stride, int lanes) {
-  Inst i = make(InstOp::tile_load, dtype, lanes / matrix_->rows, {pointer, at, e_.constant(DType::index, stride)});
-  i.value = matrix_->rows;
+  Inst i = make(InstOp::tile_load, dtype, matrix_->rows, {pointer, at, e_.constant(DType::index, stride)});
   i.lanes = static_cast<uint16_t>(lanes);
   return e_.push(level, std::move(i));
 }
@@ -167,9 +164,9 @@ Lower::Panel Lower::fill_tiles(const UOp& u, int depth) {
       std::vector<int> vectors;
       for_points({&points}, [&] { vectors.push_back(along ? emit(what) : interleaved(what)); });
       if (along == (lanes != nullptr)) {
-        for (int& v : vectors) v = as_words(v, DType::int32);
+        for (int& v : vectors) v = bitcast(e_.depth(), v, DType::int32);
         transpose(e_.depth(), vectors);
-        for (int& v : vectors) v = as_words(v, u.dtype());
+        for (int& v : vectors) v = bitcast(e_.depth(), v, u.dtype());
       }
       const int begin = address(to, nullptr).base;
       for (int n = 0; n < words; ++n) {
@@ -183,13 +180,6 @@ Lower::Panel Lower::fill_tiles(const UOp& u, int depth) {
     for (const Axis* a : {&points, &wide}) axis_of_[id(a->range)] = nullptr;
   });
   return p;
-}
-
-int Lower::as_words(int vector, DType to) {
-  const int bytes = e_.lanes(vector) * static_cast<int>(size_of(e_.dtype(vector)));
-  Inst i = make(InstOp::bitcast, to, 0, {vector});
-  i.lanes = static_cast<uint16_t>(bytes / static_cast<int>(size_of(to)));
-  return e_.push(e_.depth(), std::move(i));
 }
 
 }  // namespace tg

@@ -268,7 +268,6 @@ class Lower {
   int dot_of_tiles(const UOp& r, int accumulator);
   int tile_of(const UOp& u);
   Panel fill_tiles(const UOp& u, int depth);
-  int as_words(int vector, DType to);
 
   // ---- reductions ----
 

@@ -1,8 +1,7 @@
 #pragma once
 // Matrix instructions as LLVM IR: products of neighbours in the lanes of a vector, and tiles (Intel's AMX).
 //
-//   %9 = tile_dot float32 %6 %7 %8 x256      ->    %v9 = call x86_amx @llvm.x86.tdpbf16ps.internal(i16 16, i16 64, i16 64, x86_amx %v6,
-//   ...)
+//   %9 = tile_dot %6 %7 %8 x256      ->      %v9 = call x86_amx @llvm.x86.tdpbf16ps.internal(i16 16, i16 64, i16 64, x86_amx %v6, ...)
 #include <string>
 #include <string_view>
 

@@ -1,8 +1,8 @@
 #pragma once
-// Runs an instruction list one instruction at a time, also those that this machine does not have: what tiles compute, in twenty lines.
+// Runs an instruction list one instruction at a time, also those that this machine does not have.
 //
-//   MemoryOfKernel memory{bytes of p0, bytes of p1, ..., scratch};  Instructions(phase, blocks, memory).run();      then memory[0] is what
-//   is stored
+//   MemoryOfKernel memory{bytes of p0, bytes of p1, ..., scratch};
+//   Instructions(phase, blocks, memory).run();      then memory[0] is what is stored
 #include <cstring>
 #include <vector>
 

@@ -104,6 +104,7 @@ TEST_F(TilesOneByOne, ProductsOfAllLayouts) {
       "tile(i1, 16, vector); tile(i0, 16, unroll); mma(bf16_tile); tile(r2, 2, unroll); tile(r2, 16, unroll); stage(p2, i1); stage(p1, i0)";
   for (const auto& [m, k, n] : {std::tuple{3, 5, 7}, {17, 33, 18}, {16, 4, 3}})
     check(half(in_({m, k})).matmul(half(in_({k, n}))).cast(float32), small);
+  check(half(in_({40, 33})).matmul(half(in_({33, 18}))).cast(float32), (std::string(small) + "; stage(p0, i1)").c_str());
 }
 
 TEST_F(TilesOneByOne, BytesLongSumsAndWhatIsMadeOfThem) {

@@ -134,7 +134,8 @@ Target describe_machine() {
   t.matrix = matrix_instructions(t.vector_bytes);
   t.cores = Pool::shared().size();
   t.blocks = true;
-  t.name = fmt::format("cpu {} {} {}-bit {:016x}", kMachine, model_name(), 8 * t.vector_bytes, feature_hash());
+  const bool tiles = std::ranges::any_of(t.matrix, [](const MatrixInstruction& m) { return m.rows > 1; });  // which the system may refuse
+  t.name = fmt::format("cpu {} {} {}-bit{} {:016x}", kMachine, model_name(), 8 * t.vector_bytes, tiles ? " tiles" : "", feature_hash());
   return t;
 }
 
