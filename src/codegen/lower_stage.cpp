@@ -81,14 +81,14 @@ Lower::Panel Lower::layout(const UOp& u, int depth) {
     if (!(u.ranges() & bit(a.range) & ~blocks_)) continue;
     const int at = depth_of_[id(a.range)];
     if (&a == pair_) p.pair = &a;
-    else if (&a == tile_rows_ || &a == tile_steps_) continue;
+    else if (in_tiles(u) && (&a == tile_rows_ || &a == tile_steps_)) continue;
     else if (a.kind == AxisKind::Unroll) p.tile.push_back(&a);
     else if (a.kind == AxisKind::Thread) threads.insert(threads.begin(), &a);
     else if (a.kind == AxisKind::Vector) lanes.push_back(&a);
     else if (at > depth) loops.push_back(&a);
     else if (at == 0) closed.push_back(&a);
   }
-  for (const Axis* a : {tile_rows_, tile_steps_}) if (a && (u.ranges() & bit(a->range))) p.tile.push_back(a);
+  for (const Axis* a : {tile_rows_, tile_steps_}) if (in_tiles(u) && (u.ranges() & bit(a->range))) p.tile.push_back(a);
   loops.insert(loops.end(), closed.begin(), closed.end());
   for (const Axis* a : loops) p.loops.push_back(a->range);
   for (const auto* part : {&loops, &p.tile, &threads, &lanes})
@@ -100,7 +100,7 @@ Lower::Panel Lower::layout(const UOp& u, int depth) {
 }
 
 Lower::Panel Lower::fill(const UOp& u, int depth) {
-  if (tile_rows_) return fill_tiles(u, depth);
+  if (in_tiles(u)) return fill_tiles(u, depth);
   if (const Windows w = windows_of(u, depth); !w.coordinates.empty()) return fill_windows(u, w, depth);
   Panel p = layout(u, depth);
   filling(depth, [&] {

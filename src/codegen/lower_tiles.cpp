@@ -46,6 +46,9 @@ void Lower::choose_tiles() {
     }
   if (!tile_steps_ || !tile_rows_)
     refuse_tiles(fmt::format("it takes {} rows, and {} times {} steps of the sum", matrix_->rows, matrix_->steps, matrix_->depth));
+  for (const UOp& r : reduce_ranges(sum))
+    if (const Axis* const a = axis_of_[id(r)]; a->kind != AxisKind::Loop && a != pair_ && a != tile_steps_)
+      refuse_tiles("other parts of the sum are loops");
   int64_t registers = 1;
   for (const Axis* a : axes_of_sums(sum)) registers *= a->most;
   for (const UOp& factor : sum.src(0).src()) {

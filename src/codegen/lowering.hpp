@@ -266,6 +266,7 @@ class Lower {
   int load_tile(int level, DType dtype, int pointer, int at, int64_t stride, int lanes);
   void store_tile(int pointer, int at, int tile, int64_t stride);
   int dot_of_tiles(const UOp& r, int accumulator);
+  bool in_tiles(const UOp& load) const { return tile_rows_ && (load.ranges() & bit(pair_->range)); }
   int tile_of(const UOp& u);
   Panel fill_tiles(const UOp& u, int depth);
 

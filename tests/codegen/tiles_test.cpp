@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "codegen/neighbours.hpp"
 #include "one_kernel.hpp"
 #include "run_instructions.hpp"
 
@@ -58,6 +59,7 @@ TEST(MatrixTiles, RefuseWhatTheyCannotMake) {
   EXPECT_EQ(refusal(tiles + "; tile(r2, 16, unroll); stage(p2, i1)"), "none");
   EXPECT_THAT(refusal(tiles), HasSubstr("it takes 16 rows, and 16 times 2 steps of the sum"));
   EXPECT_THAT(refusal(tiles + "; tile(r2, 16, unroll)"), HasSubstr("p2 does not lie as it takes tiles; stage it"));
+  EXPECT_THAT(refusal(tiles + "; tile(r2, 16, unroll); tile(r2, 2, unroll); stage(p2, i1)"), HasSubstr("other parts of the sum are loops"));
   EXPECT_THAT(refusal("mma(bf16_tile); tile(r2, 2, unroll); tile(r2, 16, unroll)"), HasSubstr("whole vectors of lanes"));
 }
 
@@ -175,6 +177,24 @@ TEST_F(TilesHere, WhatIsMadeOfSums) {
   check(einsum("abc,acd->bd", {half(in_({3, 140, 97})), half(in_({3, 97, 150}))}).cast(float32));
   check(half(in_({170, 180})).slice(0, 3, 160).slice(1, 1, 170).matmul(half(in_({169, 140}))).cast(float32));
   check(half(in_({64, 256})).matmul(half(in_({256, 64}).flip({0}))).cast(float32));
+}
+
+// What a search tries first: each edit of the verbs is refused, or computes the same.
+TEST_F(TilesHere, NeighboursComputeTheSame) {
+  const Case c((half(in_({70, 90})).matmul(half(in_({90, 110}))).cast(float32) + in_({110}) * in_({70, 1})).relu(), device("cpu"));
+  const Generated chosen = generate(c.kernel, c.device.target());
+  EXPECT_THAT(to_string(chosen.verbs), testing::HasSubstr("_tile)"));
+  const Numbers right = c.run(Verbs{});
+  int ran = 0;
+  for (const Verbs& v : neighbours(chosen.kernel, c.device.target(), chosen.verbs)) {
+    SCOPED_TRACE(to_string(v));
+    try {
+      EXPECT_EQ(c.run(v), right);
+      ++ran;
+    } catch (const ValueError&) {
+    }
+  }
+  EXPECT_GT(ran, 10);
 }
 
 }  // namespace
