@@ -75,7 +75,8 @@ int Lower::emit_load(const UOp& u, int level) {
   const bool contiguous = lanes == 1 || step > 0;
   if (!contiguous && !written_.contains(slot)) {
     const auto [free, inside] = unclamped(at, gate, lanes);
-    if (const Axis* rows = crossing(free, address(free, vector), lanes); rows && !(gate && (gate.ranges() & bit(rows->range))))
+    const Axis* const rows = vector ? crossing(free, address(free, vector), lanes) : nullptr;
+    if (rows && !(gate && (gate.ranges() & bit(rows->range))))
       return load_transposed(u, free, inside, *rows, level);
   }
   Inst i = make(contiguous ? InstOp::load : InstOp::gather, u.dtype(), 0, {pointers_[static_cast<size_t>(slot)]});

@@ -159,6 +159,15 @@ TEST(Transposes, OfAnySidesAreMadeInRegisters) {
   }
 }
 
+// One element for all lanes, read where a condition of the lanes holds: nothing lies across, so nothing is transposed.
+TEST(Transposes, AreNotOfWhatAllLanesShare) {
+  const auto build = [](const char* device) { return Inputs{device}({32, 1}).expand({32, 21}).pad({{0, 0}, {0, 11}}); };
+  const Case c(build("cpu"), device("cpu"));
+  const Numbers expected = build("interpreter").to_vector<double>();
+  for (const char* verbs : {"tile(i1, 16, vector); tile(i0, 16, unroll)", "tile(i1, 4, vector); tile(i0, 4, unroll)"})
+    EXPECT_THAT(c.run(parse_verbs(verbs)), testing::Pointwise(testing::DoubleEq(), expected)) << verbs;
+}
+
 // Lanes along channels, tiles over images, rows or columns; lanes that divide what lies side by side, overlap, or are fewer than the sum's.
 TEST(Results, AreStoredSideBySide) {
   const std::string tiles[] = {"tile(i3, 3, unroll)", "tile(i2, 2, unroll)", "tile(i0, 2, unroll); order(i0, i2, i3, i1)"};

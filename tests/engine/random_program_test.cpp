@@ -37,11 +37,12 @@ using Change = std::function<Kernel(Kernel)>;
 /// The launches of a plan, each compiled for itself and thrown away: thousands of programs shall not stay loaded.
 class Runner {
  public:
-  Runner(Canonical graph, Device& d) : graph_(std::move(graph)), roots_(graph_.roots()), plan_(schedule(roots_)), device_(d) {
-    hoist_offsets(plan_, d.target().alignment);
+  Runner(Canonical graph, Device& d, Target target)
+      : graph_(std::move(graph)), roots_(graph_.roots()), plan_(schedule(roots_)), device_(d), target_(std::move(target)) {
+    hoist_offsets(plan_, target_.alignment);
     share_numbers(plan_);
   }
-  Runner(std::span<const UOp> roots, Device& d) : Runner(Canonical(roots), d) {}
+  Runner(std::span<const UOp> roots, Device& d) : Runner(Canonical(roots), d, d.target()) {}
 
   std::vector<HostArray> run(const std::optional<Verbs>& verbs, const Change& change = {}) {
     std::vector<std::shared_ptr<Buffer>> memory;
@@ -52,7 +53,7 @@ class Runner {
     }
     for (const PlanLaunch& l : plan_.launches) {
       const bool nothing = std::any_of(l.kernel.ranges.begin(), l.kernel.ranges.end(), [](const UOp& r) { return is_const(r.src(0), 0); });
-      if (!nothing) launch(l, generate(change ? change(l.kernel) : l.kernel, device_.target(), verbs), memory);
+      if (!nothing) launch(l, generate(change ? change(l.kernel) : l.kernel, target_, verbs), memory);
     }
     std::vector<HostArray> out;
     for (size_t i = 0; i < plan_.roots.size(); ++i) {
@@ -90,7 +91,7 @@ class Runner {
                        : Dim(simplify(substitute(d.expr(), {{element_count(), constant(DType::index, l.elements.value())}}))).value();
     };
     for (const LoweredPhase& p : g.phases) grids.push_back({{size(p.grid[0]), size(p.grid[1]), size(p.grid[2])}});
-    const std::string text = source(g, device_.target());
+    const std::string text = source(g, target_);
     std::shared_ptr<Program>& program = programs_[text];  // small kernels have no verbs anyway
     if (!program) program = device_.load(device_.compile(text), phase_infos(g));
     device_.launch(*program, {refs, scalars, grids});
@@ -101,6 +102,7 @@ class Runner {
   const std::vector<UOp> roots_;
   Plan plan_;
   Device& device_;
+  const Target target_;
   std::map<std::string, std::shared_ptr<Program>> programs_;
 };
 
@@ -159,14 +161,26 @@ std::vector<UOp> nodes_of(const RandomProgram& p) {
   return out;
 }
 
+/// A processor's kernels for a third of the programs each: of its own vectors, and of 32 and of 16 bytes, as others have.
+Target target_for(uint64_t seed) {
+  Target t = device(settings().device).target();
+  const int bytes = 64 >> seed % 3;
+  if (t.grid || bytes >= t.vector_bytes) return t;
+  t.vector_bytes = bytes;
+  t.vector_registers = 16;
+  t.fma = t.fma && bytes >= 32;
+  t.matrix.clear();
+  return t;
+}
+
 /// What it gives with all its numbers bound; nothing if it has none.
-std::optional<std::vector<HostArray>> with_numbers_bound(const std::vector<UOp>& roots) {
+std::optional<std::vector<HostArray>> with_numbers_bound(const std::vector<UOp>& roots, const Target& target) {
   Canonical graph(roots);
   std::vector<size_t> all(graph.numbers().size());
   if (all.empty()) return {};
   std::iota(all.begin(), all.end(), size_t{0});
   graph.bind_numbers(all);
-  return Runner(std::move(graph), device(settings().device)).run({});
+  return Runner(std::move(graph), device(settings().device), target).run({});
 }
 
 RandomProgram whole_program(uint64_t seed, const std::string& device) {
@@ -189,13 +203,14 @@ void check(uint64_t seed, Tally& tally) {
     const std::vector<HostArray> expected = evaluate(roots);
     std::optional<LogCapture> fired;
     if (seed % 50 == 0) fired.emplace(5);
-    Runner runner(roots, device(settings().device));
+    const Target target = target_for(seed);
+    Runner runner(Canonical(roots), device(settings().device), target);
     launches = runner.launches();
     if (const std::string why = where_it_disagrees(p, expected, runner.run(Verbs{})); !why.empty()) wrong = "without verbs: " + why;
     const std::vector<HostArray> found = runner.run({});
     if (const std::string why = where_it_disagrees(p, expected, found); !why.empty()) wrong += "\nwith verbs: " + why;
     if (seed % 32 == 0)
-      if (const auto bound = with_numbers_bound(roots)) {
+      if (const auto bound = with_numbers_bound(roots, target)) {
         if (const std::string why = where_it_disagrees(p, expected, *bound); !why.empty()) wrong += "\nwith numbers bound: " + why;
         ++tally.bound;
         tally.same_bits += std::ranges::equal(found, *bound, {}, &HostArray::bytes, &HostArray::bytes);
