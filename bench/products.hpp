@@ -77,8 +77,6 @@ class OneDnn {
   }
   Prepared prepare(const Product& p, const Operands& x) const {
     using Memory = dnnl::memory;
-    // Without VNNI it adds pairs of products in 16 bits, which saturate: other sums than ours.
-    if (whole(p.numbers) && settings().cpu_vector) return {};
     using Type = Memory::data_type;
     constexpr Type kTypes[][3] = {{Type::f32, Type::f32, Type::f32},
                                   {Type::bf16, Type::bf16, Type::bf16},
