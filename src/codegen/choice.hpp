@@ -12,7 +12,8 @@ namespace tg {
 
 inline double efficiency(int64_t n, int64_t tile) { return static_cast<double>(n) / static_cast<double>(ceil_div(n, tile) * tile); }
 
-constexpr int64_t kPiece = 512;  // bytes of a row that panels which are packed at once read
+constexpr int64_t kRound = 1024;  // steps of a sum in rounds, for which panels may be half as wide: each reads and stores all results
+constexpr int64_t kPiece = 512;   // bytes of a row that panels which are packed at once read
 
 class Choice {
  public:

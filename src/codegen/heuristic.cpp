@@ -52,7 +52,7 @@ class Chooser : public Choice {
     const auto far = [&](const UOp& operand) { return footprint(operand) > static_cast<double>(target_.l2_bytes); };
     const int64_t steps = target_.l2_bytes / 2 / kPiece;
     if (!is_const(r.src(0)) || extent(r) < 4 * steps || !far(u.src(0).src(0)) || !far(u.src(0).src(1))) return false;
-    const int64_t rounds = even_parts(extent(r), ceil_div(extent(r), steps));
+    const int64_t rounds = even_parts(extent(r), ceil_div(extent(r), std::max(steps, std::min(2 * steps, kRound))));
     if (extent(r) % rounds != 0) return false;
     verbs_.push_back(Verb::group(name(r), 1, extent(r) / rounds));
     return true;

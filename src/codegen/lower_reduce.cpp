@@ -12,6 +12,8 @@ namespace {
 
 constexpr int64_t kTerms = 16;       // added one after the other to an accumulator of a sum
 constexpr int64_t kProducts = 1024;  // ... of a contraction
+constexpr int64_t kFewSums = 16;     // vectors of a tile whose rounds are short: 12 products are 6 cycles, 23 instructions at least 4
+constexpr int64_t kRoundsAtOnce = 4;
 
 }  // namespace
 
@@ -183,6 +185,8 @@ class Lower::Loops {
   void close();
   void from(size_t i);
   void in_blocks(size_t i, int begin, int end, Sizes sizes, const std::vector<UOp>& hold);
+  int64_t rounds_at_once(size_t i, int begin, int end) const;
+  void rounds(size_t i, int counter, int64_t count);
   void round();
   template <class F> void apart(const F& body);
 
@@ -274,6 +278,14 @@ void Lower::Loops::from(size_t i) {
 // Rounds of a loop in blocks of these sizes, outermost first. hold: what is true in them.
 void Lower::Loops::in_blocks(size_t i, int begin, int end, Sizes sizes, const std::vector<UOp>& hold) {
   const int64_t size = sizes.empty() ? 1 : sizes[0];
+  if (const int64_t count = sizes.empty() && hold.empty() ? rounds_at_once(i, begin, end) : 1; count > 1) {
+    const int64_t first = e_.insts[static_cast<size_t>(begin)].value, last = e_.insts[static_cast<size_t>(end)].value;
+    const int middle = e_.constant(DType::index, last - (last - first) % count);
+    rounds(i, open(begin, middle, count), count);
+    close();
+    if ((last - first) % count == 0) return;
+    begin = middle;
+  }
   const int counter = open(begin, end, size);
   if (size > 1) {
     const int after = e_.alu(e_.depth(), Op::Add, DType::index, {counter, e_.constant(DType::index, size)}),
@@ -287,6 +299,31 @@ void Lower::Loops::in_blocks(size_t i, int begin, int end, Sizes sizes, const st
     else apart([&] { from(i + 1); });
   }
   close();
+}
+
+// A round of few products is not much longer than what counts it, and a core that is shared begins instructions every other cycle: several
+// are made one after the other. How many, of this loop.
+int64_t Lower::Loops::rounds_at_once(size_t i, int begin, int end) const {
+  const Inst &from = e_.insts[static_cast<size_t>(begin)], &to = e_.insts[static_cast<size_t>(end)];
+  if (i + 1 < loops_.size() || from.op != InstOp::constant || to.op != InstOp::constant) return 1;
+  if (l_.target_.grid || beside_ || group_.size() > 1 || l_.pair_ || !is_contraction(group_[0])) return 1;
+  int64_t sums = 1;
+  for (const auto* axes : {&outs_, &own_}) for (const Axis* a : *axes) sums *= a->most;
+  const bool whole = sums == static_cast<int64_t>(states_[0].size() * states_[0][0].size());  // what is beyond a last tile is little
+  return whole && sums <= kFewSums && to.value - from.value >= 2 * kRoundsAtOnce ? kRoundsAtOnce : 1;
+}
+
+// So many rounds from the counter's on.
+void Lower::Loops::rounds(size_t i, int counter, int64_t count) {
+  for (int64_t n = 0; n < count; ++n) {
+    if (n > 0) {  // nothing that was computed in the round before is this one's
+      e_.levels.back().memo.clear();
+      e_.levels.back().broadcasts.clear();
+      std::erase_if(l_.panels_, [&](const auto& p) { return p.second.depth >= e_.depth(); });
+    }
+    l_.bind_range(loops_[i], e_.alu(e_.depth(), Op::Add, DType::index, {counter, e_.constant(DType::index, n)}));
+    round();
+  }
 }
 
 void Lower::Loops::round() {

@@ -89,6 +89,7 @@ Lower::Panel Lower::layout(const UOp& u, int depth) {
     else if (at == 0) closed.push_back(&a);
   }
   for (const Axis* a : {tile_rows_, tile_steps_}) if (in_tiles(u) && (u.ranges() & bit(a->range))) p.tile.push_back(a);
+  std::ranges::stable_sort(loops, {}, [&](const Axis* a) { return depth_of_[id(a->range)]; });
   loops.insert(loops.end(), closed.begin(), closed.end());
   for (const Axis* a : loops) p.loops.push_back(a->range);
   for (const auto* part : {&loops, &p.tile, &threads, &lanes})

@@ -100,7 +100,7 @@ TEST(Panels, OfLongSumsAreOfRounds) {
     const Generated g = generate(c.kernel, t);
     if (t.vector_bytes > 0) {
       EXPECT_THAT(to_string(g.verbs), testing::StartsWith("group(r"));
-      EXPECT_THAT(to_string(g.verbs), testing::HasSubstr(", 1, 16)"));
+      EXPECT_THAT(to_string(g.verbs), testing::HasSubstr(", 1, 32)"));
       EXPECT_EQ(g.phases.size(), static_cast<size_t>(p.phases)) << to_string(g.verbs);
     }
     EXPECT_EQ(c.run(g), right);
@@ -112,6 +112,24 @@ TEST(Panels, OfLongSumsAreOfRounds) {
   };
   EXPECT_EQ(large(4096).phases[0].grid[0].value(), 32) << "panels, not rounds, are shared";
   EXPECT_THAT(to_string(large(4099).verbs), testing::Not(testing::HasSubstr("group"))) << "a prime number of steps";
+}
+
+// Several panels that are packed at once lie one behind the other, so that a tile reads straight through its own.
+TEST(Panels, PackedAtOnceAreReadStraightThrough) {
+  const Inputs in{"null"};
+  const Case c(in({96, 512}).matmul(in({512, 16384})), device("null"));
+  const Generated g = generate(c.kernel, device("null").target(),
+                               parse_verbs("tile(i1, 16, vector); tile(i1, 4, unroll); tile(i0, 6, unroll); tile(i1, 2, loop); "
+                                           "order(i1, i0, i1c); stage(p2, i1)"));
+  const std::vector<Inst>& code = g.phases[0].phase.insts;
+  const auto product = std::ranges::find(code, Op::Fma, &Inst::alu);
+  int innermost = 0;
+  for (int i = 0; i < product - code.begin(); ++i) if (code[static_cast<size_t>(i)].op == InstOp::loop) innermost = i;
+  std::vector<int64_t> steps;
+  for (const Inst& i : code)
+    if (i.alu == Op::Mul && i.src.size() == 2 && i.src[0] == innermost) steps.push_back(code[static_cast<size_t>(i.src[1])].value);
+  EXPECT_THAT(steps, testing::Each(64));
+  EXPECT_FALSE(steps.empty());
 }
 
 // Where steps of the sum lie pages apart beyond L2, few rows pass, and tiles of them stay in L1; each vector asks for its own a step ahead.

@@ -343,10 +343,10 @@ TEST(Parts, LeaveOutVectorsThatAreNotThere) {
     return std::ranges::count(g.phases[0].phase.insts, Op::Fma, &Inst::alu);
   };
   for (const int64_t rows : {64, 1024}) {
-    EXPECT_EQ(products(rows, 96), 4 * 3) << "no round is cut";
-    EXPECT_EQ(products(rows, 97), 4 * 3 + 4 * 1);
-    EXPECT_EQ(products(rows, 120), 4 * 3 + 4 * 2);
-    EXPECT_EQ(products(rows, 33), 4 * 3) << "one round, which is all there is";
+    EXPECT_EQ(products(rows, 96), 4 * 4 * 3) << "no round is cut; four steps at once";
+    EXPECT_EQ(products(rows, 97), 4 * 4 * 3 + 4 * 1);
+    EXPECT_EQ(products(rows, 120), 4 * 4 * 3 + 4 * 2);
+    EXPECT_EQ(products(rows, 33), 4 * 4 * 3) << "one round, which is all there is";
   }
 }
 
