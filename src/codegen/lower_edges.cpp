@@ -21,14 +21,26 @@ constexpr double kWorthIt = 1e6;  // products, before code is made twice
 
 std::optional<Lower::Edge> Lower::edge_of(const Split& s) const {
   if (s.reduces() || s.exact || s.before || !is_const(s.original.src(0))) return {};
-  Edge e{&s, nullptr, nullptr, nullptr, 0};
+  Edge e{&s, nullptr, nullptr, nullptr, index(0), 0, 0};
   for (int i : s.axes) {
     const Axis& a = nest_.axes[static_cast<size_t>(i)];
-    const Axis*& place = a.kind == AxisKind::Loop ? e.outer : a.kind == AxisKind::Unroll ? e.tile : e.lanes;
-    if (std::exchange(place, &a)) return {};
+    if (a.kind == AxisKind::Loop) {
+      if (!e.outer || a.step < e.outer->step) e.outer = &a;
+    } else if (std::exchange(a.kind == AxisKind::Unroll ? e.tile : e.lanes, &a)) {
+      return {};
+    }
   }
   if (!e.outer) return {};
-  e.left = s.original.src(0).as<int64_t>() - (e.outer->most - 1) * e.outer->step;
+  const int64_t size = s.original.src(0).as<int64_t>(), step = e.outer->step;
+  for (int i : s.axes) {
+    const Axis& a = nest_.axes[static_cast<size_t>(i)];
+    if (a.kind != AxisKind::Loop) continue;
+    if (&a != e.outer && (e.outer->single() || a.step % step != 0)) return {};
+    e.round = e.round + a.range * (a.step / step);
+  }
+  e.round = simplify(e.round);
+  e.last = ceil_div(size, step) - 1;
+  e.left = size - e.last * step;
   return e;
 }
 
@@ -43,7 +55,7 @@ std::vector<Lower::Edge> Lower::edges() const {
     const std::optional<Edge> e = edge_of(s);
     if (e && std::ranges::all_of(reduces_, [&](const UOp& r) {
           const auto has = [&](const Axis* a) { return !a || a->single() || (r.ranges() & bit(a->range)); };
-          return is_contraction(r) && has(e->outer) && has(e->tile);
+          return is_contraction(r) && (e->outer->single() || (e->round.ranges() & ~r.ranges()) == 0) && has(e->tile);
         }))
       out.push_back(*e);
   }
@@ -54,7 +66,7 @@ void Lower::for_edges(std::span<const Edge> edges, const std::function<void()>& 
   if (edges.empty()) return body();
   const Edge& e = edges[0];
   const UOp& r = e.outer->range;
-  const UOp last = index(e.outer->most - 1);
+  const UOp before = less(e.round, index(e.last));
   const int known = depth_of_[id(r)];
   for (const bool end : {false, true}) {
     if (e.outer->single() && !end) continue;
@@ -62,8 +74,7 @@ void Lower::for_edges(std::span<const Edge> edges, const std::function<void()>& 
     const auto narrow = narrow_;
     const auto holds = holds_;
     if (!e.outer->single()) {
-      open(r, end ? Part{where(less(r, last), last, r), r + 1}
-                  : Part{r, where(less(r, last), r + 1, last), conjunction(nest_.inside(*e.split))});
+      open(r, end ? Part{where(before, r + 1, r), r + 1} : Part{r, where(before, r + 1, r), conjunction(nest_.inside(*e.split))});
       reopened_.emplace_back(id(r), known);
     }
     if (end) at_edge(e);

@@ -74,8 +74,10 @@ class Lower {
 
   // ---- register tiles that reach beyond the end of their range ----
 
-  // outer: the loop in whose last round so many elements are left; tile: if there is one; lanes: if the tile is of vectors
-  struct Edge { const Split* split; const Axis *outer, *tile, *lanes; int64_t left; };
+  // outer: the innermost loop over tiles; round: which tile it is, in whose last one so many elements are left; tile: if there is one;
+  // lanes:
+  // if the tile is of vectors
+  struct Edge { const Split* split; const Axis *outer, *tile, *lanes; UOp round; int64_t last, left; };
   std::optional<Edge> edge_of(const Split& s) const;
   std::vector<Edge> edges() const;
   void for_edges(std::span<const Edge> edges, const std::function<void()>& body);

@@ -47,6 +47,9 @@ TEST_P(Edges, ComputeTheSame) {
            "tile({0}, 16, vector); tile({0}, 2, unroll); tile({1}, 5, unroll)",
            "tile({1}, 16, vector); tile({1}, 64, unroll)",
            "tile({1}, 16, vector); tile({0}, 4, unroll); tile({0}, 3, loop)",
+           "tile({1}, 16, vector); tile({1}, 3, unroll); tile({0}, 6, unroll); tile({1}, 2, loop); order({2}{1}, {0}, {1}c); stage(p2, {1})",
+           "tile({1}, 16, vector); tile({0}, 4, unroll); tile({0}, 5, loop); order({2}{0}, {1}, {0}b); stage(p2, {1})",
+           "tile({1}, 8, vector); tile({1}, 2, unroll); tile({0}, 6, unroll); tile({0}, 5, loop); tile({1}, 4, loop)",
        }) {
     const std::string text = fmt::format(fmt::runtime(verbs), rows, columns, outer);
     SCOPED_TRACE(text);
@@ -67,6 +70,9 @@ TEST(Edges, HaveCodeOfTheirOwn) {
     return std::pair(count[16], count[1]);
   };
   EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 3, unroll); tile(i0, 6, unroll)"), std::pair(18 + 3 + 6 + 1, 6 + 1));
+  EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 3, unroll); tile(i0, 6, unroll); tile(i1, 2, loop); tile(i0, 5, loop)"),
+            std::pair(18 + 3 + 6 + 1, 6 + 1))
+      << "tiles in two loops each";
   // Of small tiles four of the 70 steps are made at once, and two alone; not of what is left of a tile.
   EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 11, unroll); tile(i0, 1, unroll)"), std::pair(5 * 10, 5 * 1))
       << "one round of columns";
