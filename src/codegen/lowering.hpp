@@ -74,9 +74,8 @@ class Lower {
 
   // ---- register tiles that reach beyond the end of their range ----
 
-  // outer: the innermost loop over tiles; round: which tile it is, in whose last one so many elements are left; tile: if there is one;
-  // lanes:
-  // if the tile is of vectors
+  // outer: the innermost loop over tiles; round: the tile's number, of which the last one has so many elements left; tile: if there is one;
+  // lanes: if it is of vectors
   struct Edge { const Split* split; const Axis *outer, *tile, *lanes; UOp round; int64_t last, left; };
   std::optional<Edge> edge_of(const Split& s) const;
   std::vector<Edge> edges() const;
