@@ -302,7 +302,7 @@ void Lower::Loops::in_blocks(size_t i, int begin, int end, Sizes sizes, const st
 }
 
 // A round of few products is not much longer than what counts it, and a core that is shared begins instructions every other cycle: several
-// are made one after the other. How many, of this loop.
+// are made one after the other, of a short loop all. How many, of this loop.
 int64_t Lower::Loops::rounds_at_once(size_t i, int begin, int end) const {
   const Inst &from = e_.insts[static_cast<size_t>(begin)], &to = e_.insts[static_cast<size_t>(end)];
   if (i + 1 < loops_.size() || from.op != InstOp::constant || to.op != InstOp::constant) return 1;
@@ -310,7 +310,9 @@ int64_t Lower::Loops::rounds_at_once(size_t i, int begin, int end) const {
   int64_t sums = 1;
   for (const auto* axes : {&outs_, &own_}) for (const Axis* a : *axes) sums *= a->most;
   const bool whole = sums == static_cast<int64_t>(states_[0].size() * states_[0][0].size());  // what is beyond a last tile is little
-  return whole && sums <= kFewSums && to.value - from.value >= 2 * kRoundsAtOnce ? kRoundsAtOnce : 1;
+  const int64_t all = to.value - from.value;
+  if (!whole || sums > kFewSums || all <= 1) return 1;
+  return all <= kRoundsAtOnce ? all : all >= 2 * kRoundsAtOnce ? kRoundsAtOnce : 1;
 }
 
 // So many rounds from the counter's on.
