@@ -47,7 +47,8 @@ TEST_P(Edges, ComputeTheSame) {
            "tile({0}, 16, vector); tile({0}, 2, unroll); tile({1}, 5, unroll)",
            "tile({1}, 16, vector); tile({1}, 64, unroll)",
            "tile({1}, 16, vector); tile({0}, 4, unroll); tile({0}, 3, loop)",
-           "tile({1}, 16, vector); tile({1}, 3, unroll); tile({0}, 6, unroll); tile({1}, 2, loop); order({2}{1}, {0}, {1}c); stage(p2, {1})",
+           "tile({1}, 16, vector); tile({1}, 3, unroll); tile({0}, 6, unroll); tile({1}, 2, loop); order({2}{1}, {0}, {1}c); "
+           "stage(p2, {1})",
            "tile({1}, 16, vector); tile({0}, 4, unroll); tile({0}, 5, loop); order({2}{0}, {1}, {0}b); stage(p2, {1})",
            "tile({1}, 8, vector); tile({1}, 2, unroll); tile({0}, 6, unroll); tile({0}, 5, loop); tile({1}, 4, loop)",
        }) {
