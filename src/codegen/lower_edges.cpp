@@ -4,8 +4,8 @@
 //   257 columns in tiles of 3 x 16 lanes     5 rounds of 3 vectors, and one of a vector and a single lane
 //   257 rows in tiles of 9                   28 rounds of 9 rows, and one of 5
 //
-// The loops stay as they are, so that what is staged in them serves all tiles. Inside, the round that is open is opened again, by a loop
-// that has one round where it is the last one (or where it is not), and else none.
+// Tiles may be counted by several loops. These stay as they are, so that what is staged in them serves all tiles. Inside, the round that is
+// open is opened again, by a loop that has one round where it is the last one (or where it is not), and else none.
 #include <algorithm>
 #include <bit>
 
@@ -53,11 +53,10 @@ std::vector<Lower::Edge> Lower::edges() const {
   if (target_.grid || tile_rows_ || others || reduces_.empty() || changes || work() < kWorthIt) return out;
   for (const Split& s : nest_.splits) {
     const std::optional<Edge> e = edge_of(s);
-    if (e && std::ranges::all_of(reduces_, [&](const UOp& r) {
-          const auto has = [&](const Axis* a) { return !a || a->single() || (r.ranges() & bit(a->range)); };
-          return is_contraction(r) && (e->outer->single() || (e->round.ranges() & ~r.ranges()) == 0) && has(e->tile);
-        }))
-      out.push_back(*e);
+    if (!e) continue;
+    const uint64_t tiles =
+        (e->outer->single() ? 0 : e->round.ranges()) | (e->tile && !e->tile->single() ? bit(e->tile->range) : 0);
+    if (std::ranges::all_of(reduces_, [&](const UOp& r) { return is_contraction(r) && (tiles & ~r.ranges()) == 0; })) out.push_back(*e);
   }
   return out;
 }

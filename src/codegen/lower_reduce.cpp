@@ -301,8 +301,8 @@ void Lower::Loops::in_blocks(size_t i, int begin, int end, Sizes sizes, const st
   close();
 }
 
-// A round of few products is not much longer than what counts it, and a core that is shared begins instructions every other cycle: several
-// are made one after the other, of a short loop all. How many, of this loop.
+// A round of few products is not much longer than what counts it: several are made one after the other, of a short loop all. How many, of
+// this loop.
 int64_t Lower::Loops::rounds_at_once(size_t i, int begin, int end) const {
   const Inst &from = e_.insts[static_cast<size_t>(begin)], &to = e_.insts[static_cast<size_t>(end)];
   if (i + 1 < loops_.size() || from.op != InstOp::constant || to.op != InstOp::constant) return 1;
