@@ -16,7 +16,7 @@ endif()
 
 set(tg_variant_layers autodiff tensor engine jit nn)
 set(tg_variant_eager "TG_EAGER=1;TG_FUZZ=0.3")
-# TG_FUZZ: the part of their budget that fuzz tests spend. PoCL takes a quarter of a second for each kernel; so what happens above a device is left
+# TG_FUZZ: the part of their budget that fuzz tests spend. PoCL takes a tenth of a second for each kernel; so what happens above a device is left
 # out there: derivatives of compositions (each op's stay, in autodiff), transformations, threads, errors.
 set(tg_left_out_on_opencl Rows Vmap Transform Checkpoint Gradcheck Enormous Sharing)
 list(TRANSFORM tg_left_out_on_opencl APPEND ".*")
@@ -64,7 +64,7 @@ foreach(dir IN LISTS tg_test_dirs)
 endforeach()
 
 # Seconds of one core, in the rough: what takes long begins first, so that at the end no core waits for another.
-foreach(cost tensor_opencl=400 engine=250 new_op=200 python=160 engine_opencl=100 codegen=80 compile=75 engine_eager=65 tensor=60 consumer=50 tensor_eager=40)
+foreach(cost tensor_opencl=180 python=160 engine=160 new_op=140 codegen=140 consumer=120 engine_opencl=70 tensor_eager=65 tensor=40)
   string(REPLACE "=" ";" cost "${cost}")
   list(GET cost 0 name)
   list(GET cost 1 seconds)
