@@ -114,6 +114,8 @@ void Lower::emit_store(const UOp& s) {
   else if (!kept(s) && step == 1 && lanes * static_cast<int>(size_of(i.dtype)) == target_.vector_bytes && streams(s.src(1), i.dtype) &&
            aligned(s.src(1), lanes))
     i.hint = Hint::non_temporal;
+  if (const int64_t next = contiguous && i.hint != Hint::non_temporal ? below_tile(s) : 0)
+    ask(s, level, e_.alu(level, Op::Add, DType::index, {a.base, e_.constant(DType::index, next)}));
   if (const int sole = block_.sole(); sole >= 0) {
     if (i.src.size() > 3) i.src[3] = e_.alu(level, Op::And, DType::bool_, {sole, i.src[3]});
     else i.src.push_back(e_.broadcast(sole, lanes));
@@ -315,6 +317,20 @@ int64_t Lower::behind_tile(const UOp& load) const {
     return step > 0 && step <= kFew && point_[id(a.range)] == a.most - 1;
   });
   return last ? kLine / size : 0;
+}
+
+// How many elements behind a stored one the tile of the rows below it is stored; 0 where memory is not asked for that. Rows pages apart are
+// written to a piece at a time, so the processor foresees none of them, and lines are read before they are written in part.
+int64_t Lower::below_tile(const UOp& store) const {
+  const auto size = static_cast<int64_t>(size_of(store.src(2).dtype()));
+  const Bounds all = store.src(1).bounds();
+  if (target_.grid || !reduces_.empty() || kept(store) || all.max - all.min < target_.l2_bytes / size) return 0;
+  const UOp at = unclamped(store.src(1), {}, 0).first;
+  for (const Axis& a : nest_.axes) {
+    const int64_t step = a.kind == AxisKind::Unroll ? stride(at, a.range) : 0;
+    if (step != kIrregular && step * size >= kPage) return step * a.most;
+  }
+  return 0;
 }
 
 // Asks memory for the line of an element of what a load or a store accesses.

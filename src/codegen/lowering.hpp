@@ -169,6 +169,7 @@ class Lower {
   std::pair<const Axis*, int64_t> pages_apart(const UOp& load) const;
   int64_t ahead(const UOp& load) const;
   int64_t behind_tile(const UOp& load) const;
+  int64_t below_tile(const UOp& store) const;
   static constexpr int64_t kLine = 64;  // bytes
   void ask(const UOp& access, int level, int at);
 

@@ -80,6 +80,28 @@ TEST(Streams, AskForTheNextRow) {
   }
 }
 
+// Transposed tiles are stored in rows pages apart, so each store asks for the place of the next tile's: where it does not go around the
+// cache, and the rows do not all stay in it.
+TEST(Streams, AskForTheRowsBelow) {
+  const Inputs in{"null"};
+  struct Transpose { int64_t rows, columns; bool asks; };
+  for (const auto& [rows, columns, asks] : {Transpose{1537, 1027, true}, Transpose{1025, 67, false}, Transpose{2048, 2048, false}}) {
+    const Case c(in({columns, rows}).transpose(0, 1).contiguous(), device("null"));
+    SCOPED_TRACE(c.kernel.name());
+    Target t = c.device.target();
+    t.l3_bytes = 2 << 20;
+    const Phase phase = generate(c.kernel, t).phases[0].phase;
+    int stores = 0, asked = 0;
+    for (const Inst& i : phase.insts) {
+      stores += i.op == InstOp::store && i.hint != Hint::non_temporal;
+      if (i.op != InstOp::prefetch) continue;
+      const Inst& at = phase.insts[static_cast<size_t>(i.src[1])];
+      asked += phase.insts[static_cast<size_t>(i.src[0])].value == 0 && phase.insts[static_cast<size_t>(at.src[1])].value == 16 * columns;
+    }
+    EXPECT_EQ(asked, asks ? stores : 0);
+  }
+}
+
 // Tiles that begin before a row and end after it: what masked lanes reach in scratch is there, a vector more where the tiles that
 // are stored are shifted. Rows begin where half a page does.
 TEST(Streams, HaveRoomAroundKeptRows) {
