@@ -3,10 +3,12 @@
 //   bench_matmul              all rows        bench_matmul 1024 "thin"        those whose name contains one of the words
 //   bench_matmul random       sixty products drawn at random, a remark for each, and the geometric mean of their ratios
 //   bench_matmul "827 x 25"   those of the sixty, likewise
+//   bench_matmul 700x90x333   of any rows, steps and columns
 //   {"name": "matmul 1024", "value": 390, "unit": "GFLOP/s", "peer": "oneDNN", "peer_value": 360, "ratio": 1.083}
 //
 // On one thread time is that thread's own, so that other programs' turns are not counted.
 #include <cmath>
+#include <cstdio>
 #include <random>
 #include <span>
 #include <thread>
@@ -137,6 +139,7 @@ class Beside {
     const auto ours = [&] {
       Tensor first = p.first_transposed ? a.transpose(-1, -2) : a, second = p.second_transposed ? b.transpose(-1, -2) : b;
       if (bench::whole(p.numbers)) first = first.cast(int32), second = second.cast(int32);
+      result = {};  // the next one then lies where this one did, as the libraries' do
       result = first.matmul(second).realize();
     };
     const bench::Cold cold = bench::cold(ours);
@@ -213,6 +216,8 @@ int main(int argc, char** argv) {
   const Beside peers;
   for (const Product& p : products()) if (wanted(p.name, words)) peers.run(p);
   for (const Product& p : drawn(60)) if (!words.empty() && wanted(p.name, words)) peers.run(p);
+  for (const char* w : words)
+    if (int m = 0, k = 0, n = 0; std::sscanf(w, "%dx%dx%d", &m, &k, &n) == 3) peers.run({fmt::format("matmul {} x {} x {}", m, k, n), m, k, n});
   if (wanted("random", words)) peers.run_all(drawn(60));
   if (wanted("matmul with bias and gelu", words)) epilogue(2048, 2048, 2048), epilogue(1024, 512, 1024);
   if (wanted("contraction", words)) contraction(7, 509, 73, 1021);

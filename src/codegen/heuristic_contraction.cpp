@@ -272,9 +272,9 @@ class Contraction : public Operands {
   double beyond(const Tile& tile, const Across& rows, const Sides& s) const {
     const Rows& how = rows.how;
     if (!how.windowed) return s.beyond;
-    const double passed = static_cast<double>(how.run * (how.step <= kApart ? 1 : tile.height)) * static_cast<double>(widest_);
+    const double passed = static_cast<double>(how.passed * (how.step <= kApart ? 1 : tile.height)) * static_cast<double>(widest_);
     const bool streamed = how.streams && !tile.packed && stream_cost(passed) >= kDistant;
-    return streamed ? s.beyond * static_cast<double>(how.run) / length(s.reduce) : 0;
+    return streamed ? s.beyond * static_cast<double>(how.passed) / length(s.reduce) : 0;
   }
   double cost_of(const Tile& tile, const Source& from, const Lanes& lanes, const Across& rows, const Sides& s) const {
     const UOp &v = lanes.range, &r = rows.range;

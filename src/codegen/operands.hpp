@@ -47,9 +47,9 @@ class Operands : public Choice {
   }
   // A vector of what is read again and again and takes so many bytes in all.
   double stream_cost(double bytes) const {
-    return bytes < 0.5 * static_cast<double>(target_.l1_bytes)   ? kNear
-           : bytes < 0.5 * static_cast<double>(target_.l2_bytes) ? kFar
-                                                                 : kDistant;
+    return bytes <= 0.5 * static_cast<double>(target_.l1_bytes)   ? kNear
+           : bytes <= 0.5 * static_cast<double>(target_.l2_bytes) ? kFar
+                                                                  : kDistant;
   }
   // Bytes that one row along r takes when windows over it are packed, each element once. 0: they lie well as they are.
   double window_bytes(const UOp& operand, const UOp& r, const UOp& reduce) const {
@@ -87,7 +87,7 @@ class Operands : public Choice {
   struct Rows {
     int param = -1;
     int64_t step = 0;
-    int64_t run = 1;  // elements that the sum passes one after the other, at least a quarter of which it reads
+    int64_t passed = 1;  // elements in the pieces that the sum reads, each passed straight through, at least a quarter of it read
     bool windowed = false, streams = false, packable = false;
     bool foreseen = false;  // rows share lines, so that each step asks for the next tile's, and these stay in L2
     // Whether so many rows, whole pages apart, are more than L1 has places for.
@@ -134,12 +134,12 @@ class Operands : public Choice {
       if (u.op() != Op::Load || !reads(u.src(1), r)) continue;
       out.param = u.src(0).as<ParamArg>().slot;
       out.step = std::abs(stride(u.src(1), r));
-      int64_t run = 1;
+      int64_t run = 1, pieces = 1;
       for (size_t k = reduce_ranges(reduce).size(); k-- > 0;)
-        if (const int64_t step = std::abs(stride(u.src(1), reduce_ranges(reduce)[k])); step <= 4 * run)
+        if (const int64_t step = std::abs(stride(u.src(1), reduce_ranges(reduce)[k])); step <= 4 * run && pieces == 1)
           run = std::max(run, step * extent(reduce_ranges(reduce)[k]));
-        else break;
-      out.run = std::max(out.run, run);
+        else pieces *= extent(reduce_ranges(reduce)[k]);
+      out.passed = std::max(out.passed, run * pieces);
       out.streams |= run >= kRun;
       for (const UOp& k : reduce_ranges(reduce)) {
         const int64_t of_sum = stride(u.src(1), k);
