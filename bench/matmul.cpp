@@ -217,7 +217,8 @@ int main(int argc, char** argv) {
   for (const Product& p : products()) if (wanted(p.name, words)) peers.run(p);
   for (const Product& p : drawn(60)) if (!words.empty() && wanted(p.name, words)) peers.run(p);
   for (const char* w : words)
-    if (int m = 0, k = 0, n = 0; std::sscanf(w, "%dx%dx%d", &m, &k, &n) == 3) peers.run({fmt::format("matmul {} x {} x {}", m, k, n), m, k, n});
+    if (int m, k, n; std::sscanf(w, "%dx%dx%d", &m, &k, &n) == 3)
+      peers.run({fmt::format("matmul {} x {} x {}", m, k, n), m, k, n});
   if (wanted("random", words)) peers.run_all(drawn(60));
   if (wanted("matmul with bias and gelu", words)) epilogue(2048, 2048, 2048), epilogue(1024, 512, 1024);
   if (wanted("contraction", words)) contraction(7, 509, 73, 1021);
