@@ -47,9 +47,9 @@ class Operands : public Choice {
   }
   // A vector of what is read again and again and takes so many bytes in all.
   double stream_cost(double bytes) const {
-    return bytes <= 0.5 * static_cast<double>(target_.l1_bytes)   ? kNear
-           : bytes <= 0.5 * static_cast<double>(target_.l2_bytes) ? kFar
-                                                                  : kDistant;
+    return bytes < 0.5 * static_cast<double>(target_.l1_bytes)   ? kNear
+           : bytes < 0.5 * static_cast<double>(target_.l2_bytes) ? kFar
+                                                                 : kDistant;
   }
   // Bytes that one row along r takes when windows over it are packed, each element once. 0: they lie well as they are.
   double window_bytes(const UOp& operand, const UOp& r, const UOp& reduce) const {
