@@ -46,6 +46,18 @@ TEST(Panels, OfSmallImagesAreTransposedInRegisters) {
     }
 }
 
+// What a sum passes is all of its images: where they do not stay in L2 together, a tile over both axes of a window reads them once, and not
+// for each of its places.
+TEST(Panels, AreOfWindowsWhereImagesPassL2) {
+  const Inputs in{"null"};
+  const Tensor w = Tensor::zeros({128, 64, 3, 3}, {.device = "null", .requires_grad = true}),
+               y = in({16, 64, 57, 57}).conv2d(w, {.stride = {2}});
+  const Case c(gradient(y, {w}, {.seed = in(y.shape())})[0], device("null"));
+  Target t = c.device.target();
+  t.l2_bytes = 2 << 20, t.fma_per_cycle = 2, t.cores = 2;
+  EXPECT_THAT(to_string(generate(c.kernel, t).verbs), testing::HasSubstr("tile(i2, 3, unroll); tile(i3, 3, unroll)"));
+}
+
 // A loop whose length another one decides is walked as it is.
 TEST(Panels, OfRowsThatAreCutShortAreNotPackedAsOne) {
   const auto build = [&](const char* device) { return (Inputs{device}({97, 97}) + Inputs{device}({97})).sum({.axis = 1}); };
