@@ -18,14 +18,15 @@ set(tg_variant_layers autodiff tensor engine jit nn)
 set(tg_variant_eager "TG_EAGER=1;TG_FUZZ=0.3")
 # TG_FUZZ: the part of their budget that fuzz tests spend. PoCL takes a tenth of a second for each kernel; so what happens above a device is left
 # out there: derivatives of compositions (each op's stay, in autodiff), transformations, threads, errors, which plans are kept, what
-# is made of random numbers. PoCL vectorises loops over threads by itself, a tenth of that time, which no test looks at.
+# is made of random numbers.
 set(tg_left_out_on_opencl Rows Vmap Transform Checkpoint Gradcheck Enormous Sharing Kept)
 list(TRANSFORM tg_left_out_on_opencl APPEND ".*")
 list(APPEND tg_left_out_on_opencl Random.Distributions Random.Choices Random.WeightsToStartWith)
 list(JOIN tg_left_out_on_opencl ":" tg_left_out_on_opencl)
 set(tg_variant_opencl "TG_DEVICE=opencl;TG_FUZZ=0.1;GTEST_FILTER=-${tg_left_out_on_opencl}")
 
-# Adds the binary test_<layer> to ctest under a name, with variables set; kernels are cached below the build directory.
+# Adds the binary test_<layer> to ctest under a name, with variables set; kernels are cached below the build directory. PoCL would also
+# vectorise loops over threads, a tenth of its time, which no test looks at.
 function(tg_add_unit_test name layer)
   add_test(NAME ${name} COMMAND test_${layer} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 1200

@@ -99,6 +99,7 @@ TEST(Streams, AskForTheRowsBelow) {
       asked += phase.insts[static_cast<size_t>(i.src[0])].value == 0 && phase.insts[static_cast<size_t>(at.src[1])].value == 16 * columns;
     }
     EXPECT_EQ(asked, asks ? stores : 0);
+    EXPECT_TRUE(!asks || stores > 0);
   }
 }
 
