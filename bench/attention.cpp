@@ -49,8 +49,8 @@ void run(const Case& c, bench::Torch& peer) {
   for (int round = 0; round < 5; ++round) {
     // Idle threads of either side spin for a while: the other begins when they sleep.
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    ours[0].push_back(bench::seconds([&] { for (int i = 0; i < repeats; ++i) forward(); }) / repeats);
-    ours[1].push_back(bench::seconds([&] { for (int i = 0; i < repeats; ++i) both(); }) / repeats);
+    ours[0].push_back(bench::seconds_of_one(repeats, forward));
+    ours[1].push_back(bench::seconds_of_one(repeats, both));
     if (!peer) continue;
     const std::vector<double> m = peer.ask(fmt::format("{} {} {} {} {}", c.batch, c.heads, c.length, c.head, repeats), 8);
     for (size_t i = 0; i < 4; ++i) theirs[i].push_back(m[i]);

@@ -70,6 +70,11 @@ inline double seconds(const std::function<void()>& run) {
   run();
   return now() - begin;
 }
+/// Of one of so many calls, behind one that wakes threads and fills caches: as torch_peer.py's.
+inline double seconds_of_one(int calls, const std::function<void()>& run) {
+  run();
+  return seconds([&] { for (int i = 0; i < calls; ++i) run(); }) / calls;
+}
 /// Runs a program for the first time and adds up what its kernels cost.
 inline Cold cold(const std::function<void()>& program) {
   const LogCapture lines(2);
