@@ -54,7 +54,7 @@ constexpr double kLog_64[] = {-0x1.ffffffffffff8p-2, 0x1.5555555555532p-2, -0x1.
                               -0x1.240727c215e5ap-4, 0x1.10676181f49c5p-4, -0x1.06271c59a4c85p-4, 0x1.efdb60d6077fbp-5,
                               -0x1.7367347386ebep-5, 0x1.55ae49666fbbep-5, -0x1.643a705a8737ep-4, 0x1.5c7367a5f85f4p-4};
 
-constexpr Polynomial kExp2{kExp2_32, kExp2_64}, kExp{kExp_32, kExp_64}, kLog2{kLog2_32, kLog2_64}, kLog{kLog_32, kLog_64};
+constexpr Polynomial kExp{kExp_32, kExp_64}, kLog2{kLog2_32, kLog2_64}, kLog{kLog_32, kLog_64};
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -85,7 +85,7 @@ template <class F> UOp power(const UOp& argument, double doublings, F remainder,
   const UOp x = falls ? raised : where(less(highest, raised), highest, raised);
   // 2^n may be too large or too small for a number where p * 2^n is not, so it is multiplied in two steps, of which the first is exact.
   const UOp negative = falls ? constant(DType::bool_, 1) : less(x, f.number(0));
-  const int half = (f.bias + 1) / 2;
+  const int half = f.middle();
   // The low bits of t are n and what makes it the exponent field of the first step's factor.
   const UOp zero = where(negative, f.number(f.magic() + f.bias + half), f.number(f.magic() + f.bias - half));
   const UOp t = fma(x, f.number(doublings), zero), n = t - zero;
@@ -109,6 +109,8 @@ template <class F> UOp logarithm(const UOp& x, F finite) {
 }
 
 }  // namespace
+
+const Polynomial kExp2{kExp2_32, kExp2_64};
 
 UOp exp2_polynomial(const UOp& x) {
   return power(x, 1, [](const UOp& n, const UOp& v) { return fma(n, constant(n.dtype(), -1), v); }, kExp2);

@@ -5,10 +5,12 @@
 //
 // All within 1.5 units in the last place everywhere, denormal arguments and results included. exp(nan) is nan; log(0) is -inf, the
 // logarithm of a negative number nan.
+#include "codegen/float_format.hpp"
 #include "tg/ir/uop.hpp"
 
 namespace tg::codegen {
 
+extern const Polynomial kExp2;  // 2^r, |r| to 1/2
 UOp exp2_polynomial(const UOp& x);
 UOp exp_polynomial(const UOp& x);
 UOp log2_polynomial(const UOp& x);

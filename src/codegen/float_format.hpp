@@ -22,6 +22,8 @@ struct FloatFormat {
   /// What takes a float below 2^(mantissa-1) to the nearest integer when added and subtracted again; that integer is then in the sum's low
   /// bits.
   double magic() const { return std::ldexp(1.5, mantissa); }
+  /// Half way from the exponent of 1 to the largest: what is made larger by that loses no digits where it would else be denormal.
+  int middle() const { return (bias + 1) / 2; }
 };
 
 inline UOp bitcast(const UOp& x, DType to) { return UOp::make(Op::Bitcast, {x}, Arg{}, to); }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numbers>
 
+#include "codegen/exp_log.hpp"
 #include "tensor/polynomials.hpp"
 #include "tensor/special.hpp"
 
@@ -15,21 +16,21 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kPi = std::numbers::pi;
 
-/// Where a bell is 0, its half as well.
-double far(const UOp& x) { return x.dtype() == float64 ? 64 : 24; }
+/// |x|, no further than where a bell is 0, its half as well.
+UOp distance(const UOp& x) { return at_most(abs(x), x.dtype() == float64 ? 64 : 24); }
 
-/// factor * exp(-scale x^2), scale 1 or 1/2: with the square's rounding, which the exponential would magnify.
-UOp bell_times(const UOp& factor, const UOp& x, double scale) {
-  const UOp v = between(-far(x), x, far(x)), square = v * v;
-  return exp_times(factor, times(square, -scale), times(fma(v, v, square * -1), -scale));
+/// factor * exp(-scale a^2), scale 1 or 1/2, for a distance: with the square's rounding, which the exponential would magnify.
+UOp bell_times(const UOp& factor, const UOp& a, double scale) {
+  const UOp square = a * a;
+  return exp_times(factor, times(square, -scale), times(fma(a, a, square * -1), -scale));
 }
 UOp bell(const UOp& x) {  // exp(-x^2)
   static const Function& kBell = lasting("exp(-x^2)", [](const UOp& u, const UOp& g, size_t) { return times(g * u * u.src(1), -2); });
-  return function(kBell, bell_times(number(x, 1), x, 1), {x});
+  return function(kBell, bell_times(number(x, 1), distance(x), 1), {x});
 }
 UOp half_bell(const UOp& x) {  // exp(-x^2/2)
   static const Function& kBell = lasting("exp(-x^2/2)", [](const UOp& u, const UOp& g, size_t) { return times(g * u * u.src(1), -1); });
-  return function(kBell, bell_times(number(x, 1), x, 0.5), {x});
+  return function(kBell, bell_times(number(x, 1), distance(x), 0.5), {x});
 }
 /// exp(a^2) erfc(a) for a from 0: (1 + p(q)) / (1 + 2 a), q = (a - k) / (a + k).
 UOp scaled_erfc(const UOp& a) {
@@ -52,14 +53,14 @@ UOp erf(const UOp& x) {
   static const Function& kErf = lasting("erf", [](const UOp& u, const UOp& g, size_t) {
     return times(g * bell(u.src(1)), 2 * std::numbers::inv_sqrtpi);
   });
-  const UOp a = abs(x), outer = with_sign(plus(erfc_of(between(0, a, far(x))) * -1, 1), x);
+  const UOp a = abs(x), outer = with_sign(plus(erfc_of(distance(x)) * -1, 1), x);
   return function(kErf, where(less(a, 1), erf_near_0(x), outer), {x});
 }
 UOp erfc(const UOp& x) {
   static const Function& kErfcFunction = lasting("erfc", [](const UOp& u, const UOp& g, size_t) {
     return times(g * bell(u.src(1)), -2 * std::numbers::inv_sqrtpi);
   });
-  const UOp a = between(0, abs(x), far(x)), t = erfc_of(a), outer = where(less(x, 0), plus(t * -1, 2), t);
+  const UOp a = distance(x), t = erfc_of(a), outer = where(less(x, 0), plus(t * -1, 2), t);
   return function(kErfcFunction, where(less(a, 0.6), plus(erf_near_0(x) * -1, 1), outer), {x});
 }
 UOp erfinv(const UOp& x) {
@@ -256,7 +257,7 @@ UOp normal_share(const UOp& x) {  // the normal distribution's share below x
   static const Function& kShare = lasting("normal share", [](const UOp& u, const UOp& g, size_t) {
     return times(g * half_bell(u.src(1)), std::numbers::inv_sqrtpi / std::numbers::sqrt2);
   });
-  const UOp beyond = tail(number(x, 1), between(0, abs(x), far(x)));
+  const UOp beyond = tail(number(x, 1), distance(x));
   return function(kShare, where(less(x, 0), beyond, plus(beyond * -1, 1)), {x});
 }
 }  // namespace
@@ -265,7 +266,7 @@ UOp gelu(const UOp& x) {
     const UOp& v = u.src(1);
     return g * fma(times(v, std::numbers::inv_sqrtpi / std::numbers::sqrt2), half_bell(v), normal_share(v));
   });
-  const UOp a = between(0, abs(x), far(x)), beyond = tail(a, a) * -1;
+  const UOp a = distance(x), beyond = tail(a, a) * -1;
   return function(kGelu, where(less(x, 0), beyond, x + beyond), {x});
 }
 UOp gelu_tanh(const UOp& x) {
@@ -274,23 +275,19 @@ UOp gelu_tanh(const UOp& x) {
     const UOp &v = u.src(1), s = v * v, share = sigmoid(times(v, kSlope) * fma(s, 0.044715, 1));
     return g * fma(v * times(fma(s, 3 * 0.044715, 1), kSlope), share * plus(share * -1, 1), share);
   });
-  // x sigmoid(v), v = 2 sqrt(2 / pi) (a + 0.044715 a^3) = a (high + low): e^-v would magnify what v loses. high has few digits, so that
-  // its difference to the linear coefficient is exact, as is its product with a inside fma.
+  // x / (1 + 2^-t), t = 2 sqrt(2 / pi) log2(e) (a + 0.044715 a^3) = -a (q + low), a = |x| to where that is nothing: 2^-t would magnify
+  // what t loses. `linear` has few digits, so that its difference to q is exact.
   const codegen::FloatFormat f(x.dtype());
   const bool wide = f.real == float64;
-  const double linear = wide ? 0x1.9884533d436p+0 : 0x1.9884p+0, linear_rest = wide ? 0x1.42343f2cf1403p-46 : 0x1.4cf50ep-18;
-  const double cubic = wide ? 0x1.2444f2a4d8b4bp-4 : 0x1.2444f2p-4, cubic_rest = wide ? -0x1.6c843a29d1c7p-61 : 0x1.49b16ap-29;
-  const double ln2 = wide ? 0x1.62e42fefa4p-1 : 0x1.62e4p-1, ln2_rest = wide ? -0x1.8432a1b0e2634p-43 : 0x1.7f7d1cp-20;
-  const double cut = f.magic() * (wide ? 0x1p-20 : 0x1p-10);
-  const double most = wide ? 22 : 11;  // from where on e^-v is nothing
-  const UOp a = where(less(most, abs(x)), number(x, most), abs(x)), s = a * a, s_rest = fma(a, a, s * -1);
-  const UOp q = fma(s, cubic, linear), high = plus(plus(q, cut), -cut);
-  const UOp low = fma(s, number(s, cubic), plus(high * -1, linear)) + fma(s_rest, number(s, cubic), fma(s, cubic_rest, linear_rest));
-  // e^-v = 2^k e^r
-  const UOp sum = fma(q * a, -std::numbers::log2e, f.magic()), k = plus(sum, -f.magic());
-  const UOp exact = fma(high * -1, a, times(k, -ln2)), r = fma(k, number(k, -ln2_rest), fma(low * -1, a, exact));
-  const UOp power = fma(r * r, horner(r, kExpm1), plus(r, 1)), e = scaled(power, sum);
-  return function(kGelu, div(where(less(x, 0), scaled(a * power, sum) * -1, x), plus(e, 1)), {x});
+  const double linear = wide ? -0x1.26aec21bce76p+1 : -0x1.26aecp+1, linear_rest = wide ? 0x1.ad12d7a64bcebp-49 : -0x1.0de73ap-22;
+  const double cubic = wide ? -0x1.a5a7cf7572a98p-4 : -0x1.a5a7dp-4, cubic_rest = wide ? 0x1.b91c940e4cfcfp-58 : 0x1.151aaep-29;
+  const UOp a = at_most(abs(x), wide ? 22 : 11), s = a * a, s_rest = fma(a, a, s * -1), q = fma(s, cubic, linear);
+  const UOp low = fma(s, number(s, cubic), plus(q * -1, linear)) + fma(s_rest, number(s, cubic), fma(s, cubic_rest, linear_rest));
+  // 2^-t = 2^k 2^r, its factor 2^k larger than it is, so that it is not too small.
+  const double zero = f.magic() + f.bias + f.middle(), back = std::ldexp(1.0, -f.middle());
+  const UOp sum = fma(q, a, number(x, zero)), r = fma(low, a, fma(q, a, plus(sum * -1, zero)));
+  const UOp raised = horner(r, codegen::kExp2) * power_of_2(sum);
+  return function(kGelu, div(where(less(x, 0), times(a * raised, -back), x), fma(raised, back, 1)), {x});
 }
 
 }  // namespace tg::special

@@ -36,9 +36,8 @@ UOp sin(const UOp& x) { return UOp::make(Op::Sin, {x}); }
 UOp cos(const UOp& x) { return UOp::make(Op::Cos, {x}); }
 UOp rsqrt(const UOp& x) { return reciprocal(sqrt(x)); }
 
-UOp between(double low, const UOp& x, double high) {
-  return where(less(x, low), number(x, low), where(less(high, x), number(x, high), x));
-}
+UOp at_most(const UOp& x, double high) { return where(less(high, x), number(x, high), x); }
+UOp between(double low, const UOp& x, double high) { return where(less(x, low), number(x, low), at_most(x, high)); }
 UOp with_sign(const UOp& v, const UOp& x) {
   const FloatFormat f(x.dtype());
   const UOp sign = f.integer(f.width() == 64 ? INT64_MIN : INT32_MIN), rest = f.integer(f.width() == 64 ? INT64_MAX : INT32_MAX);
@@ -56,44 +55,38 @@ UOp nearest(const UOp& x) {
 // ---- exponentials ----
 
 namespace {
-/// e^(x + rest) = 2^k (1 + p), |rest| being small. `sum` holds the whole number k in its low bits.
-struct Exponential { UOp sum, p; };
-Exponential exponential(const UOp& x, const UOp& rest = {}) {
-  const double magic = FloatFormat(x.dtype()).magic();
-  const UOp sum = fma(x, std::numbers::log2e, magic), k = plus(sum, -magic);
+/// e^(x + rest) = 2^k (1 + p), |rest| being small; `unit` is 2^(k + more), neither too large nor denormal.
+struct Exponential { UOp unit, p; };
+Exponential exponential(const UOp& x, int more, const UOp& rest = {}) {
+  const FloatFormat f(x.dtype());
+  const double zero = f.magic() + f.bias + more;
+  const UOp sum = fma(x, std::numbers::log2e, zero), k = plus(sum, -zero);
   const Pieces ln2 = pieces(x, {0x1.62e43p-1, -0x1.05c61p-29}, {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56});
   const UOp r = fma(k, number(x, -ln2.rest), fma(k, number(x, -ln2.first), x)), all = rest ? r + rest : r;
-  return {sum, fma(all * all, horner(all, kExpm1), all)};
-}
-/// 2^(k + more), neither too large nor denormal.
-UOp power_of_2(const UOp& sum, int more) {
-  const FloatFormat f(sum.dtype());
-  return bitcast(codegen::shl(bitcast(sum, f.bits), f.mantissa) + f.integer(static_cast<int64_t>(f.bias + more) << f.mantissa), f.real);
+  return {power_of_2(sum), fma(all * all, horner(all, kExpm1), all)};
 }
 double overflow(const UOp& x, int halvings) { return (FloatFormat(x.dtype()).bias + halvings + 1.25) * std::numbers::ln2; }
 /// e^x / 2, which overflows later than e^x.
 UOp half_exp(const UOp& x) {
-  const auto [sum, p] = exponential(between(0, x, overflow(x, 1)));
-  const UOp quarter = power_of_2(sum, -2);
+  const auto [quarter, p] = exponential(between(0, x, overflow(x, 1)), -2);
   return times(fma(quarter, p, quarter), 2);
 }
 }  // namespace
 
 UOp expm1(const UOp& x) {
   static const Function& kExpm1Function = lasting("expm1", [](const UOp& u, const UOp& g, size_t) { return g * plus(u, 1); });
-  const auto [sum, p] = exponential(between(x.dtype() == float64 ? -40 : -20, x, overflow(x, 0)));  // below it is -1
-  const UOp half = power_of_2(sum, -1);
+  const auto [half, p] = exponential(between(x.dtype() == float64 ? -40 : -20, x, overflow(x, 0)), -1);  // below it is -1
   return function(kExpm1Function, with_sign(times(fma(half, p, plus(half, -0.5)), 2), x), {x});
 }
-UOp exp_times(const UOp& factor, const UOp& x, const UOp& rest) {
+UOp exp_times(const UOp& factor, const UOp& x, const UOp& rest) {  // scaled in two steps, of which the first is exact
   const FloatFormat f(x.dtype());
   const double lowest = -(f.bias + f.mantissa + 14) * std::numbers::ln2;
-  const auto [sum, p] = exponential(where(less(x, lowest), number(x, lowest), x), rest);
-  return scaled(fma(factor, p, factor), sum);
+  const auto [unit, p] = exponential(where(less(x, lowest), number(x, lowest), x), f.middle(), rest);
+  return times(fma(factor, p, factor) * unit, std::ldexp(1.0, -f.middle()));
 }
-UOp scaled(const UOp& v, const UOp& sum) {  // in two steps, of which the first is exact
-  const int half = (FloatFormat(v.dtype()).bias + 1) / 2;
-  return times(v * power_of_2(sum, half), std::ldexp(1.0, -half));
+UOp power_of_2(const UOp& sum) {
+  const FloatFormat f(sum.dtype());
+  return bitcast(codegen::shl(bitcast(sum, f.bits), f.mantissa), f.real);
 }
 UOp exp10(const UOp& x) {
   static const Function& kExp10 = lasting("exp10", [](const UOp& u, const UOp& g, size_t) { return times(g * u, std::numbers::ln10); });

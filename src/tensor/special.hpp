@@ -53,8 +53,8 @@ Two log_in_two(const UOp& x);
 /// factor * e^(x + rest), for x to 0, a factor to 1000 and a small rest: rounded little, and a number where the exponential alone would be
 /// none.
 UOp exp_times(const UOp& factor, const UOp& x, const UOp& rest = {});
-/// v * 2^k, v to 1000 and k to 0, where `sum` is k + FloatFormat::magic().
-UOp scaled(const UOp& v, const UOp& sum);
+/// 2^n, where `sum` is n + FloatFormat::magic() + FloatFormat::bias, so that its low bits are the exponent field.
+UOp power_of_2(const UOp& sum);
 /// x + x^3 p(x^2)
 inline UOp odd(const UOp& x, const codegen::Polynomial& p) {
   const UOp s = x * x;
@@ -62,6 +62,7 @@ inline UOp odd(const UOp& x, const codegen::Polynomial& p) {
 }
 /// x, not below or above the bounds; nan stays.
 UOp between(double low, const UOp& x, double high);
+UOp at_most(const UOp& x, double high);
 /// |x|, without a gradient.
 UOp abs(const UOp& x);
 /// |v| with the sign of x, which may be -0 or a nan; without a gradient.
