@@ -48,7 +48,9 @@ struct Here {
   int depth = 0;  // of scopes that this thread is in
   ForkGate::Count* counted = nullptr;
 };
-constinit thread_local Here here;  // no destructor: usable to the last moment of a thread
+// No destructor: usable to the last moment of a thread. Reached without a call, since every lock does: it is small enough for what the
+// system leaves to libraries that are opened later.
+[[gnu::tls_model("initial-exec")]] constinit thread_local Here here;
 
 ForkGate::Count& own() {
   ForkGate& gate = ForkGate::the();

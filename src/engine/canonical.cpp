@@ -46,9 +46,11 @@ bool sole_owner(const UOp& target) {
 }  // namespace
 
 std::vector<const UOp*> nodes_to_compute(std::span<const UOp> roots) {
+  constexpr size_t kUsual = 32;  // nodes of what is computed by itself
   std::vector<const UOp*> order;
   detail::NodeMap<char> seen;
   std::vector<std::pair<const UOp*, bool>> stack;
+  order.reserve(kUsual), stack.reserve(kUsual);
   for (const UOp& r : roots) {
     stack.emplace_back(&r, false);
     while (!stack.empty()) {
@@ -73,16 +75,16 @@ Canonical::Canonical(std::span<const UOp> roots, std::span<const UOp* const> ord
     for (const UOp* u : order)
       if (u->op() == Op::Assign && !u->storage() && !wanted.contains(u->src(0).node()) && sole_owner(u->src(0))) in_place.insert(u->node());
   }
-  std::unordered_map<const Storage*, int> slots;
+  detail::NodeMap<int> slots;  // by memory
   const Pieces parts = pieces(order, roots);
   for (const UOp* u : order) {
     if (parts.cut.contains(u->node())) continue;
     for (const Dim& d : u->shape()) if (!d.known()) for (const UOp& n : toposort(d.expr())) if (n.op() == Op::Bind) bind(n);
     Step step{u};
     if (auto memory = u->op() == Op::Const ? nullptr : buffer_of(*u)) {  // a constant is a number in the code, whoever realized it
-      const auto [at, fresh] = slots.emplace(memory.get(), static_cast<int>(inputs.size()));
-      if (fresh) inputs.push_back(std::move(memory));
-      step.slot = at->second;
+      const auto [slot, fresh] = slots.add(memory.get());
+      if (fresh) slot = static_cast<int>(inputs.size()), inputs.push_back(std::move(memory));
+      step.slot = slot;
     } else if (const auto piece = parts.of.find(u->node()); piece != parts.of.end()) {
       step.slot = static_cast<int>(inputs.size());
       step.before = piece->second.before;

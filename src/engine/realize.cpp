@@ -140,6 +140,7 @@ class Run {
   }
   void allocate() {
     const Plan& plan = ready_.plan;
+    memory_.reserve(plan.buffers.size()), owners_.reserve(plan.buffers.size());
     std::shared_ptr<Memory> arena;  // even of no bytes, if there are temporaries: devices want something to point to
     for (const PlanBuffer& b : plan.buffers) {
       const auto bytes = static_cast<size_t>(size(b.elements)) * size_of(b.dtype);
@@ -180,6 +181,7 @@ class Run {
   };
   Arguments arguments(const PlanLaunch& l, const CompiledKernel& k) {
     Arguments a;
+    a.buffers.reserve(l.buffers.size() + k.temporary_bytes.size()), a.grids.reserve(k.grids.size());
     if (!(l.elements == Dim(0))) sizes_[element_count()] = constant(DType::index, size(l.elements));
     for (size_t i = 0; i < l.buffers.size(); ++i) a.buffers.push_back(rest_of(memory_[static_cast<size_t>(l.buffers[i])], l.offsets[i]));
     size_t offset = 0;
@@ -203,6 +205,7 @@ class Run {
   void launch(std::span<const PlanLaunch> parts, const CompiledKernel& k) {
     std::vector<Arguments> all;
     std::vector<LaunchArgs> sets;
+    all.reserve(parts.size()), sets.reserve(parts.size());
     for (const PlanLaunch& l : parts) if (!empty(l)) all.push_back(arguments(l, k));
     for (const Arguments& a : all) sets.push_back({a.buffers, a.scalars, a.grids});
     if (sets.empty()) return;

@@ -1,5 +1,5 @@
 #pragma once
-// A flat table from nodes to values, for walks over graphs: one allocation, no order.
+// A flat table from nodes, or what else has an address, to values, for walks over graphs: one allocation, no order.
 //
 //   NodeMap<int> depth;   auto [value, fresh] = depth.add(u.node());   const int* d = depth.find(u.node())
 #include <cstdint>
@@ -8,19 +8,17 @@
 
 namespace tg::detail {
 
-struct Node;
-
 template <class V>
 class NodeMap {
  public:
-  const V* find(const Node* key) const {
+  const V* find(const void* key) const {
     if (slots_.empty()) return nullptr;
     const Slot& s = slots_[at(key)];
     return s.key ? &s.value : nullptr;
   }
-  bool contains(const Node* key) const { return find(key) != nullptr; }
+  bool contains(const void* key) const { return find(key) != nullptr; }
   /// The value of the key, and whether it is new. Valid until the next add.
-  std::pair<V&, bool> add(const Node* key) {
+  std::pair<V&, bool> add(const void* key) {
     if (2 * (count_ + 1) > slots_.size()) grow();
     Slot& s = slots_[at(key)];
     const bool fresh = !s.key;
@@ -30,10 +28,10 @@ class NodeMap {
 
  private:
   struct Slot {
-    const Node* key = nullptr;
+    const void* key = nullptr;
     V value{};
   };
-  size_t at(const Node* key) const {  // the key's slot, or the empty one where it belongs
+  size_t at(const void* key) const {  // the key's slot, or the empty one where it belongs
     size_t i = static_cast<size_t>((reinterpret_cast<uintptr_t>(key) * 0x9e3779b97f4a7c15u) >> shift_);
     while (slots_[i].key && slots_[i].key != key) i = (i + 1) & (slots_.size() - 1);
     return i;

@@ -252,10 +252,12 @@ class CpuDevice : public HostDevice {
   void launch_all(Program& p, std::span<const LaunchArgs> all) override {
     const auto& program = static_cast<CpuProgram&>(p);
     std::vector<Job::Set> sets;
+    sets.reserve(all.size());
     for (const LaunchArgs& args : all) {
       if (args.grids.size() != program.phases.size())
         throw InternalError(fmt::format("cpu: {} grids for a kernel of {} phases", args.grids.size(), program.phases.size()));
       std::vector<void*> buffers;
+      buffers.reserve(args.buffers.size());
       for (const MemoryRef& b : args.buffers) buffers.push_back(address(b));
       sets.push_back({std::move(buffers), args.scalars.data(), 0});
     }

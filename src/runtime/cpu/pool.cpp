@@ -75,8 +75,7 @@ void Pool::run(int64_t n, Job job, void* context, bool tiny) {
   for (int64_t wake = std::min<int64_t>(helpers, sleepers_.load()); wake > 0; --wake) epoch_.notify_one();
 
   inside_job = true;
-  int64_t own = 0;
-  for (int64_t blocks; (blocks = do_one_piece(0)) > 0;) own += blocks;
+  const int64_t own = do_pieces(0);
   inside_job = false;
   for (int spins = 0; unfinished_.load(std::memory_order_acquire) > 0;)
     if (++spins < kPausesBeforeYield) pause();
@@ -84,11 +83,14 @@ void Pool::run(int64_t n, Job job, void* context, bool tiny) {
   if (core_each_) move_away(epoch, own == n);
 }
 
-// Of a thread's own share first, then of what others have not come to. The number of blocks done, 0 where none was left.
-int64_t Pool::do_one_piece(int thread) {
+// Of a thread's own share first, then of what others have not come to. The number of blocks done, which are said to be at the end alone:
+// all threads count on one cache line.
+int64_t Pool::do_pieces(int thread) {
+  int64_t done = 0;
   for (int i = 0; i < size_; ++i)
-    if (const int64_t blocks = do_one_piece_of((thread + i) % size_); blocks > 0) return blocks;
-  return 0;
+    while (const int64_t blocks = do_one_piece_of((thread + i) % size_)) done += blocks;
+  if (done > 0) unfinished_.fetch_sub(done, std::memory_order_release);
+  return done;
 }
 int64_t Pool::do_one_piece_of(int share) {
   std::atomic<int64_t>& unclaimed = shares_[static_cast<size_t>(share)].unclaimed;
@@ -99,7 +101,6 @@ int64_t Pool::do_one_piece_of(int share) {
   } while (!unclaimed.compare_exchange_weak(left, left - blocks, std::memory_order_acq_rel, std::memory_order_acquire));
   const int64_t first = end_of(share, n_.load(std::memory_order_relaxed)) - left;
   job_(context_, first, first + blocks);
-  unfinished_.fetch_sub(blocks, std::memory_order_release);
   return blocks;
 }
 
@@ -116,7 +117,7 @@ void Pool::work(Worker& self, int thread, uint32_t seen) {
   while (true) {
     self.core.store(current_core());
     self.seen.store(seen);
-    while (do_one_piece(thread) > 0) {}
+    do_pieces(thread);
     if (const int core = self.kept_from.load(); core >= 0) {
       allow(nullptr, core, true);
       self.kept_from.store(-1);

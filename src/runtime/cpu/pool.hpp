@@ -53,7 +53,7 @@ class Pool {
     std::atomic<int> kept_from = -1;  // a core that it was moved off, and may go back to when it comes
   };
   void work(Worker& self, int thread, uint32_t seen);
-  int64_t do_one_piece(int thread);
+  int64_t do_pieces(int thread);
   int64_t do_one_piece_of(int share);
   int64_t end_of(int share, int64_t n) const { return n / size_ * (share + 1) + std::min<int64_t>(share + 1, n % size_); }
   void move_away(uint32_t epoch, bool alone);
