@@ -1,4 +1,4 @@
-// The gate: a count of open scopes, in parts so that threads rarely meet on one cache line, and whether a thread is forking.
+// The gate: a count of open scopes, a part for each thread as far as they go, and whether a thread is forking.
 #include "base/fork.hpp"
 
 #include <pthread.h>
@@ -15,7 +15,7 @@ namespace tg {
 
 struct ForkGate {
   struct alignas(64) Count { std::atomic<int> open = 0; };
-  static constexpr unsigned kParts = 64;
+  static constexpr unsigned kParts = 64;  // the last one is that of all threads which come later
 
   std::array<Count, kParts> counts;
   std::atomic<uint32_t> closed = 0;
@@ -46,6 +46,7 @@ namespace {
 
 struct Here {
   int depth = 0;  // of scopes that this thread is in
+  bool alone = false;  // with its count
   ForkGate::Count* counted = nullptr;
 };
 // No destructor: usable to the last moment of a thread. Reached without a call, since every lock does: it is small enough for what the
@@ -53,9 +54,16 @@ struct Here {
 [[gnu::tls_model("initial-exec")]] constinit thread_local Here here;
 
 ForkGate::Count& own() {
-  ForkGate& gate = ForkGate::the();
-  if (!here.counted) here.counted = &gate.counts[gate.threads.fetch_add(1) % ForkGate::kParts];
+  if (!here.counted) {
+    ForkGate& gate = ForkGate::the();
+    const unsigned number = std::min(gate.threads.fetch_add(1), ForkGate::kParts - 1);
+    here.counted = &gate.counts[number], here.alone = number < ForkGate::kParts - 1;
+  }
   return *here.counted;
+}
+void leave() {
+  if (here.alone) here.counted->open.store(0, std::memory_order_release);
+  else here.counted->open.fetch_sub(1);
 }
 
 }  // namespace
@@ -89,11 +97,11 @@ void detail::hold_off_fork() {
   if (here.depth++ == 0) ForkGate::the().enter(own());
 }
 void detail::let_fork() noexcept {
-  if (--here.depth == 0) here.counted->open.fetch_sub(1);
+  if (--here.depth == 0) leave();
 }
 
 ForkMayCome::ForkMayCome() : depth_(std::exchange(here.depth, 0)) {
-  if (depth_ > 0) here.counted->open.fetch_sub(1);
+  if (depth_ > 0) leave();
 }
 ForkMayCome::~ForkMayCome() {
   if (depth_ > 0) ForkGate::the().enter(own());

@@ -13,6 +13,7 @@
 #include "base/fork.hpp"
 #include "ir/node_map.hpp"
 #include "tg/error.hpp"
+#include "tg/ir/chains.hpp"
 #include "tg/ir/op_info.hpp"
 
 namespace tg {
@@ -71,52 +72,15 @@ Hash128 hash_of(const Arg& arg) {
 namespace detail {
 namespace {
 
-class Table {
- public:
+struct Table {
   Mutex mutex;
+  Chains<const Node> nodes;
 
   const Node* find(const Hash128& hash, Op op, DType dtype, std::span<const UOp> src, const Arg& arg) const {
-    if (buckets_.empty()) return nullptr;
-    for (const Node* n = buckets_[slot(hash)]; n; n = n->next)
-      if (n->hash == hash && n->op == op && n->dtype == dtype && n->arity == src.size() && n->arg == arg &&
-          std::equal(src.begin(), src.end(), n->src()))
-        return n;
-    return nullptr;
+    return nodes.find(hash, [&](const Node& n) {
+      return n.op == op && n.dtype == dtype && n.arity == src.size() && n.arg == arg && std::equal(src.begin(), src.end(), n.src());
+    });
   }
-  void insert(const Node* n) {
-    if (++count_ > buckets_.size()) grow();
-    const Node*& head = buckets_[slot(n->hash)];
-    n->next = head;
-    head = n;
-  }
-  bool erase(const Node* n) {
-    if (buckets_.empty()) return false;
-    for (const Node** at = &buckets_[slot(n->hash)]; *at; at = const_cast<const Node**>(&(*at)->next)) {
-      if (*at != n) continue;
-      *at = n->next;
-      --count_;
-      return true;
-    }
-    return false;
-  }
-  size_t count() const { return count_; }
-
- private:
-  size_t slot(const Hash128& h) const { return h.high & (buckets_.size() - 1); }
-  void grow() {
-    std::vector<const Node*> old(std::max<size_t>(64, buckets_.size() * 2));
-    old.swap(buckets_);
-    for (const Node* n : old)
-      while (n) {
-        const Node* rest = n->next;
-        const Node*& head = buckets_[slot(n->hash)];
-        n->next = head;
-        head = n;
-        n = rest;
-      }
-  }
-  std::vector<const Node*> buckets_;
-  size_t count_ = 0;
 };
 
 constexpr size_t kShards = 16;
@@ -173,8 +137,8 @@ const Node* intern(Op op, DType dtype, std::span<const UOp> src, Arg&& arg) {
     const Node* other = table.find(hash, op, n->dtype, src, n->arg);  // another thread may have been quicker
     if (other && try_retain(other)) winner = other;
     else {
-      if (other) table.erase(other);  // dying on another thread; it will see that it is gone
-      table.insert(n);
+      if (other) table.nodes.erase(other);  // dying on another thread; it will see that it is gone
+      table.nodes.insert(n);
     }
   }
   if (winner != n) release(n);
@@ -191,7 +155,7 @@ void destroy(const Node* n) noexcept {
     Table& table = interner().of(m->hash);
     {
       std::lock_guard lock(table.mutex);
-      table.erase(m);
+      table.nodes.erase(m);
     }
     m->next = dead;
     dead = m;
@@ -212,7 +176,7 @@ void destroy(const Node* n) noexcept {
 
 size_t live_nodes() {
   size_t n = 0;
-  for (Table& t : interner().shards) { std::lock_guard lock(t.mutex); n += t.count(); }
+  for (Table& t : interner().shards) { std::lock_guard lock(t.mutex); n += t.nodes.count(); }
   return n;
 }
 size_t made_nodes() { return interner().made.load(); }

@@ -5,10 +5,10 @@
 //
 // T needs operator== and hash_of(T) found by argument lookup or declared before use.
 #include <atomic>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "tg/ir/chains.hpp"
 #include "tg/ir/hash.hpp"
 #include "tg/ir/mutex.hpp"
 
@@ -40,10 +40,11 @@ class Interned {
     T value;
     Hash128 hash;
     std::atomic<uint32_t> refs{1};
+    Box* next = nullptr;
   };
   struct Table {
     Mutex mutex;
-    std::unordered_multimap<uint64_t, Box*> boxes;
+    Chains<Box> boxes;
   };
   static Table& table() { static auto& leaked = *new Table; return leaked; }  // outlives every static
 
@@ -51,23 +52,19 @@ class Interned {
     const Hash128 hash = hash_of(value);
     Table& t = table();
     std::lock_guard lock(t.mutex);
-    auto [it, end] = t.boxes.equal_range(hash.low);
-    for (; it != end; ++it) {
-      Box* b = it->second;
-      if (!(b->hash == hash) || !(b->value == value)) continue;
+    if (Box* b = t.boxes.find(hash, [&](const Box& x) { return x.value == value; })) {
       uint32_t r = b->refs.load(std::memory_order_relaxed);
-      while (r != 0) if (b->refs.compare_exchange_weak(r, r + 1, std::memory_order_acq_rel)) return b;
+      while (r != 0) if (b->refs.compare_exchange_weak(r, r + 1, std::memory_order_acq_rel)) return b;  // else it is dying on another thread
     }
     auto* b = new Box{std::move(value), hash};
-    t.boxes.emplace(hash.low, b);
+    t.boxes.insert(b);
     return b;
   }
   static void drop(Box* b) noexcept {
     {
       Table& t = table();
       std::lock_guard lock(t.mutex);
-      auto [it, end] = t.boxes.equal_range(b->hash.low);
-      for (; it != end; ++it) if (it->second == b) { t.boxes.erase(it); break; }
+      t.boxes.erase(b);
     }
     delete b;  // outside the lock: a value may hold nodes that hold other values
   }
