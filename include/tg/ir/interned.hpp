@@ -54,7 +54,8 @@ class Interned {
     std::lock_guard lock(t.mutex);
     if (Box* b = t.boxes.find(hash, [&](const Box& x) { return x.value == value; })) {
       uint32_t r = b->refs.load(std::memory_order_relaxed);
-      while (r != 0) if (b->refs.compare_exchange_weak(r, r + 1, std::memory_order_acq_rel)) return b;  // else it is dying on another thread
+      while (r != 0)
+        if (b->refs.compare_exchange_weak(r, r + 1, std::memory_order_acq_rel)) return b;  // else it is dying on another thread
     }
     auto* b = new Box{std::move(value), hash};
     t.boxes.insert(b);
