@@ -21,7 +21,7 @@ EXCEPTIONS = {("nn", "io"), ("io", "nn")}  # nn saves with io, through io's publ
 # The layers of public headers. One that is not here belongs where src/<layer>/<name>.cpp is.
 PUBLIC = {
     "base": "dtype error target hash mutex settings",
-    "ir": "op ops inst device interned monoids",
+    "ir": "op ops inst device chains interned monoids",
     "engine": "tune",
     "tensor": "extrema functions grad_mode index memory methods options random scalar unary value",
     "cli": "tg",  # tg/tg.hpp is everything, so nothing in the library includes it

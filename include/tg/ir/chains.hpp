@@ -12,6 +12,7 @@
 
 namespace tg {
 
+/// Points to what others own. T has a `hash` and a `next`, which is the table's while it is in there.
 template <class T>
 class Chains {
  public:
