@@ -156,7 +156,7 @@ TEST_P(Copied, OperandsLeaveTheResultRight) {
     }
   }
 }
-INSTANTIATE_TEST_SUITE_P(Programs, Copied, testing::Combine(testing::Values("cpu"), testing::ValuesIn(kPrograms)),
+INSTANTIATE_TEST_SUITE_P(Programs, Copied, testing::Combine(testing::Values("cpu", "opencl"), testing::ValuesIn(kPrograms)),
                          [](const auto& test) { return std::string(std::get<0>(test.param)) + std::get<1>(test.param).name; });
 
 TEST(Copied, WhatIsReadAcrossAndDoesNotFitTheCache) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <thread>
@@ -179,6 +180,27 @@ TEST(Fork, MayBeCalledInTheMiddleAndByManyAtOnce) {
     for (std::thread& t : threads) t.join();
   }
   EXPECT_EQ(good, 20);
+}
+
+TEST(Fork, WaitsForAllThreadsThatHaveOneCount) {
+  for (int t = 0; t < 70; ++t) std::thread([] { const ForkWaits own; }).join();  // those that come later have one in common
+  std::atomic<int> inside = 0;
+  std::atomic<bool> done = false;
+  const auto both_are_inside = [&] {
+    ++inside;
+    while (inside < 2) std::this_thread::yield();
+  };
+  std::thread first([&] { const ForkWaits whole; both_are_inside(); });
+  std::thread second([&] {
+    const ForkWaits whole;
+    both_are_inside();
+    first.join();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    done = true;
+  });
+  while (inside < 2) std::this_thread::yield();
+  EXPECT_EQ(in_child([&] { return done.load(); }), 0) << "a child that begins in the middle of what the second does";
+  second.join();
 }
 
 }  // namespace
