@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <thread>
 
@@ -184,23 +185,23 @@ TEST(Fork, MayBeCalledInTheMiddleAndByManyAtOnce) {
 
 TEST(Fork, WaitsForAllThreadsThatHaveOneCount) {
   for (int t = 0; t < 70; ++t) std::thread([] { const ForkWaits own; }).join();  // those that come later have one in common
-  std::atomic<int> inside = 0;
-  std::atomic<bool> done = false;
-  const auto both_are_inside = [&] {
-    ++inside;
-    while (inside < 2) std::this_thread::yield();
+  struct State {
+    std::atomic<int> inside = 0;
+    std::atomic<bool> done = false;
+    void enter() {
+      ++inside;
+      while (inside < 2) std::this_thread::yield();
+    }
   };
-  std::thread first([&] { const ForkWaits whole; both_are_inside(); });
-  std::thread second([&] {
+  const auto state = std::make_shared<State>();
+  std::thread([state] {
     const ForkWaits whole;
-    both_are_inside();
-    first.join();
+    std::thread([state] { const ForkWaits other; state->enter(); }).join();
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    done = true;
-  });
-  while (inside < 2) std::this_thread::yield();
-  EXPECT_EQ(in_child([&] { return done.load(); }), 0) << "a child that begins in the middle of what the second does";
-  second.join();
+    state->done = true;
+  }).detach();  // nobody can join it in the child
+  state->enter();
+  EXPECT_EQ(in_child([&] { return state->done.load(); }), 0) << "a child that begins in the middle of what a thread does";
 }
 
 }  // namespace
