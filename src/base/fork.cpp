@@ -1,7 +1,10 @@
 // The gate: a count of open scopes, a part for each thread as far as they go, and whether a thread is forking.
 #include "base/fork.hpp"
 
+#include <linux/membarrier.h>
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +16,8 @@
 
 namespace tg {
 
+static bool may_order() { return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0; }
+
 struct ForkGate {
   struct alignas(64) Count { std::atomic<int> open = 0; };
   static constexpr unsigned kParts = 64;  // the last one is that of all threads which come later
@@ -23,15 +28,18 @@ struct ForkGate {
   std::vector<InChild*> in_child;
   uint64_t forks = 0;
   std::atomic<unsigned> threads = 0;
+  /// Whether the thread that forks can make the others' writes and reads happen in order, so that they need not see to it at each scope.
+  bool orders = may_order();
 
   ForkGate() {
     pthread_atfork([] { the().close(); }, [] { the().begin_parent(); }, [] { the().begin_child(); });
   }
   static ForkGate& the() { static auto& leaked = *new ForkGate; return leaked; }  // fork may be called by static objects' destructors
 
-  void enter(Count& mine) {
-    for (;;) {
-      mine.open.fetch_add(1);  // before closed is read, as close() sets that before it reads the counts
+  void enter(Count& mine, bool alone) {
+    for (;;) {  // counted before closed is read, as close() sets that before it reads the counts
+      if (alone && orders) mine.open.store(1, std::memory_order_relaxed), std::atomic_signal_fence(std::memory_order_seq_cst);
+      else mine.open.fetch_add(1);
       if (!closed.load()) return;
       mine.open.fetch_sub(1);
       closed.wait(1);
@@ -61,6 +69,10 @@ ForkGate::Count& own() {
   }
   return *here.counted;
 }
+void enter() {
+  ForkGate::Count& mine = own();
+  ForkGate::the().enter(mine, here.alone);
+}
 void leave() {
   if (here.alone) here.counted->open.store(0, std::memory_order_release);
   else here.counted->open.fetch_sub(1);
@@ -73,6 +85,7 @@ void ForkGate::close() {
   if (here.depth > 0) own().open.fetch_sub(1);
   forking.lock();
   closed.store(1);
+  if (orders) syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
   for (Count& c : counts)
     for (int looks = 0; c.open.load() > 0;)
       if (++looks < 100) std::this_thread::yield();
@@ -86,6 +99,7 @@ void ForkGate::begin_parent() {
 }
 void ForkGate::begin_child() {
   ++forks;
+  orders = may_order();
   for (Count& c : counts) c.open.store(0);  // threads that were about to wait had counted themselves
   if (here.depth > 0) own().open.store(1);
   closed.store(0);
@@ -94,7 +108,7 @@ void ForkGate::begin_child() {
 }
 
 void detail::hold_off_fork() {
-  if (here.depth++ == 0) ForkGate::the().enter(own());
+  if (here.depth++ == 0) enter();
 }
 void detail::let_fork() noexcept {
   if (--here.depth == 0) leave();
@@ -104,7 +118,7 @@ ForkMayCome::ForkMayCome() : depth_(std::exchange(here.depth, 0)) {
   if (depth_ > 0) leave();
 }
 ForkMayCome::~ForkMayCome() {
-  if (depth_ > 0) ForkGate::the().enter(own());
+  if (depth_ > 0) enter();
   here.depth = depth_;
 }
 
