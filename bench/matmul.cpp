@@ -76,7 +76,7 @@ bool wanted(const std::string& name, std::span<char*> words) {
 // Median times of those that are not empty. Idle threads of each spin for a while: the next begins when they sleep, and its first call,
 // which wakes its own, is free.
 std::vector<double> take_turns(const std::vector<bench::Prepared>& sides, double operations, int rounds = 7) {
-  const int repeats = std::clamp(static_cast<int>(2e9 / operations), 2, 20);
+  const int repeats = std::clamp(static_cast<int>(1e10 / operations), 2, 300);
   std::vector<std::vector<double>> times(sides.size());
   for (int round = 0; round < rounds; ++round)
     for (size_t s = 0; s < sides.size(); ++s) {

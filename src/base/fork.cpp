@@ -16,35 +16,23 @@
 
 namespace tg {
 
-static bool may_order() { return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0; }
-
 struct ForkGate {
   struct alignas(64) Count { std::atomic<int> open = 0; };
   static constexpr unsigned kParts = 64;  // the last one is that of all threads which come later
 
   std::array<Count, kParts> counts;
-  std::atomic<uint32_t> closed = 0;
   std::mutex forking;  // held by the thread that forks, and while the list changes
   std::vector<InChild*> in_child;
   uint64_t forks = 0;
   std::atomic<unsigned> threads = 0;
-  /// Whether the thread that forks can make the others' writes and reads happen in order, so that they need not see to it at each scope.
-  bool orders = may_order();
 
   ForkGate() {
+    begin_to_order();
     pthread_atfork([] { the().close(); }, [] { the().begin_parent(); }, [] { the().begin_child(); });
   }
   static ForkGate& the() { static auto& leaked = *new ForkGate; return leaked; }  // fork may be called by static objects' destructors
 
-  void enter(Count& mine, bool alone) {
-    for (;;) {  // counted before closed is read, as close() sets that before it reads the counts
-      if (alone && orders) mine.open.store(1, std::memory_order_relaxed), std::atomic_signal_fence(std::memory_order_seq_cst);
-      else mine.open.fetch_add(1);
-      if (!closed.load()) return;
-      mine.open.fetch_sub(1);
-      closed.wait(1);
-    }
-  }
+  static void begin_to_order();
   void close();
   void begin_parent();
   void begin_child();
@@ -57,6 +45,9 @@ struct Here {
   bool alone = false;  // with its count
   ForkGate::Count* counted = nullptr;
 };
+constinit std::atomic<uint32_t> closed = 0;
+/// Whether the thread that forks can make the others' writes and reads happen in order, so that they need not see to it at each scope.
+constinit bool orders = false;
 // No destructor: usable to the last moment of a thread. Reached without a call, since every lock does: it is small enough for what the
 // system leaves to libraries that are opened later.
 [[gnu::tls_model("initial-exec")]] constinit thread_local Here here;
@@ -69,16 +60,30 @@ ForkGate::Count& own() {
   }
   return *here.counted;
 }
-void enter() {
-  ForkGate::Count& mine = own();
-  ForkGate::the().enter(mine, here.alone);
-}
 void leave() {
   if (here.alone) here.counted->open.store(0, std::memory_order_release);
   else here.counted->open.fetch_sub(1);
 }
+// Counted before closed is read, as close() sets that before it reads the counts.
+[[gnu::noinline]] void enter_in_order() {
+  for (;; closed.wait(1)) {
+    own().open.fetch_add(1);
+    if (!closed.load()) return;
+    leave();
+  }
+}
+void enter() {
+  if (!here.alone || !orders) return enter_in_order();
+  here.counted->open.store(1, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (!closed.load()) return;
+  leave();
+  enter_in_order();
+}
 
 }  // namespace
+
+void ForkGate::begin_to_order() { orders = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0; }
 
 // A thread that forks in the middle of a scope is not counted meanwhile, so that two of them do not wait for each other.
 void ForkGate::close() {
@@ -99,7 +104,7 @@ void ForkGate::begin_parent() {
 }
 void ForkGate::begin_child() {
   ++forks;
-  orders = may_order();
+  begin_to_order();
   for (Count& c : counts) c.open.store(0);  // threads that were about to wait had counted themselves
   if (here.depth > 0) own().open.store(1);
   closed.store(0);

@@ -179,7 +179,7 @@ Hash128 Canonical::hash_of(const Step& s) const {
   Hash128 h = mix(kHashSeed, static_cast<uint64_t>(u.op()) << 8 | static_cast<uint64_t>(u.dtype()));
   const Shape* const shape = std::get_if<Shape>(&u.arg());
   h = mix(h, tg::hash_of(u.op() == Op::Assign || (shape && !shape->known()) ? argument(s) : u.arg()));
-  for (const UOp& x : u.src()) h = mix(h, step_of(x).hash);
+  for (const UOp& x : u.src()) h = absorb(h, step_of(x).hash);
   return h;
 }
 

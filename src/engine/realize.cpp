@@ -26,7 +26,7 @@
 
 namespace tg {
 
-static void realize(std::span<const UOp> roots, Device& device);
+static void realize(std::vector<UOp> wanted, Device& device);
 
 namespace {
 
@@ -95,7 +95,8 @@ class Run {
     }
   }
 
-  std::vector<std::shared_ptr<Buffer>> operator()() {
+  /// Each root of the graph is given its memory.
+  void operator()(std::span<const UOp> roots) {
     allocate();
     try {
       launch_all();
@@ -103,9 +104,7 @@ class Run {
       (void)device_.synchronize();  // a fault before the failure is none of the next run's
       throw;
     }
-    std::vector<std::shared_ptr<Buffer>> out;
-    for (int r : ready_.plan.roots) out.push_back(owners_[static_cast<size_t>(r)]);
-    return out;
+    for (size_t i = 0; i < roots.size(); ++i) roots[i].attach(owners_[static_cast<size_t>(ready_.plan.roots[i])]);
   }
 
  private:
@@ -125,7 +124,8 @@ class Run {
   }
   void hear_interruption() {
     const auto now = std::chrono::steady_clock::now();
-    if (now - heard_ < kBetweenChecks) return;
+    if (!heard_) heard_ = now;
+    if (now - *heard_ < kBetweenChecks) return;
     heard_ = now;
     const ForkMayCome meanwhile;
     if (const auto check = interruption.load()) check();
@@ -245,7 +245,7 @@ class Run {
                        k.tuned ? ", tuned" : "", k.from_disk ? " (disk)" : ""));
   }
 
-  std::chrono::steady_clock::time_point heard_ = std::chrono::steady_clock::now();
+  std::optional<std::chrono::steady_clock::time_point> heard_;  // since the second launch
   const ReadyPlan& ready_;
   const Canonical& graph_;
   Device& device_;
@@ -270,7 +270,7 @@ bool bring_copies(std::span<const UOp* const> nodes, Device& here) {
     const UOp from = u.src(0);
     Device* there = nullptr;
     for (const UOp& n : toposort(from)) if (auto b = buffer_of(n)) there = &b->device();
-    realize(std::span(&from, 1), there ? *there : here);
+    realize({from}, there ? *there : here);
     const auto source = buffer_of(from);
     if (!there) { u.attach(source); continue; }  // made of constants alone
     auto target = make_buffer(device(*u.as<Name>()), source->bytes);
@@ -288,12 +288,11 @@ void set_interruption(void (*check)()) { interruption = check; }
 
 void forget_plans() { Plans::shared().forget(); }
 
-void realize(std::span<const UOp> roots, std::string_view device_name) { realize(roots, tg::device(device_name)); }
+void realize(std::vector<UOp> wanted, std::string_view device_name) { realize(std::move(wanted), tg::device(device_name)); }
 
-static void realize(std::span<const UOp> roots, Device& device) {
+static void realize(std::vector<UOp> wanted, Device& device) {
   const auto made = [](const UOp& u) { return u.storage() != nullptr; };
-  std::vector<UOp> wanted;
-  std::ranges::remove_copy_if(roots, std::back_inserter(wanted), made);
+  std::erase_if(wanted, made);
   if (wanted.empty()) return;
   const ForkWaits whole;
   std::vector<const UOp*> nodes = nodes_to_compute(wanted);
@@ -311,8 +310,7 @@ static void realize(std::span<const UOp> roots, Device& device) {
     graph = Canonical(wanted);
   }
   const std::shared_ptr<const ReadyPlan> ready = prepare(graph, device);
-  const std::vector<std::shared_ptr<Buffer>> memory = Run(*ready, graph, device)();
-  for (size_t i = 0; i < wanted.size(); ++i) wanted[i].attach(memory[i]);
+  Run(*ready, graph, device)(wanted);
 }
 
 }  // namespace tg

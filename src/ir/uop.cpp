@@ -97,12 +97,6 @@ bool try_retain(const Node* n) {  // fails on a node already dying
   return false;
 }
 
-// All 128 bits of a source at the price of one mix.
-Hash128 absorb(Hash128 h, Hash128 source) {
-  const uint64_t low = scramble(h.low ^ source.low);
-  const uint64_t high = scramble((h.high + source.high) ^ std::rotl(low, 23));
-  return {low + high, high};
-}
 Hash128 hash_node(Op op, DType dtype, std::span<const UOp> src, const Arg& arg) {
   Hash128 h = mix(kHashSeed, static_cast<uint64_t>(op) << 16 | static_cast<uint64_t>(dtype) << 8 | arg.index());
   if (arg.index() != 0) h = mix(h, hash_of(arg));
@@ -276,11 +270,10 @@ int64_t Dim::value() const {
   return value_;
 }
 UOp Dim::expr() const { return expr_ ? expr_ : index(value_); }
-bool Shape::known() const {
-  for (const Dim& d : *this) if (!d.known()) return false;
-  return true;
-}
+bool Shape::known() const { return std::all_of(begin(), end(), [](const Dim& d) { return d.known(); }); }
 Dim Shape::numel() const {
+  int64_t known = 1;
+  if (std::all_of(begin(), end(), [&](const Dim& d) { return d.known() && !__builtin_mul_overflow(known, d.value(), &known); })) return known;
   Dim n = 1;
   for (const Dim& d : *this) n = n * d;
   return n;

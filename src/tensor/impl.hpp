@@ -21,14 +21,14 @@
 namespace tg {
 
 struct detail::TensorImpl {
-  TensorImpl(UOp v, std::string d, bool grad) : value(std::move(v)), device(std::move(d)), requires_grad(grad) {}
+  TensorImpl(UOp v, std::string d, bool grad) : device(std::move(d)), requires_grad(grad), value(std::move(v)) {}
   ~TensorImpl();
 
   std::atomic<uint32_t> refs{1};
-  mutable Mutex mutex;           // guards all below but device
-  UOp value;
+  mutable Mutex mutex;           // guards all below but the next two
   const std::string device;
-  bool requires_grad;
+  std::atomic<bool> requires_grad;
+  UOp value;
   bool leaf = false;             // requires a gradient and receives it
   const void* key = nullptr;     // of a leaf, under which gradient.cpp knows it
   uint64_t pending = 0;          // of an assignment that is not made yet, its number in pending.cpp
@@ -77,7 +77,7 @@ void dismiss_leaf(TensorImpl& leaf) noexcept;
 void note_assignment(TensorImpl& target);  // whenever its node changes from or to one
 void forget_assignment(TensorImpl& target) noexcept;
 /// Those that this thread wrote to tensors on the device, other than the ones given.
-std::vector<Tensor> pending_assignments(const std::vector<Tensor>& besides, std::string_view device);
+std::vector<Tensor> pending_assignments(std::span<const Tensor> besides, std::string_view device);
 
 /// Whether it is the argument of a function that is transformed: a node like no other (transform.cpp).
 bool is_own_node(const UOp& node);

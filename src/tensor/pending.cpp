@@ -58,7 +58,7 @@ void forget_assignment(TensorImpl& target) noexcept {
   forget(target);
 }
 
-std::vector<Tensor> pending_assignments(const std::vector<Tensor>& besides, std::string_view device) {
+std::vector<Tensor> pending_assignments(std::span<const Tensor> besides, std::string_view device) {
   std::vector<Tensor> out;
   if (pending().size == 0) return out;
   std::unordered_set<const TensorImpl*> known;

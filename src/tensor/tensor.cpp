@@ -43,9 +43,7 @@ UOp source_of(const Tensor& t, std::string_view operation) {
 }
 bool carries_gradient(const Tensor& t) {
   const auto& impl = TensorImpl::of(t);
-  if (!impl || !grad_enabled()) return false;
-  const std::lock_guard lock(impl->mutex);
-  return impl->requires_grad;
+  return impl && grad_enabled() && impl->requires_grad;
 }
 
 Tensor make(UOp value, std::string device, bool grad) {
@@ -84,12 +82,13 @@ bool has_memory(const UOp& node) { return node.storage() != nullptr; }
 /// Whether some memory, a draw of random numbers, or an argument of a transformed function is below: then no other tensor's node can be the
 /// same by accident.
 bool has_identity(const UOp& root) {
+  if (root.holds_buffer()) return true;
   std::vector<const UOp*> stack{&root};
   detail::NodeMap<char> seen;
   while (!stack.empty()) {
     const UOp& u = *stack.back();
     stack.pop_back();
-    if (u.op() == Op::Buffer || u.op() == Op::Bind || is_own_node(u)) return true;
+    if (u.op() == Op::Bind || is_own_node(u)) return true;
     for (const UOp& s : u.src()) if (seen.add(s.node()).second) stack.push_back(&s);
   }
   return false;
@@ -122,49 +121,52 @@ void give_up_assignments(TensorImpl& impl, const UOp& node) {
   note_assignment(impl);
 }
 
-/// Computes their values. The nodes that hold those, in order, then others: a tensor's own node may be another one by then, where another
+/// A tensor whose value is asked for, its node, and the one that holds the value: a tensor's own may be another one by then, where another
 /// thread assigned to it.
-std::vector<UOp> compute(const std::vector<Tensor>& asked) {
-  std::vector<Tensor> pending;
-  std::vector<TensorImpl*> tensors;
-  std::vector<UOp> nodes, computed, wanted;
+struct Asked {
+  TensorImpl& impl;
+  UOp node, computed;
+};
+
+/// Computes their values, and with them those that this thread has assigned to other tensors; those are behind them.
+std::vector<Asked> compute(std::span<const Tensor> tensors) {
+  std::vector<Asked> all;
+  std::vector<UOp> wanted;
   std::string_view device;
   const auto add = [&](const Tensor& t) {
-    TensorImpl& impl = *tensors.emplace_back(&impl_of(t, "realize"));
-    nodes.push_back(node_of(t, "realize"));
-    const UOp& target = computed.emplace_back(to_compute(nodes.back(), impl.device));
-    if (target.shape().numel() == Dim(0) && !has_memory(target)) target.attach(make_buffer(tg::device(impl.device), 0));
-    if (has_memory(target)) return;
+    TensorImpl& impl = impl_of(t, "realize");
+    UOp node = node_of(t, "realize"), target = to_compute(node, impl.device);
+    const UOp& computed = all.emplace_back(impl, std::move(node), std::move(target)).computed;
+    if (computed.shape().numel() == Dim(0) && !has_memory(computed)) computed.attach(make_buffer(tg::device(impl.device), 0));
+    if (has_memory(computed)) return;
     if (!wanted.empty() && impl.device != device)
       throw DeviceError(
           fmt::format("realize: tensors on \"{}\" and \"{}\" at once; realize each device's alone", device, impl.device));
     device = impl.device;
-    wanted.push_back(target);
+    wanted.push_back(computed);
   };
-  for (const Tensor& t : asked) add(t);
-  if (!wanted.empty()) pending = pending_assignments(asked, device);
-  for (const Tensor& t : pending) add(t);
+  std::ranges::for_each(tensors, add);
+  if (!wanted.empty()) std::ranges::for_each(pending_assignments(tensors, device), add);
   try {
-    if (!wanted.empty()) realize(wanted, device);
+    if (!wanted.empty()) realize(std::move(wanted), device);
   } catch (...) {
-    for (size_t i = 0; i < tensors.size(); ++i) give_up_assignments(*tensors[i], nodes[i]);
+    for (const Asked& a : all) give_up_assignments(a.impl, a.node);
     throw;
   }
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    TensorImpl& impl = *tensors[i];
-    settle(impl, nodes[i], computed[i]);
-    if (impl.leaf) enlist_leaf(impl);
-    note_assignment(impl);
+  for (const Asked& a : all) {
+    settle(a.impl, a.node, a.computed);
+    if (a.impl.leaf) enlist_leaf(a.impl);
+    note_assignment(a.impl);
   }
-  return computed;
+  return all;
 }
 }  // namespace
 
 void realize(const std::vector<Tensor>& tensors) { (void)compute(tensors); }
-std::shared_ptr<Buffer> memory_of(const Tensor& t) { return buffer_of(compute({t})[0]); }
+std::shared_ptr<Buffer> memory_of(const Tensor& t) { return buffer_of(compute(std::span(&t, 1))[0].computed); }
 
 const Tensor& Tensor::realize() const {
-  tg::realize({*this});
+  (void)compute(std::span(this, 1));
   return *this;
 }
 

@@ -174,7 +174,7 @@ TEST(Batch, WhatWaitsForTheOtherIsALaunchOfItsOwn) {
 TEST(Schedule, ConstantsThatWereRealizedStayConstants) {
   const Tensor a = input({6, 4}), y = a + 1.5f;
   const UOp one_and_a_half = constant(DType::float32, 1.5);
-  realize(std::span(&one_and_a_half, 1), "null");
+  realize({one_and_a_half}, "null");
   EXPECT_EQ(plan(y).buffers.size(), 2u);
 }
 TEST(Schedule, ReshapeOfMemoryIsNoKernel) { EXPECT_EQ(launches(input({6, 4}).reshape({24})), 0u); }

@@ -40,6 +40,20 @@ class Chains {
     }
     return false;
   }
+  /// Takes out those of which `is` says so, as one chain.
+  template <class Is>
+  T* take(Is is) {
+    T* out = nullptr;
+    for (T*& head : heads_)
+      for (T** at = &head; *at;) {
+        T* const t = *at;
+        if (!is(*t)) { at = &t->next; continue; }
+        *at = std::exchange(t->next, out);
+        out = t;
+        --count_;
+      }
+    return out;
+  }
   size_t count() const { return count_; }
 
  private:

@@ -39,6 +39,12 @@ constexpr Hash128 mix(Hash128 h, uint64_t value) {
 }
 /// The same with all of another hash.
 constexpr Hash128 mix(Hash128 h, Hash128 other) { return mix(mix(h, other.low), other.high); }
+/// That as well, at the price of one mix.
+constexpr Hash128 absorb(Hash128 h, Hash128 other) {
+  const uint64_t low = detail::scramble(h.low ^ other.low);
+  const uint64_t high = detail::scramble((h.high + other.high) ^ std::rotl(low, 23));
+  return {low + high, high};
+}
 
 /// Of the bytes and their number.
 inline Hash128 hash_of(std::string_view bytes, Hash128 seed = kHashSeed) {

@@ -3,6 +3,7 @@
 //
 //   Interned<std::string> a("x"), b("x");   a == b, and *a is the string
 //
+// What nobody has a handle to stays until that is so for a third of all values: most programs name the same ones again and again.
 // T needs operator== and hash_of(T) found by argument lookup or declared before use.
 #include <atomic>
 #include <utility>
@@ -26,7 +27,7 @@ class Interned {
   Interned(const Interned& o) noexcept : box_(o.box_) { if (box_) box_->refs.fetch_add(1, std::memory_order_relaxed); }
   Interned(Interned&& o) noexcept : box_(std::exchange(o.box_, nullptr)) {}
   Interned& operator=(Interned o) noexcept { std::swap(box_, o.box_); return *this; }
-  ~Interned() { if (box_ && box_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) drop(box_); }
+  ~Interned() { if (box_ && box_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) table().idle.fetch_add(1, std::memory_order_relaxed); }
 
   const T& operator*() const { return box_->value; }
   const T* operator->() const { return &box_->value; }
@@ -39,35 +40,37 @@ class Interned {
   struct Box {
     T value;
     Hash128 hash;
-    std::atomic<uint32_t> refs{1};
+    std::atomic<uint32_t> refs{1};  // from 0 to 1 with the lock only
     Box* next = nullptr;
   };
   struct Table {
     Mutex mutex;
     Chains<Box> boxes;
+    std::atomic<size_t> idle{0};  // of which refs are 0
   };
+  static constexpr size_t kFew = 64;
   static Table& table() { static auto& leaked = *new Table; return leaked; }  // outlives every static
 
   static Box* find(T value) {
     const Hash128 hash = hash_of(value);
     Table& t = table();
-    std::lock_guard lock(t.mutex);
-    if (Box* b = t.boxes.find(hash, [&](const Box& x) { return x.value == value; })) {
-      uint32_t r = b->refs.load(std::memory_order_relaxed);
-      while (r != 0)
-        if (b->refs.compare_exchange_weak(r, r + 1, std::memory_order_acq_rel)) return b;  // else it is dying on another thread
-    }
-    auto* b = new Box{std::move(value), hash};
-    t.boxes.insert(b);
-    return b;
-  }
-  static void drop(Box* b) noexcept {
-    {
-      Table& t = table();
-      std::lock_guard lock(t.mutex);
-      t.boxes.erase(b);
-    }
-    delete b;  // outside the lock: a value may hold nodes that hold other values
+    Box* gone = nullptr;
+    auto* const found = [&] {
+      const std::lock_guard lock(t.mutex);
+      if (Box* b = t.boxes.find(hash, [&](const Box& x) { return x.value == value; })) {
+        if (b->refs.fetch_add(1, std::memory_order_acq_rel) == 0) t.idle.fetch_sub(1, std::memory_order_relaxed);
+        return b;
+      }
+      if (3 * t.idle.load(std::memory_order_relaxed) > t.boxes.count() + kFew) {
+        gone = t.boxes.take([](const Box& b) { return b.refs.load(std::memory_order_acquire) == 0; });
+        for (Box* b = gone; b; b = b->next) t.idle.fetch_sub(1, std::memory_order_relaxed);
+      }
+      auto* b = new Box{std::move(value), hash};
+      t.boxes.insert(b);
+      return b;
+    }();
+    while (gone) delete std::exchange(gone, gone->next);  // outside the lock: a value may hold nodes that hold other values
+    return found;
   }
 
   Box* box_ = nullptr;
