@@ -333,6 +333,30 @@ int64_t Lower::below_tile(const UOp& store) const {
   return 0;
 }
 
+// Before a tile of products is summed, where the rows begin that the next tile reads straight through: the processor foresees the rest of
+// each, but not its first lines. Of rows longer than a page these are too few to matter.
+void Lower::ask_for_next_rows(const UOp& sum) {
+  constexpr int64_t kAsked = 2, kLeast = 4;  // lines of a row: those that are asked for, and those that it has
+  const UOp& innermost = reduce_ranges(sum).back();
+  if (target_.grid || tile_rows_) return;
+  for (const UOp& u : toposort(sum.src(0))) {
+    if (u.op() != Op::Load || staging(u) || kept(u) || vector_axis(u.src(1).ranges())) continue;
+    const int64_t line = kLine / static_cast<int64_t>(size_of(u.dtype()));
+    UOp at = unclamped(u.src(1), {}, 0).first;
+    const auto moves = [&](int i) { return (at.ranges() & bit(nest_.axes[static_cast<size_t>(i)].range)) != 0; };
+    const auto next = std::find_if(order_.rbegin(), order_.rend(), moves);
+    const int64_t lines = ceil_div(innermost.src(0).bounds().max, line);
+    if (stride(at, innermost) != 1 || lines < kLeast || lines > kPage / kLine || next == order_.rend()) continue;
+    Substitution there{{nest_.axes[static_cast<size_t>(*next)].range, nest_.axes[static_cast<size_t>(*next)].range + 1}};
+    for (const UOp& r : reduce_ranges(sum)) there[r] = index(0);
+    at = keep_.emplace_back(simplify(substitute(at, there)));
+    for_points(axes_in(unrolled(at.ranges())), [&] {
+      for (int64_t n = 0; n < kAsked; ++n)
+        ask(u, e_.depth(), e_.alu(e_.depth(), Op::Add, DType::index, {address(at, nullptr).base, e_.constant(DType::index, n * line)}));
+    });
+  }
+}
+
 // Asks memory for the line of an element of what a load or a store accesses.
 void Lower::ask(const UOp& access, int level, int at) {
   const UOp& array = access.src(0);

@@ -204,6 +204,7 @@ class Lower::Loops {
 
 // What reductions that share their loops come to: those of the first for each point of the register tile, then those of the next.
 std::vector<Lower::State> Lower::reduced(const std::vector<UOp>& group, std::function<void()> beside) {
+  if (group.size() == 1 && is_contraction(group[0])) ask_for_next_rows(group[0]);
   Loops loops(*this, group, std::move(beside));
   loops.emit();
   return loops.results();

@@ -172,6 +172,7 @@ class Lower {
   int64_t below_tile(const UOp& store) const;
   static constexpr int64_t kLine = 64;  // bytes
   void ask(const UOp& access, int level, int at);
+  void ask_for_next_rows(const UOp& sum);
 
   // ---- lanes a few elements apart: memory is accessed as if they were side by side, with a mask, and shuffled ----
 

@@ -103,6 +103,31 @@ TEST(Streams, AskForTheRowsBelow) {
   }
 }
 
+// Each tile of a product asks for the first two lines of the next one's rows, outside of its own loop: where these are not a few lines, which
+// would be asked for whole, and not longer than a page.
+TEST(Streams, AskForTheBeginningsOfTheNextRows) {
+  const Inputs in{"null"};
+  struct Product { int64_t steps; int asked; };
+  for (const auto& [steps, expected] : {Product{512, 8}, Product{333, 8}, Product{1024, 8}, Product{40, 0}, Product{1040, 0}}) {
+    const Case c(in({96, steps}).matmul(in({steps, 32})), device("null"));
+    SCOPED_TRACE(c.kernel.name());
+    const Phase phase = generate(c.kernel, c.device.target(), parse_verbs("tile(i1, 16, vector); tile(i0, 4, unroll)")).phases[0].phase;
+    int asked = 0, loops = 0, most = 0;
+    for (const Inst& i : phase.insts) {
+      loops += (i.op == InstOp::loop) - (i.op == InstOp::end_loop);
+      most = std::max(most, loops);
+    }
+    for (const Inst& i : phase.insts) {
+      loops += (i.op == InstOp::loop) - (i.op == InstOp::end_loop);
+      if (i.op != InstOp::prefetch) continue;
+      ++asked;
+      EXPECT_EQ(phase.insts[static_cast<size_t>(i.src[0])].value, 1) << "of the first operand";
+      EXPECT_EQ(loops, most - 1);
+    }
+    EXPECT_EQ(asked, expected);
+  }
+}
+
 // Tiles that begin before a row and end after it: what masked lanes reach in scratch is there, a vector more where the tiles that
 // are stored are shifted. Rows begin where half a page does.
 TEST(Streams, HaveRoomAroundKeptRows) {
