@@ -75,10 +75,12 @@ bool wanted(const std::string& name, std::span<char*> words) {
 
 // Median times of those that are not empty. Idle threads of each spin for a while: the next begins when they sleep, and its first call,
 // which wakes its own, is free.
-std::vector<double> take_turns(const std::vector<bench::Prepared>& sides, double operations, int rounds = 7) {
+// between: runs behind each round.
+std::vector<double> take_turns(const std::vector<bench::Prepared>& sides, double operations, int rounds = 7,
+                               const std::function<void()>& between = [] {}) {
   const int repeats = std::clamp(static_cast<int>(1e10 / operations), 2, 300);
   std::vector<std::vector<double>> times(sides.size());
-  for (int round = 0; round < rounds; ++round)
+  for (int round = 0; round < rounds; between(), ++round)
     for (size_t s = 0; s < sides.size(); ++s) {
       if (!sides[s]) continue;
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -105,8 +107,7 @@ class Beside {
  public:
   void run(const Product& p) const {
     const Measured r = measure(p, 7);
-    const double of_peak = p.numbers == Numbers::Float32 ? r.ours * 1e9 / peak_ : 0;
-    bench::report({p.name, r.ours, "GFLOP/s", r.peer, r.theirs, of_peak, r.cold});
+    bench::report({p.name, r.ours, "GFLOP/s", r.peer, r.theirs, r.of_peak, r.cold});
   }
   // The geometric means of both rates, and so of their ratio.
   void run_all(const std::vector<Product>& products) const {
@@ -126,6 +127,7 @@ class Beside {
   struct Measured {
     double ours, theirs = 0;  // GFLOP/s
     std::string peer;         // the better one, if there is any
+    double of_peak = 0;       // which swings as the machine does, so it is measured as often as the sides are
     bench::Cold cold;
   };
   Measured measure(const Product& p, int rounds) const {
@@ -147,18 +149,19 @@ class Beside {
     const auto memory = [](const Tensor& t) { return const_cast<void*>(host_memory(t).get()); };
     const bench::Operands operands{memory(a), memory(b), memory(theirs)};
     const std::vector<bench::Prepared> sides{ours, blas_.prepare(p, operands), dnn_.prepare(p, operands)};
-    const std::vector<double> times = take_turns(sides, p.operations(), rounds);
+    std::vector<double> peaks;
+    const std::vector<double> times = take_turns(sides, p.operations(), rounds, [&] { peaks.push_back(bench::peak_now()); });
     const auto rate = [&](size_t side) { return p.operations() / times[side] * 1e-9; };
+    const double of_peak = p.numbers == Numbers::Float32 ? rate(0) * 1e9 / bench::median(std::move(peaks)) : 0;
     const size_t best = times[1] < times[2] ? 1 : 2;
-    if (!sides[best]) return {rate(0), 0, "", cold};
+    if (!sides[best]) return {rate(0), 0, "", of_peak, cold};
     const std::vector<float> values = result.to_vector<float>(), expected = theirs.to_vector<float>();
     for (size_t i = 0; i < values.size(); ++i)
       if (!(std::abs(values[i] - expected[i]) <= 1e-5 * p.k + (p.numbers == Numbers::Bfloat16 ? 0.01 * std::abs(expected[i]) : 0)))
         throw ValueError(fmt::format("{}: element {} is {}, the peer has {}", p.name, i, values[i], expected[i]));
-    return {rate(0), rate(best), best == 1 ? "OpenBLAS" : "oneDNN", cold};
+    return {rate(0), rate(best), best == 1 ? "OpenBLAS" : "oneDNN", of_peak, cold};
   }
 
-  const double peak_ = bench::peak();
   bench::OpenBlas blas_;
   bench::OneDnn dnn_;
 };

@@ -1,5 +1,6 @@
 // See lowering.hpp. Loops that combine: accumulators for each point of the register tile, joined at the end.
 #include <algorithm>
+#include <numeric>
 #include <span>
 
 #include "codegen/access.hpp"
@@ -13,7 +14,7 @@ namespace {
 constexpr int64_t kTerms = 16;       // added one after the other to an accumulator of a sum
 constexpr int64_t kProducts = 1024;  // ... of a contraction
 constexpr int64_t kFewSums = 16;     // vectors of a tile whose rounds are short: 12 products are 6 cycles, 23 instructions at least 4
-constexpr int64_t kRoundsAtOnce = 4;
+constexpr int64_t kRoundsAtOnce = 4, kManyRounds = 16 * kRoundsAtOnce;
 
 }  // namespace
 
@@ -184,8 +185,11 @@ class Lower::Loops {
   int open(int begin, int end, int64_t step);
   void close();
   void from(size_t i);
-  void in_blocks(size_t i, int begin, int end, Sizes sizes, const std::vector<UOp>& hold);
-  int64_t rounds_at_once(size_t i, int begin, int end) const;
+  // How many rounds a loop has: known, or the most and what their number is a multiple of.
+  struct Count { int64_t all = 0, multiple = 0; bool known = false; };
+  Count counted(int begin, int end) const;
+  void in_blocks(size_t i, int begin, int end, Count count, Sizes sizes, const std::vector<UOp>& hold);
+  int64_t rounds_at_once(size_t i, Count count) const;
   void rounds(size_t i, int counter, int64_t count);
   void round();
   template <class F> void apart(const F& body);
@@ -261,7 +265,7 @@ void Lower::Loops::close() {
 void Lower::Loops::from(size_t i) {
   if (i == loops_.size()) return round();
   const UOp& r = loops_[i];
-  if (i + 1 < loops_.size()) return in_blocks(i, l_.emit(index(0)), l_.emit(r.src(0)), blocks_[i], {});
+  if (i + 1 < loops_.size()) return in_blocks(i, l_.emit(index(0)), l_.emit(r.src(0)), {}, blocks_[i], {});
   UOp wanted;
   const std::vector<UOp> known = l_.known_before(r, group_);
   for (const UOp& c : known) wanted = wanted ? wanted & c : c;
@@ -272,19 +276,26 @@ void Lower::Loops::from(size_t i) {
     Sizes sizes = blocks_[i];
     while (!sizes.empty() && sizes[0] >= simplify(p.end - p.begin).bounds().max) sizes = sizes.subspan(1);
     if (wanted) p.end = where(wanted, p.end, p.begin);
-    in_blocks(i, l_.emit(p.begin), l_.emit(p.end), sizes, hold);
+    const int begin = l_.emit(p.begin), end = l_.emit(p.end);
+    in_blocks(i, begin, end, counted(begin, end), sizes, hold);
   }
 }
 
+Lower::Loops::Count Lower::Loops::counted(int begin, int end) const {
+  const Inst &from = e_.insts[static_cast<size_t>(begin)], &to = e_.insts[static_cast<size_t>(end)];
+  if (from.op != InstOp::constant || to.op != InstOp::constant) return {};
+  return {to.value - from.value, to.value - from.value, true};
+}
+
 // Rounds of a loop in blocks of these sizes, outermost first. hold: what is true in them.
-void Lower::Loops::in_blocks(size_t i, int begin, int end, Sizes sizes, const std::vector<UOp>& hold) {
+void Lower::Loops::in_blocks(size_t i, int begin, int end, Count count, Sizes sizes, const std::vector<UOp>& hold) {
   const int64_t size = sizes.empty() ? 1 : sizes[0];
-  if (const int64_t count = sizes.empty() && hold.empty() ? rounds_at_once(i, begin, end) : 1; count > 1) {
-    const int64_t first = e_.insts[static_cast<size_t>(begin)].value, last = e_.insts[static_cast<size_t>(end)].value;
-    const int middle = e_.constant(DType::index, last - (last - first) % count);
-    rounds(i, open(begin, middle, count), count);
+  if (const int64_t n = sizes.empty() && hold.empty() ? rounds_at_once(i, count) : 1; n > 1) {
+    const int64_t left = count.multiple % n;
+    const int middle = left == 0 ? end : e_.constant(DType::index, e_.insts[static_cast<size_t>(end)].value - left);
+    rounds(i, open(begin, middle, n), n);
     close();
-    if ((last - first) % count == 0) return;
+    if (left == 0) return;
     begin = middle;
   }
   const int counter = open(begin, end, size);
@@ -292,7 +303,7 @@ void Lower::Loops::in_blocks(size_t i, int begin, int end, Sizes sizes, const st
     const int after = e_.alu(e_.depth(), Op::Add, DType::index, {counter, e_.constant(DType::index, size)}),
               inside = e_.alu(e_.depth(), Op::Less, DType::bool_, {after, end}),
               stop = e_.alu(e_.depth(), Op::Where, DType::index, {inside, after, end});
-    apart([&] { in_blocks(i, counter, stop, sizes.subspan(1), hold); });
+    apart([&] { in_blocks(i, counter, stop, {std::min(size, count.all), std::gcd(size, count.multiple), false}, sizes.subspan(1), hold); });
   } else {
     l_.bind_range(loops_[i], counter);
     for (const UOp& h : hold) l_.holds_.push_back({h, e_.depth()});
@@ -303,16 +314,17 @@ void Lower::Loops::in_blocks(size_t i, int begin, int end, Sizes sizes, const st
 }
 
 // A round of few products is not much longer than what counts it: several are made one after the other, of a short loop all. How many, of
-// this loop.
-int64_t Lower::Loops::rounds_at_once(size_t i, int begin, int end) const {
-  const Inst &from = e_.insts[static_cast<size_t>(begin)], &to = e_.insts[static_cast<size_t>(end)];
-  if (i + 1 < loops_.size() || from.op != InstOp::constant || to.op != InstOp::constant) return 1;
+// this loop. Of a large tile's, where rounds are many: a thread that shares its core with another's has every other turn to begin
+// instructions, and then 37 for 24 products are too many. With a last panel's narrow lanes registers would run out.
+int64_t Lower::Loops::rounds_at_once(size_t i, Count count) const {
+  const int64_t all = count.all;
+  if (i + 1 < loops_.size() || (!count.known && count.multiple % kRoundsAtOnce != 0)) return 1;
   if (l_.target_.grid || beside_ || group_.size() > 1 || l_.pair_ || !is_contraction(group_[0])) return 1;
   int64_t sums = 1;
   for (const auto* axes : {&outs_, &own_}) for (const Axis* a : *axes) sums *= a->most;
   const bool whole = sums == static_cast<int64_t>(states_[0].size() * states_[0][0].size());  // what is beyond a last tile is little
-  const int64_t all = to.value - from.value;
-  if (!whole || sums > kFewSums || all <= 1) return 1;
+  if (!whole || all <= 1) return 1;
+  if (sums > kFewSums) return all >= kManyRounds && l_.narrow_.lanes == 0 ? kRoundsAtOnce : 1;
   return all <= kRoundsAtOnce ? all : all >= 2 * kRoundsAtOnce ? kRoundsAtOnce : 1;
 }
 

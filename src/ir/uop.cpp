@@ -273,7 +273,8 @@ UOp Dim::expr() const { return expr_ ? expr_ : index(value_); }
 bool Shape::known() const { return std::all_of(begin(), end(), [](const Dim& d) { return d.known(); }); }
 Dim Shape::numel() const {
   int64_t known = 1;
-  if (std::all_of(begin(), end(), [&](const Dim& d) { return d.known() && !__builtin_mul_overflow(known, d.value(), &known); })) return known;
+  if (std::all_of(begin(), end(), [&](const Dim& d) { return d.known() && !__builtin_mul_overflow(known, d.value(), &known); }))
+    return known;
   Dim n = 1;
   for (const Dim& d : *this) n = n * d;
   return n;

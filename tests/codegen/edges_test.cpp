@@ -70,15 +70,32 @@ TEST(Edges, HaveCodeOfTheirOwn) {
     for (const Inst& i : g.phases.at(0).phase.insts) count[i.lanes] += i.op == InstOp::alu && i.alu == Op::Fma;
     return std::pair(count[16], count[1]);
   };
-  EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 3, unroll); tile(i0, 6, unroll)"), std::pair(18 + 3 + 6 + 1, 6 + 1));
+  // Four of the 70 steps are made at once, and two alone; not of what is left of a tile.
+  EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 3, unroll); tile(i0, 6, unroll)"), std::pair(5 * 18 + 3 + 6 + 1, 6 + 1));
   EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 3, unroll); tile(i0, 6, unroll); tile(i1, 2, loop); tile(i0, 5, loop)"),
-            std::pair(18 + 3 + 6 + 1, 6 + 1))
+            std::pair(5 * 18 + 3 + 6 + 1, 6 + 1))
       << "tiles in two loops each";
-  // Of small tiles four of the 70 steps are made at once, and two alone; not of what is left of a tile.
   EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 11, unroll); tile(i0, 1, unroll)"), std::pair(5 * 10, 5 * 1))
       << "one round of columns";
   EXPECT_EQ(products("tile(i1, 7, unroll)"), std::pair(0, 5 * 7)) << "it divides";
   EXPECT_EQ(products("tile(i1, 16, vector); tile(i1, 3, unroll); tile(i0, 4, unroll)"), std::pair(5 * 12 + 3 + 4 + 1, 4 + 1));
+}
+
+// Long sums are added up in blocks of 1024 steps: in those as well four are made at once where that divides all of them. Of a large tile
+// not where there are few steps, nor where the last vectors are narrow.
+TEST(Edges, StepsAtOnceAreRight) {
+  struct Product { int64_t steps, columns; int products; };
+  for (const auto& [steps, columns, expected] : {Product{60, 48, 18}, Product{64, 48, 72}, Product{67, 48, 90}, Product{2000, 48, 72},
+                                                 Product{2001, 48, 18}, Product{2048, 48, 72}, Product{64, 81, 72 + 12}}) {
+    const Case c(Inputs{"cpu"}({300, steps}).matmul(Inputs{"cpu"}({steps, columns})), device("cpu"));
+    SCOPED_TRACE(c.kernel.name());
+    Target t = c.device.target();
+    t.fma = true;
+    const Verbs verbs = parse_verbs("tile(i1, 16, vector); tile(i1, 3, unroll); tile(i0, 6, unroll)");
+    const Generated g = generate(c.kernel, t, verbs);
+    EXPECT_EQ(std::ranges::count_if(g.phases.at(0).phase.insts, [](const Inst& i) { return i.alu == Op::Fma && i.lanes == 16; }), expected);
+    EXPECT_EQ(c.run(verbs), c.run(Verbs{}));
+  }
 }
 
 // 589 columns as eight panels of five vectors, the last of two, are four for one core and 3.4 for the other; as thirteen of three, the last

@@ -103,8 +103,8 @@ TEST(Streams, AskForTheRowsBelow) {
   }
 }
 
-// Each tile of a product asks for the first two lines of the next one's rows, outside of its own loop: where these are not a few lines, which
-// would be asked for whole, and not longer than a page.
+// Each tile of a product asks for the first two lines of the next one's rows, outside of its own loop: where these have more than a few
+// lines, and no more than a page.
 TEST(Streams, AskForTheBeginningsOfTheNextRows) {
   const Inputs in{"null"};
   struct Product { int64_t steps; int asked; };
