@@ -75,15 +75,16 @@ bool wanted(const std::string& name, std::span<char*> words) {
 
 // Median times of those that are not empty. Idle threads of each spin for a while: the next begins when they sleep, and its first call,
 // which wakes its own, is free.
-// between: runs behind each round.
+// between: runs behind each round, when all threads sleep.
 std::vector<double> take_turns(const std::vector<bench::Prepared>& sides, double operations, int rounds = 7,
                                const std::function<void()>& between = [] {}) {
   const int repeats = std::clamp(static_cast<int>(1e10 / operations), 2, 300);
   std::vector<std::vector<double>> times(sides.size());
-  for (int round = 0; round < rounds; between(), ++round)
+  const auto let_all_sleep = [] { std::this_thread::sleep_for(std::chrono::milliseconds(50)); };
+  for (int round = 0; round < rounds; ++round) {
     for (size_t s = 0; s < sides.size(); ++s) {
       if (!sides[s]) continue;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      let_all_sleep();
       sides[s]();
       for (int i = 0; i < repeats; ++i) {
         const double begin = bench::now();
@@ -91,6 +92,9 @@ std::vector<double> take_turns(const std::vector<bench::Prepared>& sides, double
         times[s].push_back(bench::now() - begin);
       }
     }
+    let_all_sleep();
+    between();
+  }
   std::vector<double> out;
   for (size_t s = 0; s < sides.size(); ++s) out.push_back(sides[s] ? bench::median(std::move(times[s])) : INFINITY);
   return out;
@@ -150,7 +154,7 @@ class Beside {
     const bench::Operands operands{memory(a), memory(b), memory(theirs)};
     const std::vector<bench::Prepared> sides{ours, blas_.prepare(p, operands), dnn_.prepare(p, operands)};
     std::vector<double> peaks;
-    const std::vector<double> times = take_turns(sides, p.operations(), rounds, [&] { peaks.push_back(bench::peak_now()); });
+    const std::vector<double> times = take_turns(sides, p.operations(), rounds, [&] { peaks.push_back(bench::peak(10)); });
     const auto rate = [&](size_t side) { return p.operations() / times[side] * 1e-9; };
     const double of_peak = p.numbers == Numbers::Float32 ? rate(0) * 1e9 / bench::median(std::move(peaks)) : 0;
     const size_t best = times[1] < times[2] ? 1 : 2;
