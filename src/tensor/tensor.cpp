@@ -122,9 +122,9 @@ void give_up_assignments(TensorImpl& impl, const UOp& node) {
 }
 
 /// A tensor whose value is asked for, its node, and the one that holds the value: a tensor's own may be another one by then, where another
-/// thread assigned to it.
+/// thread assigned to it, or its other handles may be gone.
 struct Asked {
-  TensorImpl& impl;
+  Tensor tensor;
   UOp node, computed;
 };
 
@@ -136,7 +136,7 @@ std::vector<Asked> compute(std::span<const Tensor> tensors) {
   const auto add = [&](const Tensor& t) {
     TensorImpl& impl = impl_of(t, "realize");
     UOp node = node_of(t, "realize"), target = to_compute(node, impl.device);
-    const UOp& computed = all.emplace_back(impl, std::move(node), std::move(target)).computed;
+    const UOp& computed = all.emplace_back(t, std::move(node), std::move(target)).computed;
     if (computed.shape().numel() == Dim(0) && !has_memory(computed)) computed.attach(make_buffer(tg::device(impl.device), 0));
     if (has_memory(computed)) return;
     if (!wanted.empty() && impl.device != device)
@@ -150,13 +150,14 @@ std::vector<Asked> compute(std::span<const Tensor> tensors) {
   try {
     if (!wanted.empty()) realize(std::move(wanted), device);
   } catch (...) {
-    for (const Asked& a : all) give_up_assignments(a.impl, a.node);
+    for (const Asked& a : all) give_up_assignments(impl_of(a.tensor, "realize"), a.node);
     throw;
   }
   for (const Asked& a : all) {
-    settle(a.impl, a.node, a.computed);
-    if (a.impl.leaf) enlist_leaf(a.impl);
-    note_assignment(a.impl);
+    TensorImpl& impl = impl_of(a.tensor, "realize");
+    settle(impl, a.node, a.computed);
+    if (impl.leaf) enlist_leaf(impl);
+    note_assignment(impl);
   }
   return all;
 }

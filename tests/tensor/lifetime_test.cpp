@@ -7,6 +7,28 @@
 namespace tg {
 namespace {
 
+/// Whose launches let go of a tensor, as another thread may at any time.
+struct LettingGo : NullDevice {
+  using NullDevice::NullDevice;
+  void launch(Program& program, const LaunchArgs& args) override {
+    held = Tensor();
+    lives = !pending_assignments({}, "letting go").empty();
+    NullDevice::launch(program, args);
+  }
+  static inline Tensor held;
+  static inline bool lives = false;
+};
+
+TEST(Lifetime, WhatIsComputedLivesUntilItIs) {
+  register_device("letting go", [] { return std::make_unique<LettingGo>(device("null").target()); });
+  const Tensor x = Tensor::ones({3}, {.device = "letting go"}).realize();
+  LettingGo::held = Tensor::ones({3}, {.device = "letting go"}).realize();
+  LettingGo::held.assign(LettingGo::held + 1);
+  ASSERT_EQ(pending_assignments({}, "letting go").size(), 1u);
+  (x + 1).realize();
+  EXPECT_TRUE(LettingGo::lives) << "it is computed with what is asked for";
+  EXPECT_TRUE(pending_assignments({}, "letting go").empty()) << "and gone then";
+}
 TEST(Lifetime, CountsReturn) {
   const Tensor data({1.f, 2.f, 3.f});
   Tensor w = leaf({1, 2, 3}, {3});
