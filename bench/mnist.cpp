@@ -46,13 +46,14 @@ bench::Work least_possible() {
 }  // namespace
 
 int main(int count_of_arguments, char** arguments) {
-  if (count_of_arguments > 1 && std::string_view(arguments[1]) == "--from-nothing") return bench::from_nothing(training_on_zeros);
+  if (count_of_arguments > 1 && std::string_view(arguments[1]) == "--from-nothing")
+    return bench::from_nothing(training_on_zeros, count_of_arguments > 2);
   const std::string data = io::find_mnist().string();
   // forked before this process has threads
   bench::Torch peer("mnist_torch.py", {data, std::to_string(settings().threads), std::to_string(kBatch)});
   bench::time_beside(peer, "mnist step", [&](const std::string& device) {
     return training(device, cli::to_device(io::load_mnist(data).train, device));
   });
-  bench::time_from_nothing("mnist step", 100, 1000);
+  bench::time_from_nothing("mnist step", 100, 500);
   bench::count("mnist step", training_on_zeros, least_possible(), 60);
 }

@@ -7,17 +7,15 @@
 // turns. Its malloc is told to keep what it has, which makes it four times as fast where fresh pages are slow; that it then takes almost no
 // page faults is checked.
 //
-// From nothing: new processes without a disk cache. A device that has the cpu's facts and only collects what it is asked to compile shows
-// how long graph, schedule and lowering take; then the cpu compiles and loads what was collected, on all threads, opening LLVM first.
+// From nothing: the first step of new processes without a disk cache, on a device that has the cpu's facts and runs nothing: without
+// compiling either, and with kernels compiled and loaded, LLVM being opened first.
 #include <sys/resource.h>
 
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
-#include <mutex>
 #include <sstream>
-#include <thread>
 
 #include "base/log.hpp"
 #include "bench.hpp"
@@ -71,70 +69,59 @@ inline void count(const std::string& name, const Training& training, const Work&
 
 // ---- from nothing ----
 
-/// The cpu's facts and memory; instead of compiling and running it collects.
-class Collecting : public Device {
+/// The cpu's facts, memory and, where `compiles`, compiler; runs nothing.
+class Resting : public Device {
  public:
-  struct Collected {
-    std::string text;
-    std::vector<PhaseInfo> phases;
-  };
-  std::vector<Collected> take() { return std::move(collected_); }
-
   const Target& target() const override { return cpu_.target(); }
   void* allocate(size_t bytes) override { return cpu_.allocate(bytes); }
   void free(void* handle, size_t bytes) noexcept override { cpu_.free(handle, bytes); }
   void copy_in(MemoryRef to, const void* from, size_t bytes) override { cpu_.copy_in(to, from, bytes); }
   void copy_out(void* to, MemoryRef from, size_t bytes) override { cpu_.copy_out(to, from, bytes); }
-  std::string compile(const std::string& text) override { return text; }
-  std::shared_ptr<Program> load(const std::string& text, std::span<const PhaseInfo> phases) override {
-    const std::lock_guard lock(mutex_);
-    collected_.push_back({text, {phases.begin(), phases.end()}});
-    return std::make_shared<Program>();
+  std::string compile(const std::string& text) override { return compiles ? cpu_.compile(text) : text; }
+  std::shared_ptr<Program> load(const std::string& binary, std::span<const PhaseInfo> phases) override {
+    ++kernels;
+    return compiles ? cpu_.load(binary, phases) : std::make_shared<Program>();
   }
   void launch(Program&, const LaunchArgs&) override {}
   std::optional<Fault> synchronize() override { return {}; }
 
+  bool compiles = false;
+  std::atomic<size_t> kernels{0};
+
  private:
   Device& cpu_ = device("cpu");
-  std::mutex mutex_;
-  std::vector<Collected> collected_;
 };
 
-/// The new process: prints the seconds of preparing and of compiling, and the number of kernels.
-inline int from_nothing(const Training& training) {
-  register_device("collecting", [] { return std::make_unique<Collecting>(); });
-  auto& collecting = dynamic_cast<Collecting&>(device("collecting"));
-  const Step step = training("collecting");
-  collecting.take();
-  const double prepared = seconds([&] { step(); });
-  const std::vector<Collecting::Collected> kernels = collecting.take();
-  const double compiled = seconds([&] {
-    std::atomic<size_t> next{0};
-    const auto work = [&] {
-      for (size_t i; (i = next++) < kernels.size();) device("cpu").load(device("cpu").compile(kernels[i].text), kernels[i].phases);
-    };
-    std::vector<std::jthread> threads;
-    for (int t = 1; t < settings().threads; ++t) threads.emplace_back(work);
-    work();
-  });
-  fmt::print("{} {} {}\n", prepared, compiled, kernels.size());
+/// The new process: prints the seconds of a first step that runs nothing, and the number of its kernels.
+inline int from_nothing(const Training& training, bool compiles) {
+  register_device("resting", [] { return std::make_unique<Resting>(); });
+  auto& resting = dynamic_cast<Resting&>(device("resting"));
+  const Step step = training("resting");
+  resting.compiles = compiles;
+  resting.kernels = 0;
+  const double taken = seconds([&] { step(); });
+  fmt::print("{} {}\n", taken, resting.kernels.load());
   return 0;
 }
 
-/// Runs this program with --from-nothing, five times.
-inline void time_from_nothing(const std::string& name, double most_prepared, double most_compiled) {
-  std::vector<double> prepared, compiled;
+/// Runs this program with --from-nothing, and with "compile" behind it, five times each.
+inline void time_from_nothing(const std::string& name, double most_lowering, double most_in_all) {
   size_t kernels = 0;
-  for (int i = 0; i < 5; ++i) {
-    FILE* child =
-        popen(fmt::format("TG_CACHE=0 '{}' --from-nothing", std::filesystem::read_symlink("/proc/self/exe").string()).c_str(), "r");
-    double p = 0, c = 0;
-    const bool read = child && std::fscanf(child, "%lf %lf %zu", &p, &c, &kernels) == 3;
-    if (!child || pclose(child) != 0 || !read) throw ValueError("the process that starts from nothing failed");
-    prepared.push_back(p * 1e3), compiled.push_back(c * 1e3);
-  }
-  report({name + " from nothing: graph, schedule, lowering", median(prepared), "ms", "limit", most_prepared});
-  report({fmt::format("{} from nothing: compiling {} kernels", name, kernels), median(compiled), "ms", "limit", most_compiled});
+  const auto milliseconds = [&](const char* how) {
+    std::vector<double> out;
+    for (int i = 0; i < 5; ++i) {
+      const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+      FILE* child = popen(fmt::format("TG_CACHE=0 '{}' --from-nothing {}", program, how).c_str(), "r");
+      double taken = 0;
+      const bool read = child && std::fscanf(child, "%lf %zu", &taken, &kernels) == 2;
+      if (!child || pclose(child) != 0 || !read) throw ValueError("the process that starts from nothing failed");
+      out.push_back(taken * 1e3);
+    }
+    return median(out);
+  };
+  report({name + " from nothing: graph, schedule, lowering", milliseconds(""), "ms", "limit", most_lowering});
+  const double in_all = milliseconds("compile");
+  report({fmt::format("{} from nothing: the same with {} kernels compiled", name, kernels), in_all, "ms", "limit", most_in_all});
 }
 
 // ---- beside the peer ----

@@ -39,7 +39,8 @@ bench::Work least_possible() {
 }  // namespace
 
 int main(int count_of_arguments, char** arguments) {
-  if (count_of_arguments > 1 && std::string_view(arguments[1]) == "--from-nothing") return bench::from_nothing(training);
+  if (count_of_arguments > 1 && std::string_view(arguments[1]) == "--from-nothing")
+    return bench::from_nothing(training, count_of_arguments > 2);
   // forked before this process has threads
   bench::Torch peer("transformer_torch.py", {std::to_string(settings().threads), std::to_string(kBatch)});
   const double ours = bench::time_beside(peer, "transformer step", training);

@@ -2,9 +2,9 @@
 #include "engine/kernels.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -105,42 +105,61 @@ void register_renderers() {
   });
 }
 
-std::shared_ptr<const CompiledKernel> make(const Kernel& kernel, Hash128 key, const std::optional<Tuning>& tuning, Device& device) {
+double ms_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+// A kernel on its way: found on disk, or lowered and then compiled.
+struct Making {
+  std::shared_ptr<CompiledKernel> made = std::make_shared<CompiledKernel>();
+  Hash128 key;
+  std::string text;  // empty where it was found
+  Stored stored;
+  bool fixed = true;  // a grid that depends on variables is not kept
+};
+
+Making find_or_lower(const Kernel& kernel, Hash128 key, const std::optional<Tuning>& tuning, Device& device) {
   const auto start = std::chrono::steady_clock::now();
-  auto out = std::make_shared<CompiledKernel>();
-  out->name = kernel.name();
-  out->tuned = tuning.has_value();
+  Making m;
+  m.key = key;
+  CompiledKernel& out = *m.made;
+  out.name = kernel.name();
+  out.tuned = tuning.has_value();
   if (auto text = CompileCache::shared().get(key))
     if (auto s = unpack(*text)) {
-      out->program = device.load(s->binary, s->phases);
-      for (const auto& g : s->grids) out->grids.push_back({Dim(g[0]), Dim(g[1]), Dim(g[2])});
-      out->temporary_bytes.assign(s->temporary_bytes.begin(), s->temporary_bytes.end());
-      out->from_disk = true;
-      return out;
+      out.program = device.load(s->binary, s->phases);
+      for (const auto& g : s->grids) out.grids.push_back({Dim(g[0]), Dim(g[1]), Dim(g[2])});
+      out.temporary_bytes.assign(s->temporary_bytes.begin(), s->temporary_bytes.end());
+      out.from_disk = true;
+      return m;
     }
   const Generated g = tuning ? generate(kernel, device.target(), *tuning) : generate(kernel, device.target());
-  Stored s{.phases = phase_infos(g), .grids = {}, .temporary_bytes = {}, .binary = {}};
-  bool fixed = true;  // a grid that depends on variables is not kept
+  m.stored.phases = phase_infos(g);
   for (const LoweredPhase& p : g.phases) {
-    out->grids.push_back(p.grid);
-    for (const Dim& d : p.grid) fixed &= d.known();
-    if (fixed) s.grids.push_back({p.grid[0].value(), p.grid[1].value(), p.grid[2].value()});
+    out.grids.push_back(p.grid);
+    for (const Dim& d : p.grid) m.fixed &= d.known();
+    if (m.fixed) m.stored.grids.push_back({p.grid[0].value(), p.grid[1].value(), p.grid[2].value()});
   }
   for (const auto& [dtype, elements] : g.temporaries) {
-    out->temporary_bytes.push_back(elements * Dim(size_of(dtype)));
-    fixed &= elements.known();
-    if (fixed) s.temporary_bytes.push_back(out->temporary_bytes.back().value());
+    out.temporary_bytes.push_back(elements * Dim(size_of(dtype)));
+    m.fixed &= elements.known();
+    if (m.fixed) m.stored.temporary_bytes.push_back(out.temporary_bytes.back().value());
   }
   if (logging(3))
-    log(3, fmt::format("{}{}: {}\n{}", tuning ? "# tuned: may round otherwise than the default verbs\n" : "", out->name, to_string(g.verbs),
+    log(3, fmt::format("{}{}: {}\n{}", tuning ? "# tuned: may round otherwise than the default verbs\n" : "", out.name, to_string(g.verbs),
                        g.nest));
-  const std::string text = source(g, device.target());
-  if (logging(4)) log(4, text);
-  s.binary = device.compile(text);
-  out->program = device.load(s.binary, s.phases);
-  out->compile_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  if (fixed) CompileCache::shared().put(key, pack(s));
-  return out;
+  m.text = source(g, device.target());
+  if (logging(4)) log(4, m.text);
+  out.compile_ms = ms_since(start);
+  return m;
+}
+
+void compile(Making& m, Device& device) {
+  const auto start = std::chrono::steady_clock::now();
+  m.stored.binary = device.compile(m.text);
+  m.made->program = device.load(m.stored.binary, m.stored.phases);
+  m.made->compile_ms += ms_since(start);
+  if (m.fixed) CompileCache::shared().put(m.key, pack(m.stored));
 }
 
 // Kernels that somebody has: a plan that is kept, or that is running. Their code goes with the last of these.
@@ -223,22 +242,19 @@ std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kerne
   };
   if (missing.empty()) return share();
   const ForkMayCome meanwhile;  // nothing has begun to change
-  std::atomic<size_t> next{0};
-  Mutex failing;
-  std::exception_ptr failure;
-  const auto work = [&] {
-    for (size_t n; (n = next.fetch_add(1)) < missing.size();) {
-      try {
-        out[missing[n]] = make(*kernels[missing[n]], keys[missing[n]], tunings[missing[n]], device);
-      } catch (...) {
-        std::lock_guard lock(failing);
-        failure = std::current_exception();
-        next = missing.size();
-      }
-    }
-  };
-  on_threads(std::min<size_t>(missing.size(), static_cast<size_t>(settings().threads)), work);
-  if (failure) std::rethrow_exception(failure);
+  const auto threads = static_cast<size_t>(settings().threads);
+  std::vector<Making> all(missing.size());
+  on_threads(threads, all.size(), [&](size_t i) {
+    const size_t m = missing[i];
+    all[i] = find_or_lower(*kernels[m], keys[m], tunings[m], device);
+    out[m] = all[i].made;
+  });
+  std::vector<Making*> lowered;
+  for (Making& m : all) if (!m.text.empty()) lowered.push_back(&m);
+  // the longest first, so that threads end together
+  std::ranges::stable_sort(lowered, std::greater{}, [](const Making* m) { return m->text.size(); });
+  if (!lowered.empty())
+    on_large_stack([&] { on_threads(threads, lowered.size(), [&](size_t i) { compile(*lowered[i], device); }); });
   for (size_t m : missing)
     if (logging(2) && !out[m]->from_disk)
       log(2, fmt::format("{} compiled: {:.2f} ms, {} bytes of code", out[m]->name, out[m]->compile_ms, out[m]->program->code_bytes()));

@@ -2,10 +2,8 @@
 #include "engine/search.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cmath>
-#include <exception>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -256,24 +254,17 @@ class Search {
   // Those that can be lowered and are not yet known under another name, on all cores.
   std::vector<Candidate> compile(std::span<const Verbs> all) {
     std::vector<std::optional<Candidate>> built(all.size());
-    std::vector<std::exception_ptr> failed(all.size());
-    std::atomic<size_t> next{0};
-    const auto work = [&] {
-      for (size_t i; (i = next.fetch_add(1)) < all.size() && Clock::now() < deadline_;) {
-        try {
-          const Generated g = generate(stand_.kernel, stand_.device.target(), all[i]);
-          size_t instructions = 0;
-          for (const LoweredPhase& p : g.phases) instructions += p.phase.insts.size();
-          if (instructions <= kMostInstructions) built[i] = stand_.build(g);
-        } catch (const ValueError&) {  // verbs that fit the loops and not the target, or not each other
-        } catch (const DeviceError&) {
-        } catch (...) {
-          failed[i] = std::current_exception();
-        }
+    on_threads(static_cast<size_t>(settings().threads), all.size(), [&](size_t i) {
+      if (Clock::now() >= deadline_) return;
+      try {
+        const Generated g = generate(stand_.kernel, stand_.device.target(), all[i]);
+        size_t instructions = 0;
+        for (const LoweredPhase& p : g.phases) instructions += p.phase.insts.size();
+        if (instructions <= kMostInstructions) built[i] = stand_.build(g);
+      } catch (const ValueError&) {  // verbs that fit the loops and not the target, or not each other
+      } catch (const DeviceError&) {
       }
-    };
-    on_threads(std::min(all.size(), static_cast<size_t>(settings().threads)), work);
-    for (const std::exception_ptr& e : failed) if (e) std::rethrow_exception(e);
+    });
     std::vector<Candidate> out;
     for (auto& c : built) if (c && binaries_.insert(c->binary).second) out.push_back(std::move(*c));
     return out;

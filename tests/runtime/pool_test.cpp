@@ -234,9 +234,9 @@ TEST(Pool, AndHelpersDoWithFewerThreadsThanAskedFor) {
     Pool pool(4);
     Blocks blocks(100);
     pool.run(100, Blocks::job, &blocks);
-    std::atomic<int> calls = 0;
-    on_threads(4, [&] { ++calls; });
-    _exit(blocks.each_once() && calls == 1 ? 0 : 1);
+    std::vector<int> calls(4);
+    on_threads(4, calls.size(), [&](size_t i) { ++calls[i]; });
+    _exit(blocks.each_once() && calls == std::vector<int>(4, 1) ? 0 : 1);
   }
   int status = -1;
   waitpid(child, &status, 0);
