@@ -20,6 +20,12 @@ int64_t stride(const UOp& index, const UOp& range) {
   return out;
 }
 
+bool straight(const UOp& product, const UOp& range) {
+  return std::ranges::all_of(toposort(product), [&](const UOp& u) {
+    return u.op() != Op::Load || stride(u.src(1), range) == 0 || stride(u.src(1), range) == 1;
+  });
+}
+
 bool multiplies(const MatrixInstruction& m, const UOp& reduce) {
   const auto widened = [&](const UOp& x, DType from) {
     return x.op() == Op::Cast && x.src(0).dtype() == from && x.dtype() == m.accumulator;

@@ -22,6 +22,8 @@ bool reads(const UOp& u, const UOp& range);
 /// How an index moves when a range moves by one: elements, 0 if it does not, kIrregular if not by a constant.
 inline constexpr int64_t kIrregular = INT64_MAX;
 int64_t stride(const UOp& index, const UOp& range);
+/// Whether all that is loaded for a product either lies side by side along a range or is the same for all of it.
+bool straight(const UOp& product, const UOp& range);
 
 /// Whether a reduction is a sum of products as a matrix instruction makes them: of operands of its dtypes, widened to its accumulator's.
 bool multiplies(const MatrixInstruction& m, const UOp& reduce);

@@ -22,6 +22,9 @@ constexpr int64_t kRowsAtOnce = 8, kRowsOfPart = 64, kFewRows = 16;
 constexpr int64_t kParts = 4;  // that cores share equally, so or in multiples
 constexpr int64_t kFewProducts = 8, kLine = 64;  // rows of a product that are made side by side; bytes
 constexpr int64_t kPlanesOfPart = 4;
+constexpr double kPieces = 0.8;      // of L2, for those of both operands of a product
+constexpr double kLeastSteps = 400;  // of a sum in parts, each of which is stored and read
+constexpr double kOfAPhase = 16e6;   // products that outweigh one more phase even where there are few parts
 constexpr double kLongPiece = 16 << 10;  // bytes, which are fetched ahead whatever follows them
 constexpr int64_t kWidestTile = 16;  // vectors of a row in registers
 constexpr int64_t kRowsOfScan = 4;  // at once
@@ -49,12 +52,33 @@ class Chooser : public Choice {
     const UOp& u = reduces_[0];
     if (reduce_ranges(u).size() != 1 || !is_contraction(u) || !is_float(u.dtype())) return false;
     const UOp& r = reduce_ranges(u)[0];
+    if (!is_const(r.src(0))) return false;
+    if (sum_in_parts(u, r)) return true;
     const auto far = [&](const UOp& operand) { return footprint(operand) > static_cast<double>(target_.l2_bytes); };
     const int64_t steps = target_.l2_bytes / 2 / kPiece;
-    if (!is_const(r.src(0)) || extent(r) < 4 * steps || !far(u.src(0).src(0)) || !far(u.src(0).src(1))) return false;
+    if (extent(r) < 4 * steps || !far(u.src(0).src(0)) || !far(u.src(0).src(1))) return false;
     const int64_t rounds = even_parts(extent(r), ceil_div(extent(r), std::max(steps, std::min(2 * steps, kRound))));
     if (extent(r) % rounds != 0) return false;
     verbs_.push_back(Verb::group(name(r), 1, extent(r) / rounds));
+    return true;
+  }
+
+  // Where L2 holds enough steps of both operands beside each other, each core adds up pieces of its own: all of a piece is read once, and
+  // cores share pieces and not the few panels of a product. Not of rows that lie along the sum, whose pieces would be short.
+  bool sum_in_parts(const UOp& u, const UOp& r) {
+    const UOp &product = u.src(0), &a = product.src(0), &b = product.src(1);
+    const double bytes = footprint(a) + footprint(b), l2 = static_cast<double>(target_.l2_bytes);
+    if (straight(product, r) || bytes <= l2) return false;
+    double batch = 1, products = static_cast<double>(extent(r));
+    for (const UOp& o : kernel_.ranges) {
+      if (reads(a, o) && reads(b, o)) batch *= static_cast<double>(extent(o));
+      products *= static_cast<double>(extent(o));
+    }
+    const bool along = std::ranges::any_of(toposort(product), [&](const UOp& l) { return l.op() == Op::Load && stride(l.src(1), r) == 1; });
+    const int64_t least = along || products < kOfAPhase ? 4 * kRound : 2 * kRound;
+    const double step = bytes / batch / static_cast<double>(extent(r)), steps = std::min(kPieces * l2 / step, static_cast<double>(kRound));
+    if (extent(r) < least || steps < kLeastSteps || batch >= static_cast<double>(kParts * target_.cores)) return false;
+    verbs_.push_back(Verb::group(name(r), even_parts(extent(r), static_cast<int64_t>(static_cast<double>(extent(r)) / steps) + 1)));
     return true;
   }
 

@@ -23,6 +23,7 @@ constexpr double kAnew = 1.5;       // of a step whose windows were in L2 for th
 constexpr double kDone = 0.8;       // what is left to do where the rounds in which a test fails are left out
 constexpr double kAcross = 5;       // of adding up the lanes of a vector
 constexpr int64_t kRounds = 8;      // of a matrix instruction, beside which a last one that is masked is little
+constexpr double kPaired = 4;       // of putting a row's numbers side by side for one
 constexpr double kInterleaved = 2;  // of a vector whose steps are put side by side for a matrix instruction
 // Rows have an address each, in a register, where they are not whole steps apart; beyond these, arithmetic waits for some of them.
 constexpr int64_t kAddresses = 12;
@@ -128,6 +129,7 @@ class Contraction : public Operands {
     Rows how;
     double window;  // bytes of a row of windows, if these are packed
     bool copied;    // before the product
+    bool apart;     // steps that an instruction takes together do not lie side by side
     double done;    // the part of the work that tests leave
   };
   // Sums in registers: so many rows of so many vectors.
@@ -200,12 +202,15 @@ class Contraction : public Operands {
     std::vector<Across> out;
     for (const UOp& r : s.across) {
       const Rows how = rows_of(s.of_rows, r, s.reduce);
-      const bool copied = may_copy && length(s.reduce) >= kRun && scattered(s.of_rows, how) && sole_read(kernel_, how.param).load;
-      out.push_back({r, {}, 1, how, how.windowed ? window_bytes(s.of_rows, r, s.reduce) : 0, copied, gates_ && !gated(r) ? kDone : 1});
+      const bool apart = matrix_instruction(s.reduce) && !straight(s.of_rows, reduce_ranges(s.reduce).back());
+      const bool copied =
+          may_copy && length(s.reduce) >= kRun && (apart || scattered(s.of_rows, how)) && sole_read(kernel_, how.param).load;
+      const double window = how.windowed ? window_bytes(s.of_rows, r, s.reduce) : 0;
+      out.push_back({r, {}, 1, how, window, copied, apart, gates_ && !gated(r) ? kDone : 1});
       for (const UOp& o : s.across)
         if (o.as<RangeArg>().id > r.as<RangeArg>().id && !gates_ && over_window(s.of_rows, r, s.reduce) &&
             over_window(s.of_rows, o, s.reduce))
-          out.push_back({r, o, extent(o), how, 0, false, 1});
+          out.push_back({r, o, extent(o), how, 0, false, false, 1});
     }
     return out;
   }
@@ -215,7 +220,8 @@ class Contraction : public Operands {
     const int64_t panels = ceil_div(extent(lanes.range), vectors * lanes_);
     const bool packed = packs(rows.window, r, height);
     const bool addressed = packed || rows.also || (extent(r) % height == 0 && target_.fma_per_cycle > 1) || height <= kAddresses;
-    const double unpacked = rows.copied ? kNear + kCopied / static_cast<double>(panels) : row_cost(s.of_rows, r, how, panels);
+    const double unpacked = rows.copied ? kNear + kCopied / static_cast<double>(panels)
+                                        : row_cost(s.of_rows, r, how, panels) + (rows.apart ? kPaired : 0);
     const double row = packed ? kNear + kWindow : unpacked * (addressed ? 1 : 2) + (how.crowded(height, widest_) ? kFar : 0);
     const bool unforeseen = how.windowed && s.beyond > 0 && panels > 1 && !packed && !how.streams && !how.foreseen;
     const double panel = length(s.reduce) * static_cast<double>(vectors * lanes_) * static_cast<double>(widest_);

@@ -25,12 +25,6 @@ class Operands : public Choice {
 
   bool in_both(const UOp& reduce, const UOp& r) const { return reads(reduce.src(0).src(0), r) && reads(reduce.src(0).src(1), r); }
   bool pages_apart(int64_t step) const { return step != kIrregular && std::abs(step) * static_cast<int64_t>(widest_) >= kPage; }
-  // Whether all that is loaded for a product either lies side by side along r or is the same for all of it.
-  static bool straight(const UOp& product, const UOp& r) {
-    return std::ranges::all_of(toposort(product), [&](const UOp& u) {
-      return u.op() != Op::Load || stride(u.src(1), r) == 0 || stride(u.src(1), r) == 1;
-    });
-  }
   // Whether loads are tested along r.
   bool gated(const UOp& r) const {
     return std::any_of(accesses_.begin(), accesses_.end(), [&](const Access& a) { return a.gate && reads(a.gate, r); });

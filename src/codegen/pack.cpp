@@ -46,8 +46,9 @@ Packed pack(const Kernel& k, const Verb& v) {
   UOp place = index(0);
   Substitution outer;
   for (const UOp& r : ranges) {
-    place = place * r.src(0) + r;
-    out.elements = out.elements * Dim(r.src(0));
+    const UOp length = r.src(0).ranges() ? index(extent(r)) : r.src(0);  // of the last part of a sum, that of the others
+    place = place * length + r;
+    out.elements = out.elements * Dim(length);
     outer[r] = range(Dim(r.src(0)), r.as<RangeArg>().id, RangeKind::Output);
     out.copy.ranges.push_back(outer[r]);
   }

@@ -62,6 +62,26 @@ TEST(Columns, AreSharedByParts) {
   }
 }
 
+// Where L2 holds pieces of both operands that are long enough; else in rounds, or not at all.
+TEST(Columns, OfLongProductsAreSumsInParts) {
+  const Inputs in{"null"};
+  const auto chosen = [](const Tensor& y) {
+    const Case c(y, device("null"));
+    Target t = c.device.target();
+    t.l2_bytes = 1 << 20, t.cores = 2;
+    return to_string(generate(c.kernel, t).verbs);
+  };
+  EXPECT_EQ(chosen(in({120, 30000}).matmul(in({30000, 200}))), "group(r2, 48)");
+  EXPECT_EQ(chosen(in({30000, 120}).T().matmul(in({30000, 200}))), "group(r2, 48)");
+  EXPECT_EQ(chosen(in({20011, 9}).T().matmul(in({20011, 17}))), "group(r2, 20)") << "parts that are not equal";
+  EXPECT_EQ(chosen(in({2048, 128}).T().matmul(in({2048, 128}))), "group(r2, 4)");
+  const auto rounds = testing::StartsWith("group(r2, 1, ");
+  EXPECT_THAT(chosen(in({512, 16384}).matmul(in({16384, 512}))), rounds) << "pieces would be short";
+  EXPECT_THAT(chosen(in({120, 30000}).matmul(in({200, 30000}).T())), rounds) << "both lie along the sum";
+  EXPECT_THAT(chosen(in({128, 2048}).matmul(in({2048, 128}))), testing::Not(is_split)) << "few parts";
+  EXPECT_THAT(chosen(in({8, 64, 4096}).matmul(in({8, 4096, 64}))), testing::StartsWith("group(r3, 1, ")) << "cores share the batch";
+}
+
 TEST(Columns, OfFewProductsAreSplit) {
   const Inputs in{"null"};
   EXPECT_EQ(verbs(in({4, 4096}).matmul(in({4096, 1025}))), "group(r2, 16, 8)") << "the parts of fewer rows have fewer sums";

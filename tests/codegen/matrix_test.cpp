@@ -1,4 +1,5 @@
 // Matrix instructions: which sums of products they are chosen for, and that their sums are exact where the numbers are whole.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -28,6 +29,19 @@ TEST(Mma, IsChosenWhereTheTargetHasIt) {
   EXPECT_GT(dots(wide({64, 50}, uint8).matmul(wide({50, 64}, int8))), 0);
   EXPECT_GT(dots(wide({64, 48}, int8).matmul(wide({48, 64}, int8))), 0) << "shifted";
   EXPECT_EQ(dots(wide({64, 48}, uint8).matmul(wide({48, 64}, uint8))), 0);
+}
+
+// A row's numbers that an instruction takes together lie apart where the rows do: those are copied first, if that pays.
+TEST(Mma, RowsWhoseStepsLieApartAreCopied) {
+  const Inputs in{"null"};
+  const auto chosen = [](const Tensor& y) {
+    const Case c(y, device("null"));
+    return to_string(generate(c.kernel, c.device.target()).verbs);
+  };
+  const auto copied = testing::HasSubstr("phase)");
+  EXPECT_THAT(chosen(half(in({516, 1021})).T().matmul(half(in({516, 403})))), copied);
+  EXPECT_THAT(chosen(half(in({1021, 516})).matmul(half(in({403, 516})).T())), testing::Not(copied)) << "those of both lie along the sum";
+  EXPECT_THAT(chosen(in({516, 1021}).T().matmul(in({516, 403}))), testing::Not(copied)) << "one step at a time";
 }
 
 // On this machine, whether or not it has such instructions: the largest bytes too.

@@ -159,6 +159,34 @@ TEST(Norms, MeanZeroVarianceOne) {
                            "layer_norm: the weight's shape (1,) is not that of the last axes of (4, 6), over which it normalises");
 }
 
+// Sums that are longer than any panel, which go in rounds or in parts, in parts that do not divide them too. Of small whole numbers, so
+// that every order gives the same.
+TEST(Matmul, LongSumsOfAnyLengthAndLayout) {
+  for (const auto& [m, k, n] : {std::array<int64_t, 3>{9, 20011, 17}, {64, 16411, 48}, {33, 12288, 65}}) {
+    const auto numbers = [](int64_t rows, int64_t columns, int64_t by) {
+      std::vector<float> out;
+      for (int64_t i = 0; i < rows * columns; ++i) out.push_back(static_cast<float>(i * by % 11 % 7 - 3));
+      return Tensor::from(out, {rows, columns});
+    };
+    const Tensor left = numbers(m, k, 3), right = numbers(k, n, 5);
+    const std::vector<float> x = left.to_vector<float>(), y = right.to_vector<float>();
+    std::vector<float> expected(static_cast<size_t>(m * n));
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t s = 0; s < k; ++s)
+        for (int64_t j = 0; j < n; ++j)
+          expected[static_cast<size_t>(i * n + j)] += x[static_cast<size_t>(i * k + s)] * y[static_cast<size_t>(s * n + j)];
+    for (const DType dtype : {float32, bfloat16}) {
+      const auto kept = [&](const Tensor& t) { return t.cast(dtype).contiguous().realize().cast(float32); };
+      const Tensor a = kept(left), b = kept(right), across = kept(left.T()).T(), down = kept(right.T()).T();
+      const std::string at = fmt::format("{} x {} x {} of {}", m, k, n, name_of(dtype));
+      EXPECT_EQ(a.matmul(b).to_vector<float>(), expected) << at;
+      EXPECT_EQ(across.matmul(b).to_vector<float>(), expected) << at << ", the first transposed";
+      EXPECT_EQ(a.matmul(down).to_vector<float>(), expected) << at << ", the second transposed";
+      EXPECT_EQ(across.matmul(down).to_vector<float>(), expected) << at << ", both transposed";
+    }
+  }
+}
+
 TEST(CrossEntropy, IsTheMeanOfTheTargetsLogProbabilities) {
   const Tensor logits({{1.f, 2.f, 3.f}, {0.f, 0.f, 0.f}});
   const double first = 3 - std::log(std::exp(1.) + std::exp(2.) + std::exp(3.));
