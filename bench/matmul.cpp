@@ -1,7 +1,8 @@
 // Products of matrices beside the better of OpenBLAS and oneDNN: same layout, same threads, same run, taking turns.
 //
 //   bench_matmul              all rows        bench_matmul 1024 "thin"        those whose name contains one of the words
-//   bench_matmul random       sixty products drawn at random, a remark for each, and the geometric mean of their ratios
+//   bench_matmul random       sixty products drawn at random, twenty of them also of bfloat16 and of bytes, a remark for each, and the
+//                             geometric means of their ratios
 //   bench_matmul "827 x 25"   those of the sixty, likewise
 //   bench_matmul 700x90x333   of any rows, steps and columns
 //   {"name": "matmul 1024", "value": 390, "unit": "GFLOP/s", "peer": "oneDNN", "peer_value": 360, "ratio": 1.083}
@@ -34,6 +35,8 @@ std::vector<Product> products() {
   out.push_back({"matmul wide, 96 x 512 x 16384", 96, 512, 16384});
   out.push_back({"matmul short sums, 2048 x 24 x 2048", 2048, 24, 2048});
   out.push_back({"matmul long sums, 120 x 30000 x 200", 120, 30000, 200});
+  for (int m : {64, 256})
+    out.push_back({fmt::format("matmul long sums, {} x 16384 x {}, first operand transposed", m, 320 - m), m, 16384, 320 - m, 1, true});
   out.push_back({"matmul 128 of 64", 64, 64, 64, 128});
   out.push_back({"matmul 31 of 97 x 64 x 75", 97, 64, 75, 31});
   for (int n : {1024, 2048}) {
@@ -54,7 +57,7 @@ std::vector<Product> products() {
 }
 
 // Of any sizes: a sixth with the first operand transposed, a quarter with the second, a quarter of many small ones.
-std::vector<Product> drawn(int n) {
+std::vector<Product> drawn(int n, Numbers numbers = Numbers::Float32) {
   std::mt19937 bits(0);
   const auto below = [&](uint32_t limit) { return static_cast<int>(bits() % limit); };
   std::vector<Product> out;
@@ -64,7 +67,7 @@ std::vector<Product> drawn(int n) {
     const int m = size(), k = size(), columns = size();
     const bool first = below(6) == 0, second = below(4) == 0;
     const char* const how = first && second ? ", both transposed" : first ? ", first transposed" : second ? ", second transposed" : "";
-    out.push_back({fmt::format("{} of {} x {} x {}{}", batch, m, k, columns, how), m, k, columns, batch, first, second});
+    out.push_back({fmt::format("{} of {} x {} x {}{}", batch, m, k, columns, how), m, k, columns, batch, first, second, numbers});
   }
   return out;
 }
@@ -114,17 +117,18 @@ class Beside {
     bench::report({p.name, r.ours, "GFLOP/s", r.peer, r.theirs, r.of_peak, r.cold});
   }
   // The geometric means of both rates, and so of their ratio.
-  void run_all(const std::vector<Product>& products) const {
+  void run_all(const std::vector<Product>& products, const std::string& of = "") const {
     double ours = 0, theirs = 0;
     for (const Product& p : products) {
       const Measured r = measure(p, 3);
+      if (r.peer.empty()) return fmt::print("no library multiplies matrices{} here\n", of);
       ours += std::log(r.ours), theirs += std::log(r.theirs);
       fmt::print("{}: {:.1f}, {} {:.1f} GFLOP/s, {:.3f}\n", p.name, r.ours, r.peer, r.theirs, r.ours / r.theirs);
       std::fflush(stdout);
     }
     const auto n = static_cast<double>(products.size());
     bench::report(
-        {fmt::format("matmul, geometric mean of {} at random", n), std::exp(ours / n), "GFLOP/s", "the better one", std::exp(theirs / n)});
+        {fmt::format("matmul, geometric mean of {} at random{}", n, of), std::exp(ours / n), "GFLOP/s", "the better one", std::exp(theirs / n)});
   }
 
  private:
@@ -226,7 +230,11 @@ int main(int argc, char** argv) {
   for (const char* w : words)
     if (int m, k, n; std::sscanf(w, "%dx%dx%d", &m, &k, &n) == 3)
       peers.run({fmt::format("matmul {} x {} x {}", m, k, n), m, k, n});
-  if (wanted("random", words)) peers.run_all(drawn(60));
+  if (wanted("random", words)) {
+    peers.run_all(drawn(60));
+    peers.run_all(drawn(20, Numbers::Bfloat16), " of bfloat16");
+    peers.run_all(drawn(20, Numbers::Bytes), " of bytes");
+  }
   if (wanted("matmul with bias and gelu", words)) epilogue(2048, 2048, 2048), epilogue(1024, 512, 1024);
   if (wanted("contraction", words)) contraction(7, 509, 73, 1021);
   if (wanted("convolution of a view", words)) convolution_of_view(16, 64, 117);

@@ -38,8 +38,10 @@ void require_betas(const O& o) {
 
 /// A copy in memory of its own: equal constants would be one node.
 Tensor own(const Tensor& like, DType dtype, double value = 0) {
-  const std::vector<double> values(static_cast<size_t>(like.numel()), value);
-  return Tensor::from(values, like.shape(), {.dtype = dtype, .device = like.device()});
+  const auto filled = [&]<typename T>(T number) {  // one that need not be converted, where that is float32
+    return Tensor::from(std::vector<T>(static_cast<size_t>(like.numel()), number), like.shape(), {.dtype = dtype, .device = like.device()});
+  };
+  return dtype == DType::float32 ? filled(static_cast<float>(value)) : filled(value);
 }
 
 /// The matrix nearest to g, all of whose singular values become about 1: the quintic iteration of Jordan et al. 2024.
