@@ -128,7 +128,8 @@ class Beside {
     }
     const auto n = static_cast<double>(products.size());
     bench::report(
-        {fmt::format("matmul, geometric mean of {} at random{}", n, of), std::exp(ours / n), "GFLOP/s", "the better one", std::exp(theirs / n)});
+        {fmt::format("matmul, geometric mean of {} at random{}", n, of), std::exp(ours / n), "GFLOP/s", "the better one",
+                   std::exp(theirs / n)});
   }
 
  private:
