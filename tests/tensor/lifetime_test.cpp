@@ -3,6 +3,7 @@
 #include "tensor/impl.hpp"
 #include "tensor_testing.hpp"
 #include "tg/ir/uop.hpp"
+#include "tg/settings.hpp"
 
 namespace tg {
 namespace {

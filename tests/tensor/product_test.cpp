@@ -1,4 +1,8 @@
 // matmul, convolution, pooling, normalisation and cross-entropy against plain loops.
+#include <fmt/format.h>
+
+#include <array>
+
 #include "tensor_testing.hpp"
 #include "tg/ir/uop.hpp"
 #include "tg/settings.hpp"
