@@ -113,7 +113,7 @@ double ms_since(std::chrono::steady_clock::time_point start) {
 struct Making {
   std::shared_ptr<CompiledKernel> made = std::make_shared<CompiledKernel>();
   Hash128 key;
-  std::string text;  // empty where it was found
+  std::string text;
   Stored stored;
   bool fixed = true;  // a grid that depends on variables is not kept
 };
@@ -250,7 +250,7 @@ std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kerne
     out[m] = all[i].made;
   });
   std::vector<Making*> lowered;
-  for (Making& m : all) if (!m.text.empty()) lowered.push_back(&m);
+  for (Making& m : all) if (!m.made->from_disk) lowered.push_back(&m);
   // the longest first, so that threads end together
   std::ranges::stable_sort(lowered, std::greater{}, [](const Making* m) { return m->text.size(); });
   if (!lowered.empty())
