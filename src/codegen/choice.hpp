@@ -12,6 +12,9 @@ namespace tg {
 
 inline double efficiency(int64_t n, int64_t tile) { return static_cast<double>(n) / static_cast<double>(ceil_div(n, tile) * tile); }
 
+constexpr int64_t kPage = 4096;   // bytes, along which processors fetch ahead by themselves; rows nearer than that follow each other
+constexpr int64_t kFarApart = 64;  // elements between rows that are pieces of memory of their own
+constexpr int64_t kWidestTile = 16, kFewRows = 16;  // vectors of a row in registers; rows that are read together
 constexpr int64_t kRound = 1024;  // steps of a sum in rounds, for which panels may be half as wide: each reads and stores all results
 constexpr int64_t kPiece = 512;   // bytes of a row that panels which are packed at once read
 
@@ -33,6 +36,8 @@ class Choice {
   bool sequential(const UOp& r) const;
   double footprint(const UOp& operand) const;  // bytes of all that it is computed from
   static double length(const UOp& reduce);
+  static bool closes(const UOp& reduce, const UOp& r) { return std::ranges::count(reduce_ranges(reduce), r) > 0; }
+  bool is_contraction(const UOp& reduce) const;  // a sum of products of which each side has loops of its own
 
   const Kernel& kernel_;
   const Target& target_;
@@ -50,5 +55,7 @@ class Choice {
 Verbs choose_contraction(const Choice&, bool may_copy);
 /// The same by an instruction with tiles for registers; none if the target has none for it.
 Verbs choose_tiles(const Choice&);
+/// The one verb that splits a long or a scattered reduction; none where it stays as it is.
+Verbs choose_groups(const Choice&);
 
 }  // namespace tg

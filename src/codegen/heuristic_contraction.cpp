@@ -50,10 +50,8 @@ class Contraction : public Operands {
       if (in_b && !in_a) only_b.push_back(r);
     }
     if (only_a.empty() || only_b.empty()) return {};
-    Plan p;
-    for (const Plan& other : {plan(only_a, only_b, *best, may_copy), plan(only_b, only_a, *best, may_copy),
-                              along_sum(only_a, only_b, *best), along_sum(only_b, only_a, *best)})
-      if (other.cost < p.cost) p = other;
+    const Plan p = std::ranges::min({plan(only_a, only_b, *best, may_copy), plan(only_b, only_a, *best, may_copy),
+                                     along_sum(only_a, only_b, *best), along_sum(only_b, only_a, *best)}, {}, &Plan::cost);
     if (p.cost >= 1e30) return {};
     if (p.sum) {
       along_sum(p);

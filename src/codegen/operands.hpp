@@ -18,7 +18,7 @@ class Operands : public Choice {
   static constexpr double kMissed = 4, kCopied = 8;             // of a number that has to be waited for, and of copying one
   static constexpr double kMask = 1, kWindow = 0.05;            // cycles that a test adds to a row's load, and that packing windows does
   static constexpr int64_t kApart = 4;  // steps of windows in steps of their elements, or the reverse: a stride, or a dilation
-  static constexpr int64_t kPage = 4096, kWays = 8;             // bytes, and how many lines that are so far apart L1 holds at once
+  static constexpr int64_t kWays = 8;                           // lines that are pages apart, which L1 holds at once
   static constexpr int64_t kRun = 64;                           // elements side by side, for the processor to fetch ahead
   static constexpr int64_t kTranslated = 1536;                  // pages whose addresses the processor knows
   static constexpr int64_t kPanels = 4;                         // of lanes that read packed rows again, before packing them pays
