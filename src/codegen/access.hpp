@@ -15,6 +15,7 @@ inline int64_t even_parts(int64_t n, int64_t least) {
   for (int64_t parts = least; parts <= 2 * least; ++parts) if (n % parts == 0) return parts;
   return least;
 }
+inline constexpr int64_t kPage = 4096;  // bytes, along which processors fetch ahead by themselves; rows nearer than that follow each other
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Whether an expression depends on a range (two ranges may share an id when they are never open together, so a set bit is no proof).

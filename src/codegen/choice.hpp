@@ -12,7 +12,6 @@ namespace tg {
 
 inline double efficiency(int64_t n, int64_t tile) { return static_cast<double>(n) / static_cast<double>(ceil_div(n, tile) * tile); }
 
-constexpr int64_t kPage = 4096;   // bytes, along which processors fetch ahead by themselves; rows nearer than that follow each other
 constexpr int64_t kFarApart = 64;  // elements between rows that are pieces of memory of their own
 constexpr int64_t kWidestTile = 16, kFewRows = 16;  // vectors of a row in registers; rows that are read together
 constexpr int64_t kRound = 1024;  // steps of a sum in rounds, for which panels may be half as wide: each reads and stores all results

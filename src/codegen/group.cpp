@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include "codegen/access.hpp"
 #include "ir/monoid.hpp"
 #include "ir/symbolic.hpp"
@@ -14,8 +12,6 @@
 namespace tg {
 
 namespace {
-
-[[noreturn]] void refuse(const Verb& v, std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); }
 
 /// The reductions over range r, which the verb may split: one, or several side by side that depend on the same loops.
 std::vector<UOp> reductions_over(const UOp& r, const std::vector<UOp>& nodes, const Verb& v) {

@@ -13,7 +13,6 @@
 namespace tg {
 namespace {
 
-constexpr int64_t kPage = 4096;  // bytes
 constexpr int64_t kFew = 4;      // elements between lanes, or the points of a tile, that still share lines
 
 }  // namespace

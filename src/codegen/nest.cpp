@@ -21,8 +21,6 @@ constexpr std::string_view kLaunch = "launch", kNone = "no verbs";
 constexpr std::string_view kKinds[] = {"loop", "unroll", "vector", "thread"};
 std::string_view name_of(AxisKind k) { return kKinds[static_cast<size_t>(k)]; }
 
-[[noreturn]] void refuse(const Verb& v, std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); }
-
 std::string strip(std::string_view s) {
   while (!s.empty() && s.front() == ' ') s.remove_prefix(1);
   while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
@@ -56,6 +54,7 @@ std::string to_string(const Verb& v) {
   }
   return {};
 }
+void refuse(const Verb& v, std::string_view why) { throw ValueError(fmt::format("{}: {}", to_string(v), why)); }
 std::string to_string(const Verbs& verbs) {
   if (verbs.empty()) return std::string(kNone);
   std::string out;

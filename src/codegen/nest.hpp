@@ -74,6 +74,7 @@ using Verbs = std::vector<Verb>;
 /// "part(i0)", "pipeline(i1)"; "no verbs" of an empty list.
 std::string to_string(const Verb&);
 std::string to_string(const Verbs&);
+[[noreturn]] void refuse(const Verb&, std::string_view why);  // throws ValueError
 /// The inverse. Throws ValueError naming the verb that is not understood.
 Verbs parse_verbs(const std::string& text);
 

@@ -193,7 +193,7 @@ class Search {
  public:
   Search(const Plan& plan, const PlanLaunch& l, Device& d, const SearchOptions& o) : stand_(plan, l, d), options_(o) {}
 
-  Found operator()() {
+  SearchResult operator()() {
     const Generated g = generate(stand_.kernel, stand_.device.target());
     collapsed_ = g.kernel;
     Candidate start = stand_.build(g);
@@ -208,7 +208,7 @@ class Search {
     std::vector<Candidate> beam{start};
     bool better = true;
     while (better && Clock::now() < deadline_) better = advance(beam);
-    Found out{.verbs = start.verbs, .default_verbs = start.verbs, .tried = static_cast<int>(binaries_.size()), .finished = !better};
+    SearchResult out{.verbs = start.verbs, .default_verbs = start.verbs, .tried = static_cast<int>(binaries_.size()), .finished = !better};
     out.seconds = out.default_seconds = start.time();
     for (Candidate& best : beam) {
       if (best.verbs == start.verbs) break;
@@ -279,9 +279,11 @@ class Search {
 
 }  // namespace
 
-Found search(const Plan& plan, const PlanLaunch& l, Device& d, const SearchOptions& options) { return Search(plan, l, d, options)(); }
+SearchResult search(const Plan& plan, const PlanLaunch& l, Device& d, const SearchOptions& options) {
+  return Search(plan, l, d, options)();
+}
 
-Found race(const Plan& plan, const PlanLaunch& l, Device& d, const Generated& candidate) {
+SearchResult race(const Plan& plan, const PlanLaunch& l, Device& d, const Generated& candidate) {
   Stand stand(plan, l, d);
   Candidate usual = stand.build(generate(l.kernel, d.target())), other = stand.build(candidate);
   stand.load(usual);

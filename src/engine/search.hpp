@@ -16,7 +16,7 @@ struct SearchOptions {
   std::chrono::steady_clock::time_point deadline = {};
 };
 
-struct Found {
+struct SearchResult {
   Verbs verbs, default_verbs;
   double seconds = 0, default_seconds = 0;  // medians of both in turns
   int tried = 0;                            // programs that were timed
@@ -24,9 +24,9 @@ struct Found {
 };
 
 /// Deterministic but for the clock. The winner has computed what the default computes, up to rounding.
-Found search(const Plan&, const PlanLaunch&, Device&, const SearchOptions&);
+SearchResult search(const Plan&, const PlanLaunch&, Device&, const SearchOptions&);
 
 /// Both measured in turns, and what they compute compared: throws ValueError where that differs by more than rounding.
-Found race(const Plan&, const PlanLaunch&, Device&, const Generated& candidate);
+SearchResult race(const Plan&, const PlanLaunch&, Device&, const Generated& candidate);
 
 }  // namespace tg

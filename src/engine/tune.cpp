@@ -122,7 +122,7 @@ void Tuner::search_for(const Plan& plan, const PlanLaunch& l, Device& device, do
   if (auto known = from_disk(key)) k = *known;
   else if (left_ > kLeastSeconds) {
     const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-    const Found best = search(plan, l, device, {.beam = beam_, .deadline = deadline});
+    const SearchResult best = search(plan, l, device, {.beam = beam_, .deadline = deadline});
     k.verbs = to_string(best.verbs);
     k.microseconds = 1e6 * best.seconds;
     k.default_microseconds = 1e6 * best.default_seconds;
@@ -169,7 +169,7 @@ void Tuner::climb(const Plan& plan, const PlanLaunch& l, Device& device) {
 }
 
 void Tuner::race_with(const Plan& plan, const PlanLaunch& l, Device& device, const Generated& g) {
-  const Found f = race(plan, l, device, g);
+  const SearchResult f = race(plan, l, device, g);
   kernels.push_back({l.kernel.name(), hex(l.kernel.hash()), to_string(f.verbs), to_string(f.default_verbs), 1e6 * f.seconds,
                      1e6 * f.default_seconds, 1});
 }

@@ -18,12 +18,11 @@ constexpr std::string_view kMonoids[] = {
 #undef MONOID
 };
 std::string join(const std::vector<int64_t>& v) { return fmt::format("[{}]", fmt::join(v, ", ")); }
-std::string number_text(double v) { return fmt::format("{}", v); }
 
 std::string arg_text(const UOp& u) {
   const Arg& arg = u.arg();
   if (const auto* v = std::get_if<int64_t>(&arg)) return fmt::format("{}", *v);
-  if (const auto* v = std::get_if<double>(&arg)) return number_text(*v);
+  if (const auto* v = std::get_if<double>(&arg)) return fmt::format("{}", *v);
   if (const auto* v = std::get_if<Shape>(&arg)) return to_string(*v);
   if (const auto* v = std::get_if<Ints>(&arg)) return join(**v);
   if (const auto* v = std::get_if<Name>(&arg)) return **v;
@@ -67,7 +66,7 @@ void spell(std::string& out, Op op, const auto& write_source) {
 }
 // Shared parts are repeated, so the text of a graph can be exponentially longer than the graph: past the limit only "..." is written.
 constexpr size_t kLongestText = 4000;
-void append(std::string& out, const UOp& u) {
+static void append(std::string& out, const UOp& u) {
   if (out.size() > kLongestText) {
     if (!out.ends_with("...")) out += "...";
     return;

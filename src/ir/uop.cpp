@@ -20,7 +20,6 @@ namespace tg {
 
 namespace {
 std::atomic<uint64_t> next_serial{1};
-bool same_bits(double a, double b) { return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b); }
 uint64_t pack(int32_t a, int32_t b) { return static_cast<uint64_t>(static_cast<uint32_t>(a)) << 32 | static_cast<uint32_t>(b); }
 template <class... F> struct Overloaded : F... { using F::operator()...; };
 }  // namespace
@@ -29,7 +28,7 @@ Storage::Storage() : serial(next_serial.fetch_add(1, std::memory_order_relaxed))
 
 bool operator==(const Arg& a, const Arg& b) {
   if (a.index() != b.index()) return false;
-  if (const double* x = std::get_if<double>(&a)) return same_bits(*x, std::get<double>(b));
+  if (const double* x = std::get_if<double>(&a)) return std::bit_cast<uint64_t>(*x) == std::bit_cast<uint64_t>(std::get<double>(b));
   return static_cast<const ArgVariant&>(a) == b;
 }
 

@@ -263,7 +263,7 @@ Tensor norm(const Tensor& x, const NormOf& o) {
     if (std::isinf(o.p) && o.p > 0) return v.numel() == 0 ? v.sum(r) : v.abs().max(r);  // of nothing 0
     if (std::isinf(o.p)) return v.abs().min(r);
     if (o.p == 1) return v.abs().sum(r);
-    if (o.p == 2) return root_of(v.square().sum(r), sqrt);
+    if (o.p == 2) return root_of(v.square().sum(r), [](const Tensor& sum) { return sum.sqrt(); });
     return root_of(pow(v.abs(), o.p).sum(r), [&](const Tensor& sum) { return pow(sum, 1 / o.p); });
   });
 }

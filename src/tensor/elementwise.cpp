@@ -101,7 +101,7 @@ Tensor real(std::string_view operation, const Operand& a, const Operand& b, UOp 
   return x.result(cast(f(x.a, x.b), own));
 }
 /// Of two plain numbers; whole where both are.
-Scalar product(const Scalar& a, const Scalar& b) {
+Scalar times(const Scalar& a, const Scalar& b) {
   if (is_float(a.dtype()) || is_float(b.dtype())) return a.to<double>() * b.to<double>();
   return a.to<int64_t>() * b.to<int64_t>();
 }
@@ -226,10 +226,10 @@ Tensor nextafter(const Operand& a, const Operand& b) {
   return f.result(where(ordered, where(not_equal(f.a, f.b), moved, f.b), f.a + f.b)).detach();
 }
 Tensor add(const Operand& a, const Operand& b, const ScaleOptions& options) {
-  return b.tensor ? add(a, mul(b, options.alpha)) : add(a, product(b.scalar, options.alpha));
+  return b.tensor ? add(a, mul(b, options.alpha)) : add(a, times(b.scalar, options.alpha));
 }
 Tensor sub(const Operand& a, const Operand& b, const ScaleOptions& options) {
-  return b.tensor ? sub(a, mul(b, options.alpha)) : sub(a, product(b.scalar, options.alpha));
+  return b.tensor ? sub(a, mul(b, options.alpha)) : sub(a, times(b.scalar, options.alpha));
 }
 Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> posinf, std::optional<double> neginf) {
   if (!is_float(x.dtype())) return x.clone();

@@ -8,6 +8,7 @@
 
 #include "tensor/impl.hpp"
 #include "tensor/special.hpp"
+#include "tg/functions.hpp"
 #include "tg/ir/op_info.hpp"
 
 namespace tg {

@@ -1,7 +1,6 @@
 // See special.hpp. Here: the error function, the gamma function, and the activations that need them or an exponential.
 #include <array>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include "codegen/exp_log.hpp"
@@ -13,7 +12,6 @@ namespace tg::special {
 using codegen::FloatFormat, codegen::horner;
 
 namespace {
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kPi = std::numbers::pi;
 
 /// |x|, no further than where a bell is 0, its half as well.

@@ -14,6 +14,7 @@
 #include <numeric>
 
 #include "tensor/impl.hpp"
+#include "tg/functions.hpp"
 #include "tg/ir/op_info.hpp"
 
 namespace tg {

@@ -162,7 +162,7 @@ Tensor Tensor::var(const VarOptions& o) const {
            std::fmax(n, 0);  // 0 degrees of freedom: nan
   });
 }
-Tensor Tensor::std(const VarOptions& o) const { return root_of(var(o), tg::sqrt); }
+Tensor Tensor::std(const VarOptions& o) const { return root_of(var(o), [](const Tensor& v) { return v.sqrt(); }); }
 
 Tensor Tensor::logsumexp(const ReduceOptions& o) const {
   const auto axes = checked_axes(o.axis, rank(), "logsumexp");

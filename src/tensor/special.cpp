@@ -13,7 +13,6 @@ namespace tg::special {
 using codegen::FloatFormat, codegen::bitcast, codegen::horner;
 
 namespace {
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// In two pieces of the dtype, the rest times `scale`: what is added to or taken from the first loses nothing of the number.
 struct Pieces { double first, rest; };

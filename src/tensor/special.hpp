@@ -7,12 +7,15 @@
 // accurate as it, too, and the error is a few units. Polynomials were fitted as those in codegen/exp_log.cpp.
 #include <functional>
 #include <initializer_list>
+#include <limits>
 #include <utility>
 
 #include "codegen/float_format.hpp"
 #include "tg/ir/uop.hpp"
 
 namespace tg::special {
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// A function with this gradient that is never destroyed, for tensors may be computed with while the process ends.
 inline const Function& lasting(const char* name, std::function<UOp(const UOp& u, const UOp& g, size_t i)> gradient) {

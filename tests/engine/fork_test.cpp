@@ -20,6 +20,7 @@
 #include "tg/settings.hpp"
 #include "tg/tg.hpp"
 
+extern "C" const char* __tsan_default_options();
 extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
 
 namespace tg {

@@ -19,6 +19,7 @@
 #include "base/parallel.hpp"
 
 // fork() from a process with threads, and threads in the child, are what one test is about
+extern "C" const char* __tsan_default_options();
 extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
 
 namespace tg {
