@@ -36,7 +36,7 @@ if(PROJECT_IS_TOP_LEVEL)
 endif()
 
 # Several sources compiled as one, which takes a quarter to half of the time; one by one where they are edited (dev) and with the address
-# sanitizer: so each is known to include what it uses. Only files of a folder are joined, six at a time, and `./do check` compiles each
+# sanitizer: so each is known to include what it uses. Only files of a folder are joined, twelve at a time, and `./do check` compiles each
 # folder as one: so wherever a new file shifts the others, they go together.
 function(tg_join_sources target)
   if(CMAKE_BUILD_TYPE STREQUAL Debug AND NOT TG_SANITIZE STREQUAL "thread")
@@ -48,7 +48,7 @@ function(tg_join_sources target)
     get_filename_component(folder "${source}" DIRECTORY)
     file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${folder}")
     string(MAKE_C_IDENTIFIER "${folder}" folder)
-    math(EXPR group "0${joined_${folder}} / 6")
+    math(EXPR group "0${joined_${folder}} / 12")
     math(EXPR joined_${folder} "0${joined_${folder}} + 1")
     set_source_files_properties("${source}" PROPERTIES UNITY_GROUP "${folder}_${group}")
   endforeach()

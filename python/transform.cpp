@@ -63,7 +63,6 @@ void bind_transforms(py::module_& m) {
   }, "d(f)/d(argument).", f, x, py::arg("argument"), py::arg("forward"));
   m.def("_checkpoint", &detail::checkpoint, "f(x), whose gradient computes it again.", f, x);
   m.def("_custom_gradient", &detail::custom_gradient, "f(x) with a gradient of its own.", f, py::arg("backward"), x);
-  const GradcheckOptions usual;
   const auto check = [&](const char* name, bool (*g)(const TensorFunction&, const Tensors&, const GradcheckOptions&)) {
     m.def(name, [g](const TensorFunction& function, const Tensors& at, double step, double absolute, double relative) {
       return g(function, at, {.step = step, .absolute = absolute, .relative = relative});
