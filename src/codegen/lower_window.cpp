@@ -185,32 +185,30 @@ void Lower::fill_squares(const Panel& p, const UOp& copied, const UOp& to, const
   for (const Axis& a : nest_.axes) next = std::max(next, id(a.range) + 1);
   for (const UOp& u : toposort(to)) if (u.op() == Op::Range) next = std::max(next, id(u) + 1);
   if (next + 3 > 64) throw ValueError("more than 64 axes: " + nest_.text());
-  const UOp begin = range(Dim(extent(along)), next, RangeKind::Tile);
+  const int64_t n = extent(along);
+  const UOp round = range(Dim(ceil_div(n, lanes)), next, RangeKind::Tile),
+            begin = n % lanes == 0 ? round * lanes : smaller(round * lanes, index(n - lanes));
   const Axis lane{"", range(Dim(lanes), next + 1, RangeKind::Tile), AxisKind::Vector, lanes, 1},
       point{"", range(Dim(lanes), next + 2, RangeKind::Tile), AxisKind::Unroll, lanes, 1};
   for (const Axis* a : {&lane, &point}) axis_of_[id(a->range)] = a, depth_of_[id(a->range)] = 0;
   const UOp what = substitute(copied, {{along, begin + lane.range}}), place = simplify(substitute(to, {{along, begin + point.range}}));
-  keep_.insert(keep_.end(), {begin, lane.range, point.range, what, place});
-  const int64_t last = extent(along) - lanes;
-  for (const Part& part : {Part{index(0), index(last), {}, lanes}, Part{index(last), index(last + 1), {}}}) {
-    if (simplify(part.end - part.begin).bounds().max <= 0) continue;
-    open(begin, part);
-    int64_t& row = point_[id(tile.range)];
-    for (int64_t first = 0; first < tile.most; first += lanes) {
-      std::vector<int> x;
-      for (row = first; row < first + lanes; ++row) x.push_back(row < tile.most ? emit(what) : x.back());
-      transpose(e_.depth(), x);
-      row = first;
-      for_points(std::vector{&point}, [&] {
-        Inst i = make(InstOp::store, copied.dtype(), 0,
-                      {p.pointer, address(place, nullptr).base, x[static_cast<size_t>(point_[id(point.range)])]});
-        i.lanes = static_cast<uint16_t>(lanes);
-        e_.push(e_.depth(), std::move(i));
-      });
-    }
-    row = 0;
-    e_.close_loop({});
+  keep_.insert(keep_.end(), {round, lane.range, point.range, what, place});
+  open(round);
+  int64_t& row = point_[id(tile.range)];
+  for (int64_t first = 0; first < tile.most; first += lanes) {
+    std::vector<int> x;
+    for (row = first; row < first + lanes; ++row) x.push_back(row < tile.most ? emit(what) : x.back());
+    transpose(e_.depth(), x);
+    row = first;
+    for_points(std::vector{&point}, [&] {
+      Inst i = make(InstOp::store, copied.dtype(), 0,
+                    {p.pointer, address(place, nullptr).base, x[static_cast<size_t>(point_[id(point.range)])]});
+      i.lanes = static_cast<uint16_t>(lanes);
+      e_.push(e_.depth(), std::move(i));
+    });
   }
+  row = 0;
+  e_.close_loop({});
   for (const Axis* a : {&lane, &point}) axis_of_[id(a->range)] = nullptr;
 }
 
