@@ -43,15 +43,15 @@ LoweredPhase Lower::run() {
     return finish();
   }
   std::vector<Part> rounds;
-  if (const auto r = staged_result()) rounds = collect(*r);
+  if (const auto r = staged_result()) collect(*r);
   if (!order_.empty()) open_to(order_.size() - 1);
-  const std::vector<Edge> beyond = rounds.empty() ? edges() : std::vector<Edge>();
+  const std::vector<Edge> beyond = edges();
   const auto stores = [&] {
     for_edges(beyond, [&] { emit_tile(); });
   };
   if (!order_.empty()) {
     const UOp& last = nest_.axes[static_cast<size_t>(order_.back())].range;
-    if (rounds.empty() && beyond.empty() && worth_parting(last)) rounds = parts(last);
+    if (beyond.empty() && worth_parting(last)) rounds = parts(last);
     if (rounds.empty()) rounds.push_back(all(last));
     const Part end = rounds.back();
     if (grid_axes_ == order_.size()) {  // its counter is known: one round, of one of the parts
@@ -202,7 +202,7 @@ Lower::Part Lower::all(const UOp& r) { return {index(0), r.src(0), {}}; }
 void Lower::open(const UOp& r) { open(r, all(r)); }
 void Lower::open(const UOp& r, const Part& part) {
   const int begin = emit(part.begin), end = emit(part.end);
-  bind_range(r, e_.open_loop(begin, end, part.step));
+  bind_range(r, e_.open_loop(begin, end));
   for (const UOp& c : part.holds) holds_.push_back({c, e_.depth()});
 }
 

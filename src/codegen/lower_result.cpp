@@ -89,8 +89,10 @@ Nest Lower::nest_of_stores(const Result& r) const {
   }
   Split& along = *std::ranges::find(out.splits, r.along, &Split::original);
   along.exact = true;
-  if (n % lanes == 0) add(along, n / lanes, AxisKind::Loop, lanes);
-  else add(along, n, AxisKind::Loop, 1);
+  add(along, ceil_div(n, lanes), AxisKind::Loop, lanes);
+  const UOp& round = out.axes.back().range;
+  if (n % lanes != 0)  // the last lanes overlap those before
+    along.before = round * lanes - smaller(round * lanes, index(n - lanes));
   add(along, lanes, AxisKind::Vector, 1);
   return out;
 }
@@ -122,9 +124,8 @@ std::vector<UOp> Lower::accesses_ahead(const Result& r, const std::vector<UOp>& 
   return out;
 }
 
-// Makes the sums of a block; what is stored then is lowered as another kernel would be that reads them. Returns the rounds of its last
-// loop, if they are not simply all.
-std::vector<Lower::Part> Lower::collect(const Result& r) {
+// Makes the sums of a block; what is stored then is lowered as another kernel would be that reads them.
+void Lower::collect(const Result& r) {
   const Nest stores = nest_of_stores(r);
   const UOp sum = reduces_[0];
   // where an element is in the block: for the sum's loops, and for those of the stores
@@ -133,13 +134,14 @@ std::vector<Lower::Part> Lower::collect(const Result& r) {
   const auto add = [&](const UOp& range) {
     int64_t most = 1;
     const auto part = [&](const Nest& nest) {
+      const Split& split = nest.split_of(range);
       UOp at = index(0);
       int64_t last = 0;
-      for (int i : nest.split_of(range).axes)
+      for (int i : split.axes)
         if (const Axis& a = nest.axes[static_cast<size_t>(i)]; within_block(i, r))
           at = at + a.range * a.step, last += (a.most - 1) * a.step;
-      most = std::max(most, last + 1);
-      return at;
+      if (!split.before) most = std::max(most, last + 1);
+      return split.before ? at - split.before : at;
     };
     to = to + part(nest_) * size;
     from = from + part(stores) * size;
@@ -187,12 +189,6 @@ std::vector<Lower::Part> Lower::collect(const Result& r) {
   for (const Axis& a : nest_.axes) axis_of_[id(a.range)] = &a;
   reduces_.clear();
   matrix_ = nullptr, pair_ = nullptr;
-
-  // Where lanes do not divide the axis the last ones overlap those before.
-  const Split& along = nest_.split_of(r.along);
-  const int64_t lanes = nest_.axes[static_cast<size_t>(along.axes.back())].most, last = extent(r.along) - lanes;
-  if (last % lanes == 0) return {};
-  return {{index(0), index(last), {}, lanes}, {index(last), index(last + 1), {}}};
 }
 
 }  // namespace tg

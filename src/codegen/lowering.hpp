@@ -64,7 +64,7 @@ class Lower {
   void close(const std::vector<int>& next);
 
   // Part of a loop's rounds. In the whole ones every tile is inside its range, so nothing is masked there: these conditions hold.
-  struct Part { UOp begin, end; std::vector<UOp> holds = {}; int64_t step = 1; };
+  struct Part { UOp begin, end; std::vector<UOp> holds = {}; };
   static Part all(const UOp& r);
   std::vector<Part> parts(const UOp& r) const;
   void open(const UOp& r, const Part& part);
@@ -342,7 +342,7 @@ class Lower {
   bool within_block(int axis, const Result& r) const;
   Nest nest_of_stores(const Result& r) const;
   std::vector<UOp> accesses_ahead(const Result& r, const std::vector<UOp>& stores);
-  std::vector<Part> collect(const Result& r);
+  void collect(const Result& r);
 
   const Kernel& kernel_;
   Nest nest_;

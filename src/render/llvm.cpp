@@ -206,6 +206,7 @@ class LlvmFunction {
       for (const size_t i : {1, 2}) if (made_of(u, i, 3 - i)) operands[i] = &(apart[i] = with_nothing_added(u, i));
     values_[at_] = name();
     Lines{out_, at_}.alu(u, operand_type(insts_, u), divisor, values_[at_], operands);
+    if (u.alu == Op::Max && u.dtype == DType::index && u.lanes == 1) hide();  // what a tile begins at, be it the last one
   }
   const Inst& without_bitcasts(const Inst* u) const {
     while (u->op == InstOp::bitcast) u = &source(*u, 0);
@@ -397,6 +398,10 @@ class LlvmFunction {
     if (!has_loops(at_)) return;
     // LLVM looks for the best way to step through each innermost loop; that addresses are also sums of counters further out only makes it
     // try more of them, which takes half the time of compiling.
+    hide();
+  }
+  /// Makes an index a number of which LLVM knows nothing.
+  void hide() {
     put(out_, "  ", name("o"), " = call i64 asm \"\", \"=r,0\"(i64 ", name(), ") nounwind memory(none)\n");
     values_[at_] = name("o");
   }
