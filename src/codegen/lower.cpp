@@ -51,8 +51,7 @@ LoweredPhase Lower::run() {
   };
   if (!order_.empty()) {
     const UOp& last = nest_.axes[static_cast<size_t>(order_.back())].range;
-    if (beyond.empty() && worth_parting(last)) rounds = parts(last);
-    if (rounds.empty()) rounds.push_back(all(last));
+    rounds = beyond.empty() && worth_parting(last) ? parts(last) : std::vector{all(last)};
     const Part end = rounds.back();
     if (grid_axes_ == order_.size()) {  // its counter is known: one round, of one of the parts
       if (rounds.size() == 1) rounds.clear();

@@ -43,6 +43,7 @@ std::optional<Lower::Result> Lower::staged_result() const {
   int added = 2;
   for (const Split& s : nest_.splits) {
     if (s.reduces()) continue;
+    if (s.before) return {};
     bool inside = true;
     for (int i : s.axes) {
       const Axis& a = nest_.axes[static_cast<size_t>(i)];

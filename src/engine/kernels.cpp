@@ -2,7 +2,6 @@
 #include "engine/kernels.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <functional>
@@ -245,15 +244,13 @@ std::vector<std::shared_ptr<const CompiledKernel>> compile(std::span<const Kerne
   const ForkMayCome meanwhile;  // nothing has begun to change
   const auto threads = static_cast<size_t>(settings().threads);
   std::vector<Making> all(missing.size());
-  std::atomic<bool> begun = false;  // the first that is lowered is compiled at once: opening a compiler takes longer than lowering all
   on_threads(threads, all.size(), [&](size_t i) {
     const size_t m = missing[i];
     all[i] = find_or_lower(*kernels[m], keys[m], tunings[m], device);
     out[m] = all[i].made;
-    if (!out[m]->from_disk && !begun.exchange(true)) on_large_stack([&] { compile(all[i], device); });
   });
   std::vector<Making*> lowered;
-  for (Making& m : all) if (!m.made->program) lowered.push_back(&m);
+  for (Making& m : all) if (!m.made->from_disk) lowered.push_back(&m);
   // the longest first, so that threads end together
   std::ranges::stable_sort(lowered, std::greater{}, [](const Making* m) { return m->text.size(); });
   if (!lowered.empty())

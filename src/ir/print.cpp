@@ -48,15 +48,6 @@ std::string arg_text(const UOp& u) {
   return "";
 }
 
-}  // namespace
-
-std::string to_string(const Dim& d) { return d.known() ? fmt::format("{}", d.value()) : to_string(d.expr()); }
-std::string to_string(const Shape& s) {
-  std::string out = "(";
-  for (size_t i = 0; i < s.rank(); ++i) out += (i ? ", " : "") + to_string(s[i]);
-  return out + (s.rank() == 1 ? ",)" : ")");
-}
-
 /// The op's spelling, each {i} left to write_source.
 void spell(std::string& out, Op op, const auto& write_source) {
   for (std::string_view f = info(op).c; !f.empty();) {
@@ -66,7 +57,7 @@ void spell(std::string& out, Op op, const auto& write_source) {
 }
 // Shared parts are repeated, so the text of a graph can be exponentially longer than the graph: past the limit only "..." is written.
 constexpr size_t kLongestText = 4000;
-static void append(std::string& out, const UOp& u) {
+void append(std::string& out, const UOp& u) {
   if (out.size() > kLongestText) {
     if (!out.ends_with("...")) out += "...";
     return;
@@ -88,6 +79,15 @@ static void append(std::string& out, const UOp& u) {
   out += "(";
   for (size_t i = 0; i < u.src().size(); ++i) { if (i) out += ", "; append(out, u.src(i)); }
   out += ")";
+}
+
+}  // namespace
+
+std::string to_string(const Dim& d) { return d.known() ? fmt::format("{}", d.value()) : to_string(d.expr()); }
+std::string to_string(const Shape& s) {
+  std::string out = "(";
+  for (size_t i = 0; i < s.rank(); ++i) out += (i ? ", " : "") + to_string(s[i]);
+  return out + (s.rank() == 1 ? ",)" : ")");
 }
 std::string to_string(const UOp& u) {
   std::string out;

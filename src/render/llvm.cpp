@@ -206,7 +206,7 @@ class LlvmFunction {
       for (const size_t i : {1, 2}) if (made_of(u, i, 3 - i)) operands[i] = &(apart[i] = with_nothing_added(u, i));
     values_[at_] = name();
     Lines{out_, at_}.alu(u, operand_type(insts_, u), divisor, values_[at_], operands);
-    if (u.alu == Op::Max && u.dtype == DType::index && u.lanes == 1) hide();  // what a tile begins at, be it the last one
+    if (u.alu == Op::Max && u.dtype == DType::index && u.lanes == 1) hide();  // in an address more to try than a sum
   }
   const Inst& without_bitcasts(const Inst* u) const {
     while (u->op == InstOp::bitcast) u = &source(*u, 0);
